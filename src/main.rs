@@ -1,0 +1,2 @@
+//! The `switchhook` program.
+fn main() {}

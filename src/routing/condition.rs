@@ -1,0 +1,82 @@
+//! `when:`: structured, so that it can be decided for every call ahead of time.
+
+use crate::phone::{Country, Number, Party};
+
+/// A guard over a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// The caller matches.
+    From(Match),
+    /// The number called matches.
+    To(Match),
+    /// The condition does not hold.
+    Not(Box<Condition>),
+    /// Every one holds.
+    All(Vec<Condition>),
+    /// At least one holds.
+    Any(Vec<Condition>),
+}
+
+/// A pattern over a party.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// On the list: `{list: NAME}`.
+    List {
+        /// The list's name.
+        name: String,
+        /// What is on it.
+        entries: Vec<Pattern>,
+    },
+    /// This number: `"+12025550100"`, or a prefix of digits: `{prefix: "+1202"}`.
+    One(Pattern),
+    /// A number of this country: `{country: US}`.
+    Country(Country),
+    /// Withheld or empty: `anonymous`.
+    Anonymous,
+    /// At least one of these.
+    AnyOf(Vec<Match>),
+}
+
+/// A number or the beginning of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// This number.
+    Number(Number),
+    /// All numbers that begin with this text, `+` and digits. SIP and short callers never match.
+    Prefix(String),
+}
+
+impl Condition {
+    /// Whether it holds for a call from `from` to `to`.
+    pub fn holds(&self, from: &Party, to: &Party) -> bool {
+        match self {
+            Self::From(pattern) => pattern.fits(from),
+            Self::To(pattern) => pattern.fits(to),
+            Self::Not(condition) => !condition.holds(from, to),
+            Self::All(conditions) => conditions.iter().all(|c| c.holds(from, to)),
+            Self::Any(conditions) => conditions.iter().any(|c| c.holds(from, to)),
+        }
+    }
+}
+
+impl Match {
+    fn fits(&self, party: &Party) -> bool {
+        match self {
+            Self::List { entries, .. } => entries.iter().any(|pattern| pattern.fits(party)),
+            Self::One(pattern) => pattern.fits(party),
+            Self::Country(country) => party.number().and_then(Number::country) == Some(*country),
+            Self::Anonymous => *party == Party::Withheld,
+            Self::AnyOf(matches) => matches.iter().any(|m| m.fits(party)),
+        }
+    }
+}
+
+impl Pattern {
+    fn fits(&self, party: &Party) -> bool {
+        let Some(number) = party.number() else { return false };
+        match self {
+            Self::Number(wanted) => number == wanted,
+            Self::Prefix(prefix) => number.as_str().starts_with(prefix),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! What a routing file becomes once it is read: steps that name the step after them.
+//!
+//! A list of steps, the steps under `on:` and those under `do:` are one flat table here. Each step knows where
+//! every outcome of it leads, so whoever walks the rules needs no stack and can keep its place as one number.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::condition::Condition;
+use super::text::Text;
+use crate::phone::{Country, Number, Party, Target};
+
+/// A routing file with all it includes, read and found good.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Names this version: a hash over the file, its included files and the values it takes from outside.
+    pub hash: RulesHash,
+    /// Names of the file and its included files; [`Place::file`] is an index into it.
+    pub files: Vec<String>,
+    /// Our numbers, and where their calls begin.
+    pub numbers: BTreeMap<Number, Entry>,
+    /// The `"*"` line: where calls to any other number begin.
+    pub rest: Option<Entry>,
+    /// Every step of every route.
+    pub steps: Vec<Step>,
+    /// What holds where a step does not say otherwise.
+    pub defaults: Defaults,
+    /// Where we may dial.
+    pub outbound: Outbound,
+}
+
+/// A version of the rules, by its SHA-256 in lower-case hex.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RulesHash(pub String);
+
+/// Where the calls of a number begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The route's name.
+    pub route: String,
+    /// Its first step.
+    pub first: StepId,
+    /// The line under `numbers:`.
+    pub at: Place,
+}
+
+/// A step's index in [`Rules::steps`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(pub u32);
+
+/// A line of a routing file, for whoever wants to know why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// Index into [`Rules::files`]; 0 is the routing file itself.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub file: u16,
+    /// Line, from 1.
+    pub line: u32,
+}
+
+/// One step: what is done, and where it leads.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The line it stands on.
+    pub at: Place,
+    /// The guard; a step whose guard does not hold is passed over.
+    pub when: Option<Condition>,
+    /// What is done.
+    pub action: Action,
+    /// Where an outcome named under `on:` leads.
+    pub on: BTreeMap<Outcome, StepId>,
+    /// Where any other outcome leads; `None`: the list ends here.
+    pub next: Option<StepId>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Picks up.
+    Answer,
+    /// Speaks a text.
+    Say(Say),
+    /// Plays audio from an address.
+    Play(Play),
+    /// Rings one party or several, and joins the first to take the call: `dial` and `ring`.
+    Ring(Ring),
+    /// Gives the caller away: Telnyx dials and joins.
+    Transfer(Transfer),
+    /// Turns the caller away without answering.
+    Reject(RejectWith),
+    /// Ends the call.
+    Hangup,
+    /// Goes on at the first step of a route.
+    Goto {
+        /// The route's name.
+        route: String,
+        /// Its first step.
+        first: StepId,
+    },
+    /// Goes on at the first step of a group.
+    Do {
+        /// The group's first step.
+        first: StepId,
+    },
+}
+
+/// How a step can end without the caller being connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The party's line was busy.
+    Busy,
+    /// Nobody took the call in time.
+    NoAnswer,
+    /// The party turned the call away.
+    Declined,
+    /// The party could not be reached at all.
+    Failed,
+}
+
+/// What `say` speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Say {
+    /// The text, with its placeholders.
+    pub text: Text,
+    /// The voice, in Telnyx' naming.
+    pub voice: String,
+    /// The language tag, for voices that want one.
+    pub language: Option<String>,
+}
+
+/// What `play` plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Play {
+    /// Address of a WAV or MP3 file.
+    pub url: String,
+}
+
+/// Who is rung, and how. Groups are flattened to this before anything is dialled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ring {
+    /// Which key of the file asked for it.
+    pub asked: RingAsked,
+    /// Those to ring, at least one, in the order of the file.
+    pub members: Vec<Member>,
+    /// All at once or one after the other.
+    pub order: Order,
+    /// The longest the whole step may ring; `None`: until each member had its time.
+    pub timeout: Option<Duration>,
+    /// Which number the parties see.
+    pub caller_id: CallerId,
+}
+
+/// Which key asked for a ring: outcomes of a single dial are told more exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RingAsked {
+    /// `dial:` one party.
+    Dial,
+    /// `ring:` a named group.
+    Group(String),
+    /// `ring:` a list in place.
+    List,
+}
+
+/// One to be rung.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The person's name, or the number or address itself.
+    pub name: String,
+    /// Where it rings.
+    pub target: Target,
+    /// How long after the step began it starts to ring. Nothing in a sequence.
+    pub delay: Duration,
+    /// How long it rings.
+    pub ring_for: Duration,
+}
+
+/// The order in which members ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// All at once, each after its delay.
+    Simultaneous,
+    /// One after the other.
+    Sequential,
+}
+
+/// Where a caller is given away to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// The person's name, or the number or address itself.
+    pub name: String,
+    /// Where it rings.
+    pub target: Target,
+    /// How long it rings.
+    pub ring_for: Duration,
+    /// Which number the party sees.
+    pub caller_id: CallerId,
+}
+
+/// Which number the party rung sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallerId {
+    /// The caller's.
+    Caller,
+    /// The number the caller dialled.
+    Called,
+    /// This one.
+    Number(Number),
+}
+
+/// What a rejected caller hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectWith {
+    /// The busy tone.
+    Busy,
+    /// The call declined.
+    Decline,
+}
+
+/// What holds where a step does not say otherwise.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    /// Which number parties see.
+    pub caller_id: CallerId,
+    /// What an answered caller hears while others are rung: the address of an audio file.
+    pub ringback: Option<String>,
+    /// Voice of `say`, in Telnyx' naming.
+    pub voice: String,
+    /// Language of `say`.
+    pub language: Option<String>,
+    /// How long a party rings.
+    pub timeout: Duration,
+    /// The longest a call may last.
+    pub max_call: Duration,
+}
+
+/// Where we may dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outbound {
+    /// Countries whose ordinary numbers may be dialled.
+    pub countries: Vec<Country>,
+}
+
+impl Rules {
+    /// Where a call to `to` begins, if any line takes it.
+    pub fn entry(&self, to: &Party) -> Option<&Entry> {
+        to.number().and_then(|number| self.numbers.get(number)).or(self.rest.as_ref())
+    }
+
+    /// The step with this index.
+    pub fn step(&self, id: StepId) -> Option<&Step> {
+        usize::try_from(id.0).ok().and_then(|index| self.steps.get(index))
+    }
+
+    /// `FILE:LINE`, for people.
+    pub fn place(&self, at: Place) -> String {
+        let file = self.files.get(usize::from(at.file)).map_or("?", String::as_str);
+        format!("{file}:{}", at.line)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Busy => "busy",
+            Self::NoAnswer => "no_answer",
+            Self::Declined => "declined",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+fn is_zero(n: &u16) -> bool {
+    *n == 0
+}

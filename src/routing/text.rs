@@ -1,0 +1,78 @@
+//! Texts that are spoken: words with `{caller}` and `{called}` in them, and nothing else.
+
+use crate::phone::Party;
+
+/// A text with its placeholders found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text(Vec<Piece>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Words(String),
+    Caller,
+    Called,
+}
+
+impl Text {
+    /// Finds the placeholders of a text.
+    ///
+    /// # Errors
+    /// A brace that is not closed, or a name that no text knows; the message says which.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some((words, after)) = rest.split_once('{') {
+            if !words.is_empty() {
+                pieces.push(Piece::Words(words.to_owned()));
+            }
+            let (name, after) = after.split_once('}').ok_or("`{` is never closed with `}`")?;
+            pieces.push(match name.trim() {
+                "caller" => Piece::Caller,
+                "called" => Piece::Called,
+                other => return Err(format!("a text knows {{caller}} and {{called}}, not {{{other}}}")),
+            });
+            rest = after;
+        }
+        if !rest.is_empty() {
+            pieces.push(Piece::Words(rest.to_owned()));
+        }
+        Ok(Self(pieces))
+    }
+
+    /// The text as this call hears it. Numbers are spelled, so that they are read digit by digit.
+    pub fn render(&self, from: &Party, to: &Party) -> String {
+        self.0
+            .iter()
+            .map(|piece| match piece {
+                Piece::Words(words) => words.clone(),
+                Piece::Caller => spelled(from),
+                Piece::Called => spelled(to),
+            })
+            .collect()
+    }
+}
+
+fn spelled(party: &Party) -> String {
+    match party {
+        Party::Number(number) => {
+            let digits: Vec<String> = number.as_str().chars().skip(1).map(String::from).collect();
+            digits.join(" ")
+        }
+        Party::Withheld => "a withheld number".to_owned(),
+        Party::Sip(text) | Party::Other(text) => text.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_knows_its_placeholders_and_no_others() {
+        let text = Text::parse("Call from {caller}.").unwrap();
+        let from = Party::read("+12025550100");
+        assert_eq!(text.render(&from, &Party::Withheld), "Call from 1 2 0 2 5 5 5 0 1 0 0.");
+        assert!(Text::parse("{name}").unwrap_err().contains("{name}"));
+        assert!(Text::parse("{caller").is_err());
+    }
+}
