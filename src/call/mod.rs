@@ -1,9 +1,33 @@
 //! The life of one call. Pure.
+//!
+//! [`decide`] is the law of the house: a call changes only there. A leg moves forward and knows nothing of steps
+//! ([`Leg`]); what an event means for a leg is in `learn`; each step of the rules has a file with its phase.
 
+mod answer;
+mod birth;
 mod command;
+mod decide;
+mod ending;
 mod event;
 mod ids;
+mod join;
+mod learn;
+mod leg;
+mod phase;
+mod plan;
+mod remark;
+mod ring;
+mod speech;
+mod state;
+mod talk;
+mod transfer;
+mod turn;
 
 pub use command::{Command, Kind, Verb};
+pub use decide::{Decision, deadline, decide};
 pub use event::{Cause, Event, Made, News, Refusal, Settled, Verdict, What, Who};
 pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Tag};
+pub use leg::{Leg, LegState, Role, Stop};
+pub use phase::{Answering, Chair, Joining, Phase, PickUp, Ringing, Speaking, Stage, Transferring};
+pub use remark::{EndWhy, Ignored, Remark, StepWord};
+pub use state::Call;

@@ -1,0 +1,163 @@
+//! One leg of a call: dialled, ringing, answered, ended, and never back. A leg knows nothing of steps.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::event::{Cause, Who};
+use super::ids::{CommandId, Handle, LegNo};
+use crate::phone::Target;
+
+/// A leg of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    /// Its number in the call.
+    pub no: LegNo,
+    /// Who is at the other end.
+    pub role: Role,
+    /// When we learned of it, or asked for it.
+    pub began: Timestamp,
+    /// How far it has come.
+    pub state: LegState,
+    /// What it is commanded by, once we know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handle: Option<Handle>,
+    /// What names it for its whole life, once we know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Its session, once we know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// That it is to be hung up, and how far that has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Stop>,
+    /// No word of it came in time: taken for gone, until it shows itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
+}
+
+/// Who is at the other end of a leg.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Whoever called us.
+    Caller,
+    /// Somebody we rang.
+    Rung {
+        /// The person's name in the rules, or the target itself.
+        name: String,
+        /// Where we rang.
+        target: Target,
+    },
+    /// Somebody the caller is given to.
+    Given {
+        /// The person's name in the rules, or the target itself.
+        name: String,
+        /// Where it rings.
+        target: Target,
+    },
+}
+
+/// How far a leg has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegState {
+    /// We asked for it.
+    Dialled,
+    /// It exists.
+    Ringing,
+    /// It was picked up.
+    Answered {
+        /// When.
+        at: Timestamp,
+    },
+    /// It is over.
+    Ended {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        cause: Cause,
+        /// When it had been picked up, if it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answered: Option<Timestamp>,
+    },
+}
+
+/// A leg that is to be hung up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// From when on.
+    pub from: Timestamp,
+    /// The last hangup asked for, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<(CommandId, Timestamp)>,
+    /// How many were asked for.
+    #[serde(default)]
+    pub tries: u8,
+}
+
+impl Leg {
+    /// A leg we know of or ask for at `now`.
+    pub fn new(no: LegNo, role: Role, state: LegState, now: Timestamp) -> Self {
+        Self { no, role, began: now, state, handle: None, id: None, session: None, stop: None, lost: false }
+    }
+
+    /// Whether somebody may be at it.
+    pub fn is_live(&self) -> bool {
+        !self.lost && !self.has_ended()
+    }
+
+    /// Whether it is known to be over.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, LegState::Ended { .. })
+    }
+
+    /// Whether it is picked up now.
+    pub fn is_answered(&self) -> bool {
+        self.is_live() && matches!(self.state, LegState::Answered { .. })
+    }
+
+    /// When it was picked up, if ever.
+    pub fn answered_at(&self) -> Option<Timestamp> {
+        match self.state {
+            LegState::Answered { at } => Some(at),
+            LegState::Ended { answered, .. } => answered,
+            LegState::Dialled | LegState::Ringing => None,
+        }
+    }
+
+    /// The name people know its party by.
+    pub fn name(&self) -> &str {
+        match &self.role {
+            Role::Caller => "the caller",
+            Role::Rung { name, .. } | Role::Given { name, .. } => name,
+        }
+    }
+
+    /// Notes what a webhook says of who it is.
+    pub(super) fn recognise(&mut self, who: &Who) {
+        if self.handle.is_none() {
+            self.handle.clone_from(&who.handle);
+        }
+        if self.id.is_none() {
+            self.id.clone_from(&who.leg);
+        }
+        if self.session.is_none() {
+            self.session.clone_from(&who.session);
+        }
+    }
+
+    /// Ends it.
+    pub(super) fn end(&mut self, at: Timestamp, cause: Cause) {
+        let answered = self.answered_at();
+        self.state = LegState::Ended { at, cause, answered };
+        self.lost = false;
+    }
+
+    /// Wants it hung up from `from` on; an earlier wish stands.
+    pub(super) fn stop_from(&mut self, from: Timestamp) {
+        match &mut self.stop {
+            Some(stop) => stop.from = stop.from.min(from),
+            None => self.stop = Some(Stop { from, asked: None, tries: 0 }),
+        }
+    }
+}

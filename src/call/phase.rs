@@ -1,0 +1,210 @@
+//! Where in its life a call is. Each phase owns exactly what is true in it; its behaviour is in the file of its step.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{CommandId, LegNo};
+use crate::routing::{Outcome, StepId};
+
+/// The phase of a call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Nothing was decided yet. Never stored.
+    #[default]
+    Arriving,
+    /// We saw something of a call whose beginning we did not see.
+    Discovered {
+        /// When we last saw a sign of it.
+        since: Timestamp,
+    },
+    /// A leg that somebody else placed on our line: kept, never commanded.
+    Foreign {
+        /// When it began.
+        since: Timestamp,
+    },
+    /// The caller is being picked up.
+    Answering(Answering),
+    /// The caller listens to a text or to audio.
+    Speaking(Speaking),
+    /// Parties are being rung.
+    Ringing(Ringing),
+    /// The caller is being given away.
+    Transferring(Transferring),
+    /// The caller talks with somebody.
+    Talking {
+        /// With whom.
+        with: LegNo,
+        /// Since when.
+        since: Timestamp,
+        /// When we last made sure that both are still there.
+        looked: Timestamp,
+    },
+    /// What is left is being hung up.
+    Ending {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Nothing more is to come.
+    Ended {
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+/// A caller is being picked up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answering {
+    /// The step that is to begin when he is.
+    pub then: StepId,
+    /// How the picking-up stands.
+    pub pickup: PickUp,
+}
+
+/// How the picking-up of a caller stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PickUp {
+    /// The last answer asked for.
+    pub command: CommandId,
+    /// When.
+    pub asked: Timestamp,
+    /// How many were.
+    pub tries: u8,
+}
+
+/// The caller listens to something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Speaking {
+    /// The step.
+    pub step: StepId,
+    /// The command that speaks or plays.
+    pub command: CommandId,
+    /// When it is over at the latest.
+    pub until: Timestamp,
+}
+
+/// Parties are being rung.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ringing {
+    /// The step.
+    pub step: StepId,
+    /// When it began.
+    pub since: Timestamp,
+    /// What became of each member, in the order of the rules.
+    pub chairs: Vec<Chair>,
+    /// Whoever picked up first, while he is being joined with the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joining: Option<Joining>,
+    /// The caller hears ringing that we play.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ringback: bool,
+}
+
+/// What became of one member.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chair {
+    /// The leg that rings him.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<LegNo>,
+    /// When that leg was known to ring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rings_since: Option<Timestamp>,
+    /// Our own number was shown to him.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
+    /// How he is out of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out: Option<Outcome>,
+}
+
+/// Somebody who picked up is being joined with the caller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joining {
+    /// His leg.
+    pub leg: LegNo,
+    /// How far it has come.
+    pub stage: Stage,
+}
+
+/// How far a joining has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The caller is being picked up.
+    PickingUp(PickUp),
+    /// Both are being bridged.
+    Bridging {
+        /// The last bridge asked for.
+        command: CommandId,
+        /// When.
+        asked: Timestamp,
+        /// How many were.
+        tries: u8,
+        /// It was accepted.
+        accepted: bool,
+    },
+    /// A bridge came too early, and is asked for again at a moment.
+    TooEarly {
+        /// When.
+        again: Timestamp,
+        /// How many were asked for.
+        tries: u8,
+    },
+}
+
+/// The caller is being given away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transferring {
+    /// The step.
+    pub step: StepId,
+    /// The leg that Telnyx makes.
+    pub leg: LegNo,
+    /// The command.
+    pub command: CommandId,
+    /// When it is looked into at the latest.
+    pub until: Timestamp,
+    /// Our own number was shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
+    /// It has been looked into.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub looked: bool,
+}
+
+impl Phase {
+    /// Its word, as stored and shown.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Arriving => "arriving",
+            Self::Discovered { .. } => "discovered",
+            Self::Foreign { .. } => "foreign",
+            Self::Answering(_) => "answering",
+            Self::Speaking(_) => "speaking",
+            Self::Ringing(_) => "ringing",
+            Self::Transferring(_) => "transferring",
+            Self::Talking { .. } => "talking",
+            Self::Ending { .. } => "ending",
+            Self::Ended { .. } => "ended",
+        }
+    }
+
+    /// Whom the caller talks with.
+    pub fn talks_with(&self) -> Option<LegNo> {
+        match self {
+            Self::Talking { with, .. } => Some(*with),
+            Self::Arriving | Self::Discovered { .. } | Self::Foreign { .. } | Self::Answering(_) => None,
+            Self::Speaking(_) | Self::Ringing(_) | Self::Transferring(_) => None,
+            Self::Ending { .. } | Self::Ended { .. } => None,
+        }
+    }
+
+    /// Whether the caller is in our hands: in a step, or in a talk that came of one.
+    pub fn is_under_way(&self) -> bool {
+        match self {
+            Self::Answering(_) | Self::Speaking(_) | Self::Ringing(_) | Self::Transferring(_) => true,
+            Self::Talking { .. } => true,
+            Self::Arriving | Self::Discovered { .. } | Self::Foreign { .. } => false,
+            Self::Ending { .. } | Self::Ended { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! One decision in the making: the call as it becomes, what it wants done, and why.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::command::{Command, Verb};
+use super::ids::{CommandId, EventId, Handle, LegNo, Tag};
+use super::leg::{Leg, LegState, Role};
+use super::phase::Phase;
+use super::remark::{EndWhy, Remark};
+use super::state::Call;
+use crate::phone::Number;
+use crate::routing::{CallerId, Outcome, Rules, StepId};
+
+/// What `decide` collects while it decides.
+pub(super) struct Turn<'a> {
+    pub call: Call,
+    pub rules: &'a Rules,
+    pub now: Timestamp,
+    cause: &'a EventId,
+    pub commands: Vec<Command>,
+    pub remarks: Vec<Remark>,
+}
+
+/// What a phase makes of a fact. Only `decide` acts on it: phases never call each other.
+pub(super) enum Flow {
+    /// The phase goes on, as given.
+    Stay(Phase),
+    /// The step is done with; `None` for steps without outcomes.
+    Advance(StepId, Option<Outcome>),
+    /// The caller must be picked up before this step can begin.
+    AnswerFor(StepId),
+    /// This step can begin now.
+    Enter(StepId),
+    /// The caller talks with this leg.
+    Talk(LegNo),
+    /// The call is to be brought to an end.
+    End(EndWhy),
+}
+
+impl<'a> Turn<'a> {
+    pub fn new(call: Call, cause: &'a EventId, rules: &'a Rules, now: Timestamp) -> Self {
+        Self { call, rules, now, cause, commands: Vec::new(), remarks: Vec::new() }
+    }
+
+    /// Wants `verb` done for `leg`.
+    pub fn command(&mut self, leg: LegNo, verb: Verb) -> CommandId {
+        self.call.commands += 1;
+        let id = CommandId::derive(self.call.id, self.call.commands, self.cause, verb.kind(), leg);
+        self.commands.push(Command { id, leg, verb });
+        id
+    }
+
+    pub fn remark(&mut self, remark: Remark) {
+        self.remarks.push(remark);
+    }
+
+    /// The moment `span` from now.
+    pub fn after(&self, span: Duration) -> Timestamp {
+        later(self.now, span)
+    }
+
+    pub fn caller_handle(&self) -> Option<Handle> {
+        self.call.caller().and_then(|leg| leg.handle.clone())
+    }
+
+    pub fn tag(&self, leg: LegNo) -> Tag {
+        Tag { call: self.call.id, leg }
+    }
+
+    /// Adds a leg we ask for.
+    pub fn add_leg(&mut self, role: Role) -> LegNo {
+        let no = LegNo(u16::try_from(self.call.legs.len()).unwrap_or(u16::MAX));
+        self.call.legs.push(Leg::new(no, role, LegState::Dialled, self.now));
+        no
+    }
+
+    /// Wants a leg hung up from now on. A leg whose handle is not known yet is hung up when it is.
+    pub fn stop(&mut self, leg: LegNo, from: Timestamp) {
+        if let Some(leg) = self.call.leg_mut(leg)
+            && !leg.has_ended()
+        {
+            leg.stop_from(from);
+        }
+    }
+
+    /// Asks whether a leg is alive, if we can.
+    pub fn look(&mut self, leg: LegNo) {
+        let handle = self.call.leg(leg).filter(|leg| leg.is_live()).and_then(|leg| leg.handle.clone());
+        if let Some(on) = handle {
+            self.command(leg, Verb::Look { on });
+        }
+    }
+
+    pub fn name(&self, leg: LegNo) -> String {
+        self.call.leg(leg).map_or_else(String::new, |leg| leg.name().to_owned())
+    }
+
+    /// The number that a party rung is to see: a number of ours where the caller has none to show. `None`: the
+    /// call has no number that could be shown.
+    pub fn number_shown(&self, wanted: &CallerId, own: bool) -> Option<Number> {
+        let called = || self.call.to.number().cloned();
+        match wanted {
+            CallerId::Number(number) => Some(number.clone()),
+            CallerId::Called => called(),
+            CallerId::Caller if own => called(),
+            CallerId::Caller => self.call.from.number().cloned().or_else(called),
+        }
+    }
+
+    /// The longest a leg placed now may last: what is left of the call, and a minute for our own clean-up first.
+    pub fn time_limit(&self) -> Duration {
+        let over = later(self.call.began, self.rules.defaults.max_call);
+        Duration::try_from(over.duration_since(self.now)).unwrap_or_default() + Duration::from_secs(60)
+    }
+}
+
+/// The moment `span` after `at`.
+pub(super) fn later(at: Timestamp, span: Duration) -> Timestamp {
+    at.checked_add(span).unwrap_or(Timestamp::MAX)
+}
+
+/// How long it is from `since` to `now`.
+pub(super) fn between(since: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(since)).unwrap_or_default()
+}
