@@ -4,5 +4,7 @@
 
 pub mod call;
 pub mod clock;
+pub mod hall;
 pub mod phone;
 pub mod routing;
+pub mod store;

@@ -1,0 +1,45 @@
+//! An event on its way into the hall, with what must be known to take it once.
+
+use bytes::Bytes;
+
+use crate::call::{CallId, Event, EventId};
+
+/// SHA-256 of what makes an event the same event again.
+pub type Digest = [u8; 32];
+
+/// What an event is taken once under.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The session a webhook names, or nothing; the call, for an event of our own. Read off the event alone.
+    pub stream: String,
+    /// The event's id.
+    pub event: EventId,
+}
+
+/// An event that came through one of the doors.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// What it is taken once under.
+    pub key: Key,
+    /// What happened.
+    pub event: Event,
+    /// What tells it from another event that came under the same key.
+    pub digest: Digest,
+    /// The body as it came; empty for an event of our own.
+    pub raw: Bytes,
+    /// The call it is for, where that is known beforehand: an event of our own.
+    pub call: Option<CallId>,
+}
+
+impl Arrival {
+    /// A webhook: it says itself, more or less, which call it is for.
+    pub fn webhook(stream: String, event: Event, digest: Digest, raw: Bytes) -> Self {
+        Self { key: Key { stream, event: event.id.clone() }, event, digest, raw, call: None }
+    }
+
+    /// An event of our own, for a call of ours.
+    pub fn own(call: CallId, event: Event) -> Self {
+        let key = Key { stream: call.to_string(), event: event.id.clone() };
+        Self { key, event, digest: [0; 32], raw: Bytes::new(), call: Some(call) }
+    }
+}

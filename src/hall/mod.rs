@@ -1,0 +1,11 @@
+//! Between the doors and the law. Pure: which call an event belongs to, the fold of a batch, and what the sender does
+//! next with a command. The engine runs it with a database, the lives without one.
+
+mod arrival;
+pub mod courier;
+mod fold;
+mod locate;
+
+pub use arrival::{Arrival, Digest, Key};
+pub use fold::{Book, Changes, Entry, Fate, Loaded, MissingRules, Post, Saved, fold};
+pub use locate::{Clues, Index, clues, locate};

@@ -1,0 +1,280 @@
+//! The store on PostgreSQL. A batch is a handful of array statements, whatever its size.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Acquire, PgConnection};
+use uuid::Uuid;
+
+use super::postgres_write as write;
+use super::rows::{self, failed};
+use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
+use crate::call::{CallId, CommandId, RulesHash};
+use crate::hall::{Arrival, Clues, Digest, Loaded, clues};
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How long one statement may take; the door answers long before.
+const STATEMENT: &str = "5s";
+
+/// A pool of connections to PostgreSQL.
+#[derive(Debug)]
+pub struct Postgres {
+    pool: PgPool,
+}
+
+impl Postgres {
+    /// Connects to `url`, with at most `connections` connections.
+    ///
+    /// # Errors
+    /// The address is not one, or nothing answers there within 5 s.
+    pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = url.parse().map_err(|why| {
+            StoreError::Unusable(format!("DATABASE_URL is not an address of a PostgreSQL database: {why}"))
+        })?;
+        let options = options.application_name("switchhook").options([
+            ("statement_timeout", STATEMENT),
+            ("lock_timeout", "2s"),
+            ("idle_in_transaction_session_timeout", STATEMENT),
+        ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_with(options)
+            .await
+            .map_err(|why| StoreError::Lost(why.to_string()))?;
+        Ok(Self { pool })
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        MIGRATIONS.run(&self.pool).await.map_err(|why| StoreError::Unusable(format!("migration failed: {why}")))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("select 1").execute(&self.pool).await.map(drop).map_err(failed)
+    }
+
+    async fn take(&self, batch: &[Arrival], stamp: &Stamp, decide: Decider<'_>) -> Result<Taken, StoreError> {
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let mut transaction = connection.begin().await.map_err(failed)?;
+        let loaded = load(&mut transaction, batch).await?;
+        let draft = match decide(loaded) {
+            Ok(draft) => draft,
+            Err(missing) => {
+                transaction.rollback().await.map_err(failed)?;
+                return Ok(Taken::Missing(missing.0));
+            }
+        };
+        write::draft(&mut transaction, batch, &draft, stamp).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(Taken::Written(draft))
+    }
+
+    async fn quarantine(&self, digest: Digest, raw: &[u8], why: &str, at: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(
+            "insert into quarantine (digest, arrived_at, why, raw) values ($1, $2, $3, $4) on conflict do nothing",
+        )
+        .bind(digest.as_slice())
+        .bind(at.as_millisecond())
+        .bind(why)
+        .bind(raw)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(failed)
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Due, StoreError> {
+        let rows: Vec<(Uuid, i64, i64)> = sqlx::query_as(
+            "select id, version, wake_at from calls where wake_at is not null order by wake_at limit $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        rows::due(now, rows.into_iter().map(|(id, version, at)| (CallId(id), version, at)))
+    }
+
+    async fn claim(&self, stamp: &Stamp, limit: u32, all: bool) -> Result<Vec<Claimed>, StoreError> {
+        let rows: Vec<rows::Claim> = sqlx::query_as(
+            "with free as (
+                select call, id from outbox
+                where status = 'open' and (lease_until < now() or ($4 and node <> $1))
+                order by lease_until limit $3 for update skip locked)
+             update outbox o set node = $1, lease_until = now() + $2 * interval '1 millisecond'
+             from free where o.call = free.call and o.id = free.id
+             returning o.call::text, o.id::text, o.seq::bigint, o.leg::bigint, o.kind, o.method, o.path, o.body,
+                (extract(epoch from now() - o.first_sent_at) * 1000)::bigint",
+        )
+        .bind(stamp.node)
+        .bind(rows::millis(stamp.lease))
+        .bind(i64::from(limit))
+        .bind(all)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        rows::in_order(rows)
+    }
+
+    async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "update outbox set lease_until = now() + $4 * interval '1 millisecond'
+             where call = $1 and id = $2 and node = $3 and status = 'open'",
+        )
+        .bind(call.0)
+        .bind(command.0)
+        .bind(stamp.node)
+        .bind(rows::millis(stamp.lease))
+        .execute(&self.pool)
+        .await
+        .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn keep_rules(&self, hash: &RulesHash, sources: &str, at: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("insert into rules (hash, sources, kept_at) values ($1, $2, $3) on conflict do nothing")
+            .bind(&hash.0)
+            .bind(sources)
+            .bind(at.as_millisecond())
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(failed)
+    }
+
+    async fn rules(&self, hash: &RulesHash) -> Result<Option<String>, StoreError> {
+        sqlx::query_scalar("select sources from rules where hash = $1")
+            .bind(&hash.0)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed)
+    }
+
+    async fn journal(&self, call: CallId) -> Result<Vec<JournalRow>, StoreError> {
+        let rows: Vec<rows::Journal> = sqlx::query_as(
+            "select version, decided_at, what, remarks, raw from journal where call = $1 order by version",
+        )
+        .bind(call.0)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        rows.into_iter().map(rows::journal).collect()
+    }
+
+    async fn outbox(&self, call: CallId) -> Result<Vec<OutboxRow>, StoreError> {
+        let rows: Vec<rows::Outbox> = sqlx::query_as(
+            "select id::text, seq::bigint, leg::bigint, kind, path, body, status, code
+             from outbox where call = $1 order by outbox.seq",
+        )
+        .bind(call.0)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        rows.into_iter().map(rows::outbox).collect()
+    }
+
+    async fn calls(&self, limit: u32) -> Result<Vec<CallRow>, StoreError> {
+        let rows: Vec<(String, Option<i64>)> =
+            sqlx::query_as("select state, wake_at from calls order by began_at desc, id limit $1")
+                .bind(i64::from(limit))
+                .fetch_all(&self.pool)
+                .await
+                .map_err(failed)?;
+        rows.into_iter().map(rows::call).collect()
+    }
+
+    async fn counts(&self) -> Result<Vec<(&'static str, i64)>, StoreError> {
+        let mut counts = Vec::new();
+        for (table, statement) in rows::COUNTS {
+            let n: i64 = sqlx::query_scalar(statement).fetch_one(&self.pool).await.map_err(failed)?;
+            counts.push((table, n));
+        }
+        Ok(counts)
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+async fn load(connection: &mut PgConnection, batch: &[Arrival]) -> Result<Loaded, StoreError> {
+    let mut loaded = Loaded::default();
+    let clues = clues(batch);
+    let mut wanted = clues.calls.clone();
+    index(connection, &clues, &mut loaded).await?;
+    wanted
+        .extend(loaded.index.handles.values().chain(loaded.index.legs.values()).chain(loaded.index.sessions.values()));
+    lock(connection, wanted.iter().map(|call| call.0).collect(), &mut loaded).await?;
+    seen(connection, batch, &mut loaded).await?;
+    Ok(loaded)
+}
+
+async fn index(connection: &mut PgConnection, clues: &Clues, loaded: &mut Loaded) -> Result<(), StoreError> {
+    if clues.handles.is_empty() && clues.legs.is_empty() && clues.sessions.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<(i32, String, Uuid)> = sqlx::query_as(
+        "select 0, handle, call from handles where handle = any($1)
+         union all select 1, leg_id, call from handles where leg_id = any($2)
+         union all select 2, session, call from handles where session = any($3)",
+    )
+    .bind(clues.handles.iter().cloned().collect::<Vec<_>>())
+    .bind(clues.legs.iter().cloned().collect::<Vec<_>>())
+    .bind(clues.sessions.iter().cloned().collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await
+    .map_err(failed)?;
+    for (what, name, call) in rows {
+        rows::note(&mut loaded.index, what, name, CallId(call));
+    }
+    Ok(())
+}
+
+/// Locks the calls in the order of their ids. A call that another node holds is left to it.
+async fn lock(connection: &mut PgConnection, ids: Vec<Uuid>, loaded: &mut Loaded) -> Result<(), StoreError> {
+    let rows: Vec<(Uuid, Option<String>)> = sqlx::query_as(
+        "with held as (select id, state from calls where id = any($1) order by id for update skip locked)
+         select calls.id, held.state from calls left join held on held.id = calls.id where calls.id = any($1)",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await
+    .map_err(failed)?;
+    for (id, state) in rows {
+        match state {
+            Some(state) => {
+                loaded.calls.insert(CallId(id), rows::state(&id.to_string(), &state)?);
+            }
+            None => {
+                loaded.busy.insert(CallId(id));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What of the batch was taken before. It is asked once the calls are locked: whoever takes an event of a call holds
+/// that call.
+async fn seen(connection: &mut PgConnection, batch: &[Arrival], loaded: &mut Loaded) -> Result<(), StoreError> {
+    let streams: Vec<&str> = batch.iter().map(|arrival| arrival.key.stream.as_str()).collect();
+    let events: Vec<&str> = batch.iter().map(|arrival| arrival.key.event.0.as_str()).collect();
+    let rows: Vec<(String, String, Vec<u8>)> = sqlx::query_as(
+        "select j.stream, j.event, j.digest from unnest($1::text[], $2::text[]) as k (stream, event)
+         join journal j on j.stream = k.stream and j.event = k.event",
+    )
+    .bind(streams)
+    .bind(events)
+    .fetch_all(connection)
+    .await
+    .map_err(failed)?;
+    for row in rows {
+        let (key, digest) = rows::seen(row)?;
+        loaded.seen.insert(key, digest);
+    }
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! Rows and what they mean, the same on every database.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, StoreError};
+use crate::call::{Call, CallId, Cause, CommandId, EventId, Kind, Leg, LegNo, LegState, Role, Verdict};
+use crate::hall::{Arrival, Digest, Index, Key, Saved};
+
+/// Version, time decided, event, remarks, body.
+pub(super) type Journal = (i64, i64, String, String, Vec<u8>);
+/// Id, place, leg, kind, path, body, status, code.
+pub(super) type Outbox = (String, i64, i64, String, String, Vec<u8>, String, Option<String>);
+/// Call, id, place, leg, kind, method, path, body, age in milliseconds.
+pub(super) type Claim = (String, String, i64, i64, String, String, String, Vec<u8>, Option<i64>);
+
+/// How many rows each table has.
+pub(super) const COUNTS: [(&str, &str); 7] = [
+    ("calls", "select count(*) from calls"),
+    ("legs", "select count(*) from legs"),
+    ("handles", "select count(*) from handles"),
+    ("journal", "select count(*) from journal"),
+    ("outbox", "select count(*) from outbox"),
+    ("rules", "select count(*) from rules"),
+    ("quarantine", "select count(*) from quarantine"),
+];
+
+/// A leg that ended, as the call record has it.
+pub(super) struct Ended<'a> {
+    pub call: CallId,
+    pub leg: &'a Leg,
+    pub at: Timestamp,
+    pub cause: Cause,
+}
+
+impl Ended<'_> {
+    pub fn target(&self) -> Option<&str> {
+        match &self.leg.role {
+            Role::Caller => None,
+            Role::Rung { target, .. } | Role::Given { target, .. } => Some(target.as_str()),
+        }
+    }
+
+    pub fn cause(&self) -> String {
+        to_json(&self.cause).trim_matches('"').to_owned()
+    }
+}
+
+/// The legs that are known by something new.
+pub(super) fn known(saved: &Saved) -> impl Iterator<Item = &Leg> {
+    saved.known.iter().filter_map(|no| saved.call.leg(*no))
+}
+
+/// The legs that ended.
+pub(super) fn ended(saved: &Saved) -> impl Iterator<Item = Ended<'_>> {
+    saved.ended.iter().filter_map(|no| saved.call.leg(*no)).filter_map(|leg| match leg.state {
+        LegState::Ended { at, cause, .. } => Some(Ended { call: saved.call.id, leg, at, cause }),
+        LegState::Dialled | LegState::Ringing | LegState::Answered { .. } => None,
+    })
+}
+
+/// What is kept of an event that is put aside: its digest, when it came by its own word, and its body.
+pub(super) fn aside(arrival: &Arrival) -> (Digest, i64, Bytes) {
+    let raw = if arrival.raw.is_empty() { to_json(&arrival.event).into() } else { arrival.raw.clone() };
+    let at = arrival.event.at.unwrap_or(Timestamp::UNIX_EPOCH).as_millisecond();
+    (Sha256::digest(&raw).into(), at, raw)
+}
+
+/// The code of a refusal.
+pub(super) fn code(verdict: &Verdict) -> Option<&str> {
+    match verdict {
+        Verdict::Refused { code, .. } => Some(code),
+        Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Void | Verdict::Found { .. } => None,
+    }
+}
+
+/// Notes one row of the handles: 0 a handle, 1 a leg id, 2 a session.
+pub(super) fn note(index: &mut Index, what: i32, name: String, call: CallId) {
+    match what {
+        0 => index.handles.insert(name, call),
+        1 => index.legs.insert(name, call),
+        _ => index.sessions.insert(name, call),
+    };
+}
+
+pub(super) fn seen((stream, event, digest): (String, String, Vec<u8>)) -> Result<(Key, Digest), StoreError> {
+    let digest = digest.try_into().map_err(|_| bad("journal", &event, "the digest is not 32 bytes"))?;
+    Ok((Key { stream, event: EventId(event) }, digest))
+}
+
+pub(super) fn state(id: &str, state: &str) -> Result<Call, StoreError> {
+    from_json("calls", id, state)
+}
+
+pub(super) fn call((state, wake_at): (String, Option<i64>)) -> Result<CallRow, StoreError> {
+    Ok(CallRow { state: from_json("calls", "?", &state)?, wake_at: wake_at.map(|at| moment("calls", at)).transpose()? })
+}
+
+pub(super) fn journal((version, decided_at, what, remarks, raw): Journal) -> Result<JournalRow, StoreError> {
+    let id = version.to_string();
+    Ok(JournalRow {
+        version: version.unsigned_abs(),
+        decided_at: moment("journal", decided_at)?,
+        event: from_json("journal", &id, &what)?,
+        remarks: from_json("journal", &id, &remarks)?,
+        raw,
+    })
+}
+
+pub(super) fn outbox((id, seq, leg, kind, path, body, status, code): Outbox) -> Result<OutboxRow, StoreError> {
+    let command = CommandId(uuid("outbox", &id)?);
+    let kind = Kind::parse(&kind).ok_or_else(|| bad("outbox", &id, "unknown kind of command"))?;
+    let (seq, leg) = (small("outbox", &id, seq)?, LegNo(small("outbox", &id, leg)?));
+    Ok(OutboxRow { seq, id: command, kind, leg, path, body, status, code })
+}
+
+fn claimed((call, id, seq, leg, kind, method, path, body, age): Claim) -> Result<Claimed, StoreError> {
+    Ok(Claimed {
+        call: CallId(uuid("outbox", &call)?),
+        seq: small("outbox", &id, seq)?,
+        id: CommandId(uuid("outbox", &id)?),
+        kind: Kind::parse(&kind).ok_or_else(|| bad("outbox", &id, "unknown kind of command"))?,
+        leg: LegNo(small("outbox", &id, leg)?),
+        method,
+        path,
+        body: body.into(),
+        // A clock that went backwards proves nothing: then nobody can say.
+        age: age.and_then(|age| u64::try_from(age).ok()).map(Duration::from_millis),
+    })
+}
+
+/// Splits the calls with a deadline, the earliest first, into those over at `now` and the next one.
+pub(super) fn due(now: Timestamp, rows: impl Iterator<Item = (CallId, i64, i64)>) -> Result<Due, StoreError> {
+    let mut due = Due::default();
+    for (call, version, wake_at) in rows {
+        let wake_at = moment("calls", wake_at)?;
+        if wake_at > now {
+            due.next = Some(wake_at);
+            break;
+        }
+        due.calls.push((call, version.unsigned_abs()));
+    }
+    Ok(due)
+}
+
+/// Commands taken over, each call's in their order.
+pub(super) fn in_order(rows: Vec<Claim>) -> Result<Vec<Claimed>, StoreError> {
+    let mut claimed = rows.into_iter().map(claimed).collect::<Result<Vec<_>, _>>()?;
+    claimed.sort_by_key(|row| (row.call, row.seq));
+    Ok(claimed)
+}
+
+pub(super) fn moment(table: &'static str, millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(millis).map_err(|why| bad(table, &millis.to_string(), &why.to_string()))
+}
+
+pub(super) fn uuid(table: &'static str, text: &str) -> Result<Uuid, StoreError> {
+    Uuid::try_parse(text).map_err(|why| bad(table, text, &why.to_string()))
+}
+
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A value of ours as JSON. Ours always can be written.
+pub(super) fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// As many rows as were meant must have been written, else the batch is repeated on what is there now.
+pub(super) fn all_written(written: u64, meant: usize) -> Result<(), StoreError> {
+    if usize::try_from(written).is_ok_and(|written| written == meant) {
+        return Ok(());
+    }
+    Err(StoreError::Again("a call was written by another node meanwhile".to_owned()))
+}
+
+/// What a failure of the driver means for the one who asked.
+pub(super) fn failed(error: sqlx::Error) -> StoreError {
+    let text = error.to_string();
+    let Some(database) = error.as_database_error() else { return StoreError::Lost(text) };
+    let code = database.code().unwrap_or_default();
+    match code.as_ref() {
+        // Serialisation, deadlock, lock not available; a key that another node wrote first; SQLite: busy, locked.
+        "40001" | "40P01" | "55P03" | "23505" | "5" | "6" | "261" | "517" | "1555" | "2067" => StoreError::Again(text),
+        // Data and constraint classes: what is in the row. SQLite: constraint, too big, mismatch.
+        code if code.starts_with("22") || code.starts_with("23") => StoreError::Row(text),
+        "18" | "19" | "20" => StoreError::Row(text),
+        _ => StoreError::Lost(text),
+    }
+}
+
+fn from_json<T: DeserializeOwned>(table: &'static str, id: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|why| bad(table, id, &why.to_string()))
+}
+
+fn small<T: TryFrom<i64>>(table: &'static str, id: &str, number: i64) -> Result<T, StoreError> {
+    T::try_from(number).map_err(|_| bad(table, id, "a number is out of range"))
+}
+
+fn bad(table: &'static str, id: &str, why: &str) -> StoreError {
+    StoreError::Inconsistent { table, id: id.to_owned(), why: why.to_owned() }
+}

@@ -1,0 +1,214 @@
+//! What the store is asked for, as units of work, and what it gives.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::call::{CallId, CommandId, Event, Kind, LegNo, Remark, RulesHash};
+use crate::hall::{Arrival, Changes, Digest, Loaded, MissingRules, Post};
+
+/// The database. Each method is a unit of work: all of it is done, or nothing.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Brings the tables up to this version. Repeating it does nothing.
+    async fn migrate(&self) -> Result<(), StoreError>;
+
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Takes a batch: locks the calls, finds what was seen, has it decided, writes all of it. `decide` may be called
+    /// again from the beginning if the transaction had to be repeated.
+    ///
+    /// # Errors
+    /// Nothing was written, or (after [`StoreError::Lost`]) nobody knows; taking the same batch again is safe.
+    async fn take(&self, batch: &[Arrival], stamp: &Stamp, decide: Decider<'_>) -> Result<Taken, StoreError>;
+
+    /// Keeps a body that was genuine and cannot be used. The same body is kept once.
+    async fn quarantine(&self, digest: Digest, raw: &[u8], why: &str, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Calls whose deadline is over at `now`, `limit` at most, the oldest first, and when the next one is due.
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Due, StoreError>;
+
+    /// Takes over open commands whose lease is over; `all`: also those under lease, for a process that knows it is
+    /// the only one.
+    async fn claim(&self, stamp: &Stamp, limit: u32, all: bool) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Renews the lease on a command. False: it is not ours any more, or settled.
+    async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<bool, StoreError>;
+
+    /// Keeps the texts of a version of the rules.
+    async fn keep_rules(&self, hash: &RulesHash, sources: &str, at: Timestamp) -> Result<(), StoreError>;
+
+    /// The texts of a version of the rules.
+    async fn rules(&self, hash: &RulesHash) -> Result<Option<String>, StoreError>;
+
+    /// The journal of a call, oldest first.
+    async fn journal(&self, call: CallId) -> Result<Vec<JournalRow>, StoreError>;
+
+    /// The commands of a call, in order.
+    async fn outbox(&self, call: CallId) -> Result<Vec<OutboxRow>, StoreError>;
+
+    /// Calls, the newest first.
+    async fn calls(&self, limit: u32) -> Result<Vec<CallRow>, StoreError>;
+
+    /// How many rows each table has; for tests and checks.
+    async fn counts(&self) -> Result<Vec<(&'static str, i64)>, StoreError>;
+
+    /// Waits until nothing is under way and closes.
+    async fn close(&self);
+}
+
+/// What decides a batch once it is loaded.
+pub type Decider<'a> = &'a mut (dyn FnMut(Loaded) -> Result<Draft, MissingRules> + Send);
+
+/// A decided batch, commands rendered.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// What it changes.
+    pub changes: Changes,
+    /// The commands of [`Changes::posts`], in the same order, ready to send.
+    pub parcels: Vec<Parcel>,
+}
+
+/// A command ready to send: its bytes are final.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// The command.
+    pub post: Post,
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path below the base address.
+    pub path: String,
+    /// Body.
+    pub body: Bytes,
+}
+
+/// What came of a batch.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    /// It was written.
+    Written(Draft),
+    /// Rules that its calls began with are not at hand; nothing was written.
+    Missing(BTreeSet<RulesHash>),
+}
+
+/// Who writes, and when by the clock that counts suspend.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// This process.
+    pub node: Uuid,
+    /// The boot of the machine.
+    pub boot: String,
+    /// Time since that boot.
+    pub since: Duration,
+    /// How long commands are leased.
+    pub lease: Duration,
+}
+
+/// Calls whose deadline is over.
+#[derive(Clone, Debug, Default)]
+pub struct Due {
+    /// The calls, with the version whose deadline it is.
+    pub calls: Vec<(CallId, u64)>,
+    /// When the next one is due, if any.
+    pub next: Option<Timestamp>,
+}
+
+/// A command taken over.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The call.
+    pub call: CallId,
+    /// Its place among the call's commands.
+    pub seq: u32,
+    /// The command.
+    pub id: CommandId,
+    /// What it is.
+    pub kind: Kind,
+    /// The leg it is for.
+    pub leg: LegNo,
+    /// HTTP method.
+    pub method: String,
+    /// Path below the base address.
+    pub path: String,
+    /// Body.
+    pub body: Bytes,
+    /// Time since its first byte may have been sent; `None` if nobody can say.
+    pub age: Option<Duration>,
+}
+
+/// A row of the journal.
+#[derive(Clone, Debug)]
+pub struct JournalRow {
+    /// The call's version after it.
+    pub version: u64,
+    /// The time the decision was given.
+    pub decided_at: Timestamp,
+    /// The event.
+    pub event: Event,
+    /// Why it was decided as it was.
+    pub remarks: Vec<Remark>,
+    /// The body as it came.
+    pub raw: Vec<u8>,
+}
+
+/// A row of the outbox.
+#[derive(Clone, Debug)]
+pub struct OutboxRow {
+    /// Its place among the call's commands.
+    pub seq: u32,
+    /// The command.
+    pub id: CommandId,
+    /// What it is.
+    pub kind: Kind,
+    /// The leg it is for.
+    pub leg: LegNo,
+    /// Path below the base address.
+    pub path: String,
+    /// Body.
+    pub body: Vec<u8>,
+    /// `open`, or the word of its verdict.
+    pub status: String,
+    /// The code of a refusal.
+    pub code: Option<String>,
+}
+
+/// A row of the calls.
+#[derive(Clone, Debug)]
+pub struct CallRow {
+    /// The call, as stored.
+    pub state: crate::call::Call,
+    /// When it wants to be asked again.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// Why a unit of work was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The same again, perhaps a little later, may well succeed.
+    #[error("the database asks to try again: {0}")]
+    Again(String),
+    /// A row was refused for what is in it: the same again fails again.
+    #[error("the database refuses a row: {0}")]
+    Row(String),
+    /// The database does not answer, or not in time. Whether the work was done is not known.
+    #[error("the database does not answer: {0}")]
+    Lost(String),
+    /// A row cannot be read back.
+    #[error("{table} {id}: the row cannot be read: {why}")]
+    Inconsistent {
+        /// Where.
+        table: &'static str,
+        /// Which.
+        id: String,
+        /// Why.
+        why: String,
+    },
+    /// The database cannot be used.
+    #[error("{0}")]
+    Unusable(String),
+}
