@@ -3,7 +3,9 @@
 mod command;
 mod event;
 mod ids;
+mod kind;
 
-pub use command::{Command, Kind, Verb};
+pub use command::{Command, Verb};
 pub use event::{Cause, Event, Made, News, Refusal, Settled, Verdict, What, Who};
 pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Tag};
+pub use kind::Kind;

@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Serialize, Serializer};
 
 use crate::call::{Command, CommandId, Handle, Kind, Tag, Verb};
-use crate::routing::RejectWith;
 
 /// A request, ready to be sent.
 #[derive(Clone, PartialEq, Eq)]
@@ -174,7 +173,9 @@ impl<'a> Body<'a> {
             Verb::Answer { tag, .. } => {
                 Self::Answer { command_id, client_state: state(*tag), webhook_retries_policies: Retries }
             }
-            Verb::Reject { with, .. } => Self::Reject { command_id, cause: cause(*with) },
+            Verb::Reject { with, .. } => {
+                Self::Reject { command_id, cause: if with.is_busy() { "USER_BUSY" } else { "CALL_REJECTED" } }
+            }
             Verb::Hangup { .. } => Self::Hangup { command_id },
             Verb::Dial { to, from, ring_for, time_limit, link_to, tag } => Self::Dial {
                 command_id,
@@ -220,13 +221,6 @@ fn state(tag: Tag) -> String {
     BASE64.encode(tag.to_text())
 }
 
-fn cause(with: RejectWith) -> &'static str {
-    match with {
-        RejectWith::Busy => "USER_BUSY",
-        RejectWith::Decline => "CALL_REJECTED",
-    }
-}
-
 fn ring_secs(ring_for: Duration) -> u64 {
     let (least, most) = RING_SECS;
     whole_secs(ring_for).saturating_add(2).clamp(least, most)
@@ -268,6 +262,7 @@ mod tests {
     use super::*;
     use crate::call::{CallId, LegNo};
     use crate::phone::{Number, Target};
+    use crate::routing::RejectWith;
 
     const HANDLE: &str = "v3:aB_9-x/y=";
     const ID: &str = "00000000-0000-0000-0000-0000000000c1";
