@@ -8,3 +8,4 @@ pub mod hall;
 pub mod phone;
 pub mod routing;
 pub mod store;
+pub mod telnyx;

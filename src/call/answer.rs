@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::command::{Kind, Verb};
+use super::command::Verb;
 use super::event::{Refusal, Settled, Verdict};
 use super::ids::LegNo;
+use super::kind::Kind;
 use super::learn::{Change, Fact};
 use super::leg::LegState;
 use super::phase::{Answering, Phase, PickUp};

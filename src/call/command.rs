@@ -1,11 +1,11 @@
 //! What we can ask of Telnyx, in our words. A command is a value: it is sent after the commit, by somebody else.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::{CommandId, Handle, LegNo, Tag};
+use super::kind::Kind;
 use crate::phone::{Number, Target};
 use crate::routing::RejectWith;
 
@@ -116,32 +116,6 @@ pub enum Verb {
     },
 }
 
-/// A [`Verb`] without its particulars.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// [`Verb::Answer`]
-    Answer,
-    /// [`Verb::Reject`]
-    Reject,
-    /// [`Verb::Hangup`]
-    Hangup,
-    /// [`Verb::Dial`]
-    Dial,
-    /// [`Verb::Bridge`]
-    Bridge,
-    /// [`Verb::Transfer`]
-    Transfer,
-    /// [`Verb::Speak`]
-    Speak,
-    /// [`Verb::Play`]
-    Play,
-    /// [`Verb::StopPlay`]
-    StopPlay,
-    /// [`Verb::Look`]
-    Look,
-}
-
 impl Verb {
     /// What kind of command it is.
     pub fn kind(&self) -> Kind {
@@ -157,56 +131,5 @@ impl Verb {
             Self::StopPlay { .. } => Kind::StopPlay,
             Self::Look { .. } => Kind::Look,
         }
-    }
-}
-
-impl Kind {
-    /// Whether sending it again, even long after, does no harm: those need no look before they are repeated.
-    pub fn repeatable(self) -> bool {
-        match self {
-            Self::Answer | Self::Reject | Self::Hangup | Self::StopPlay | Self::Look => true,
-            Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play => false,
-        }
-    }
-
-    /// Its word, as stored and shown.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Answer => "answer",
-            Self::Reject => "reject",
-            Self::Hangup => "hangup",
-            Self::Dial => "dial",
-            Self::Bridge => "bridge",
-            Self::Transfer => "transfer",
-            Self::Speak => "speak",
-            Self::Play => "play",
-            Self::StopPlay => "stop_play",
-            Self::Look => "look",
-        }
-    }
-
-    /// Reads what [`Kind::word`] wrote.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
-    }
-
-    /// Every kind.
-    pub const ALL: [Self; 10] = [
-        Self::Answer,
-        Self::Reject,
-        Self::Hangup,
-        Self::Dial,
-        Self::Bridge,
-        Self::Transfer,
-        Self::Speak,
-        Self::Play,
-        Self::StopPlay,
-        Self::Look,
-    ];
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
     }
 }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::command::Kind;
 use super::ids::{CommandId, EventId, Handle, LegNo, Tag};
+use super::kind::Kind;
 use crate::phone::Party;
 
 /// Something happened.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::command::Kind;
+use super::kind::Kind;
 
 /// The root of every id we derive.
 const HOUSE: Uuid = Uuid::from_u128(0x5b1c_9f0e_7a53_4d0f_9a57_2d1f_0c6e_44a1);

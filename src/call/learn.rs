@@ -4,9 +4,9 @@
 
 use jiff::Timestamp;
 
-use super::command::Kind;
 use super::event::{Cause, Event, Made, News, Refusal, Settled, Verdict, What, Who};
 use super::ids::LegNo;
+use super::kind::Kind;
 use super::leg::{Leg, LegState, Role};
 use super::remark::{Ignored, Remark};
 use super::turn::Turn;

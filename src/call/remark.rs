@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::Kind;
 use super::event::Cause;
 use super::ids::LegNo;
+use super::kind::Kind;
 use crate::routing::{Outcome, Place};
 
 /// One reason.

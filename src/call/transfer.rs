@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::command::{Kind, Verb};
+use super::command::Verb;
 use super::event::{Cause, Refusal, Settled, Verdict};
 use super::ids::LegNo;
+use super::kind::Kind;
 use super::learn::{Change, Fact};
 use super::leg::Role;
 use super::phase::{Phase, Transferring};

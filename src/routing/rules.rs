@@ -265,6 +265,16 @@ impl Rules {
     }
 }
 
+impl RejectWith {
+    /// Whether it is the busy tone; else the call is declined.
+    pub fn is_busy(self) -> bool {
+        match self {
+            Self::Busy => true,
+            Self::Decline => false,
+        }
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,0 +1,343 @@
+//! The wire to Telnyx' REST API. One request, one try, one answer: whether to try again is decided elsewhere.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Response, Url, redirect, retry};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::answer::Hints;
+use super::request::{Method, Request};
+
+/// How long one try may take where nobody knows better.
+pub const TRY: Duration = Duration::from_secs(3);
+
+/// How long a connection may take to be made; part of the try.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// How much of an answer is read. Real ones have a few kilobytes.
+const LONGEST_ANSWER: usize = 1024 * 1024;
+
+/// A client for one account. Cheap to share by reference; keeps its connections open.
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    key: HeaderValue,
+}
+
+/// What became of one try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// Telnyx answered.
+    Answer {
+        /// The HTTP status.
+        status: u16,
+        /// What the headers say about waiting.
+        hints: Hints,
+        /// The body, cut after 1 MiB.
+        body: Vec<u8>,
+    },
+    /// No answer, or not the whole of it: the request may have been carried out or not.
+    NoAnswer {
+        /// Why, for people. Names neither the address nor the key.
+        why: String,
+    },
+}
+
+/// Why there can be no client with these settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The base address is of no use.
+    #[error("TELNYX_BASE_URL is `{url}`: {why}; write it like https://api.telnyx.com/v2")]
+    Base {
+        /// The address as given, without what may be secret in it.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The key cannot stand in a header. It is not shown.
+    #[error("TELNYX_API_KEY is empty or has characters that no key has, such as a space or a line break")]
+    Key,
+    /// No TLS on this machine.
+    #[error("cannot set up TLS for the Telnyx API: {0}; are the CA certificates of this machine installed?")]
+    Tls(String),
+}
+
+impl Client {
+    /// A client for the API below `base_url`, which is https, or plain http to this machine itself.
+    ///
+    /// # Errors
+    /// The address or the key is of no use, or TLS cannot be set up.
+    pub fn new(base_url: &str, key: &SecretString) -> Result<Self, ClientError> {
+        let base = base(base_url)?;
+        let key = bearer(key)?;
+        // Whoever installed one before us is right: one process, one provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT)
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .no_proxy()
+            .build()
+            .map_err(|error| ClientError::Tls(reasons(&error)))?;
+        Ok(Self { http, base, key })
+    }
+
+    /// Sends a request once and waits for the whole answer, `within` at most.
+    ///
+    /// Nothing is sent twice: a request moves to another connection only if the one it was meant for had closed before
+    /// the first byte. Redirects are answers, and no proxy is asked.
+    pub async fn send(&self, request: &Request, within: Duration) -> Sent {
+        let url = format!("{}{}", self.base, request.path);
+        let call = match request.method {
+            Method::Get => self.http.get(url),
+            Method::Post => {
+                let json = HeaderValue::from_static("application/json");
+                self.http.post(url).header(CONTENT_TYPE, json).body(request.body.clone())
+            }
+        };
+        match call.header(AUTHORIZATION, self.key.clone()).timeout(within).send().await {
+            Ok(response) => taken(response).await,
+            Err(error) => no_answer(error),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+async fn taken(mut response: Response) -> Sent {
+    let status = response.status().as_u16();
+    let hints = hints(response.headers());
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Sent::Answer { status, hints, body },
+            Err(error) => return no_answer(error),
+        }
+        // What Telnyx says is said by then: the status counts, and the rest is not waited for.
+        if body.len() >= LONGEST_ANSWER {
+            body.truncate(LONGEST_ANSWER);
+            return Sent::Answer { status, hints, body };
+        }
+    }
+}
+
+fn hints(headers: &HeaderMap) -> Hints {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    Hints::of(text("retry-after-ms"), text("retry-after"), text("x-ratelimit-reset"))
+}
+
+/// The address is left out: a handle in it commands a leg.
+fn no_answer(error: reqwest::Error) -> Sent {
+    Sent::NoAnswer { why: reasons(&error.without_url()) }
+}
+
+/// An error with what caused it, and what caused that.
+fn reasons(error: &reqwest::Error) -> String {
+    let mut why = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        why = format!("{why}: {error}");
+        cause = error.source();
+    }
+    why
+}
+
+/// The base address, checked, without a slash at its end.
+fn base(text: &str) -> Result<String, ClientError> {
+    let bad = |url: &str, why| ClientError::Base { url: url.to_owned(), why };
+    // What cannot be read is not shown: who knows which part of it is a password.
+    let url = Url::parse(text.trim()).map_err(|_| bad("...", "it is not a web address"))?;
+    let host = url.host_str().unwrap_or_default();
+    let shown = format!("{}://{host}", url.scheme());
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad(&shown, "it holds a user name or password, and the key belongs in TELNYX_API_KEY"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad(&shown, "nothing may follow the path"));
+    }
+    match url.scheme() {
+        "https" => {}
+        "http" if loopback(host) => {}
+        "http" => {
+            return Err(bad(&shown, "plain http would show the key to the network; only this machine may have it"));
+        }
+        _ => return Err(bad(&shown, "it is neither https nor http")),
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn bearer(key: &SecretString) -> Result<HeaderValue, ClientError> {
+    let text = key.expose_secret();
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(ClientError::Key);
+    }
+    let mut value = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| ClientError::Key)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener};
+    use std::thread::{self, JoinHandle};
+
+    use super::*;
+
+    const CANARY: &str = "KEY0192-canary_of.the/keys";
+
+    fn client(at: SocketAddr) -> Client {
+        Client::new(&format!("http://{at}/v2/"), &CANARY.into()).unwrap()
+    }
+
+    fn request(body: &[u8]) -> Request {
+        Request { method: Method::Post, path: "/calls/v3:a%2Fb/actions/speak".into(), body: body.to_vec() }
+    }
+
+    /// Takes one connection, reads a request to the end of its body, answers, and gives back what it read.
+    fn once(answer: impl FnOnce() -> Vec<u8> + Send + 'static) -> (SocketAddr, JoinHandle<Vec<u8>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let read = whole_request(&mut socket);
+            // Whoever has read enough may hang up on us.
+            let _ = socket.write_all(&answer());
+            read
+        });
+        (at, server)
+    }
+
+    fn whole_request(socket: &mut impl Read) -> Vec<u8> {
+        let mut read = Vec::new();
+        let mut buffer = [0; 4096];
+        loop {
+            let n = socket.read(&mut buffer).unwrap();
+            read.extend_from_slice(&buffer[..n]);
+            let Some(head) = read.windows(4).position(|end| end == b"\r\n\r\n") else { continue };
+            let text = String::from_utf8_lossy(&read[..head]).to_lowercase();
+            let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if read.len() >= head + 4 + length.map_or(0, |n| n.parse().unwrap()) {
+                return read;
+            }
+        }
+    }
+
+    fn no_answer(sent: Sent) -> String {
+        let Sent::NoAnswer { why } = sent else { panic!("{sent:?}") };
+        assert!(!why.contains("canary") && !why.contains("v3:"), "{why}");
+        why
+    }
+
+    #[tokio::test]
+    async fn the_bytes_go_out_as_they_are_and_the_answer_comes_back() {
+        let answer = b"HTTP/1.1 429 No\r\nretry-after: 2\r\nx-ratelimit-reset: 7\r\ncontent-length: 3\r\n\r\nno!";
+        let (at, server) = once(|| answer.to_vec());
+        let body = b"{\"b\":1, \"a\":\"\xc3\xa9\"}";
+        let sent = client(at).send(&request(body), TRY).await;
+        let secs = |n| Some(Duration::from_secs(n));
+        let hints = Hints { retry_after: secs(2), reset: secs(7) };
+        assert_eq!(sent, Sent::Answer { status: 429, hints, body: b"no!".to_vec() });
+        let read = server.join().unwrap();
+        assert!(read.ends_with(&[b"\r\n\r\n".as_slice(), body].concat()));
+        let head = String::from_utf8_lossy(&read).to_lowercase();
+        assert!(head.starts_with("post /v2/calls/v3:a%2fb/actions/speak http/1.1\r\n"), "{head}");
+        let version = concat!("user-agent: switchhook/", env!("CARGO_PKG_VERSION"), "\r\n");
+        let key = format!("authorization: bearer {}\r\n", CANARY.to_lowercase());
+        for header in ["content-type: application/json\r\n", version, &key] {
+            assert!(head.contains(header), "{header} is not in {head}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_look_up_is_a_get_without_a_body() {
+        let (at, server) = once(|| b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec());
+        let look = Request { method: Method::Get, path: "/calls/v3:a".into(), body: Vec::new() };
+        assert!(matches!(client(at).send(&look, TRY).await, Sent::Answer { status: 200, .. }));
+        let read = String::from_utf8(server.join().unwrap()).unwrap();
+        assert!(read.starts_with("GET /v2/calls/v3:a HTTP/1.1\r\n"), "{read}");
+        assert!(read.ends_with("\r\n\r\n") && !read.to_lowercase().contains("content-"), "{read}");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer() {
+        let answer = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/x\r\ncontent-length: 0\r\n\r\n";
+        let (at, _server) = once(|| answer.to_vec());
+        assert!(matches!(client(at).send(&request(b"{}"), TRY).await, Sent::Answer { status: 302, .. }));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_answer_in_time_has_not_answered() {
+        // The kernel takes the connection; nobody ever reads it.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = client(listener.local_addr().unwrap());
+        let why = no_answer(client.send(&request(b"{}"), Duration::from_millis(50)).await);
+        assert!(why.contains("timed out"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn who_refuses_or_hangs_up_has_not_answered() {
+        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let why = no_answer(client(at).send(&request(b"{}"), TRY).await);
+        assert!(why.contains("refused"), "{why}");
+        for half in ["", "HTTP/1.1 20", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"] {
+            let (at, server) = once(|| half.into());
+            no_answer(client(at).send(&request(b"{}"), TRY).await);
+            server.join().unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endless_answer_is_cut() {
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n".to_vec();
+        let (at, _server) = once(move || [head, vec![b'x'; 2 * LONGEST_ANSWER]].concat());
+        let Sent::Answer { status, body, .. } = client(at).send(&request(b"{}"), TRY).await else { panic!() };
+        assert_eq!((status, body.len()), (200, LONGEST_ANSWER));
+    }
+
+    #[test]
+    fn only_safe_addresses_are_taken() {
+        for good in ["https://api.telnyx.com/v2", "http://127.0.0.1:9099/v2/", "http://[::1]:1", "http://localhost:1/"]
+        {
+            assert!(Client::new(good, &CANARY.into()).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://api.telnyx.com/v2",
+            "http://127.0.0.1.example.com",
+            "ftp://127.0.0.1/",
+            "https://me:canary@api.telnyx.com/v2",
+            "https://api.telnyx.com/v2?key=canary",
+            "api.telnyx.com/v2",
+            "me:canary@x",
+            "",
+        ] {
+            let error = Client::new(bad, &CANARY.into()).unwrap_err().to_string();
+            assert!(error.starts_with("TELNYX_BASE_URL is `") && !error.contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_key_is_never_shown() {
+        let client = client("127.0.0.1:1".parse().unwrap());
+        assert_eq!(format!("{client:?}"), "Client { base: \"http://127.0.0.1:1/v2\", .. }");
+        assert!(!format!("{:?}", client.key).contains("canary"));
+        for bad in ["", "canary\n", "canary canary", "canäry"] {
+            let error = Client::new("https://api.telnyx.com/v2", &bad.into()).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("can"), "{error}");
+        }
+    }
+}

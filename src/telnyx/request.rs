@@ -1,0 +1,406 @@
+//! Commands as REST requests. The bytes made here are final: they are stored, and sent again as they are. Pure.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Serialize, Serializer};
+
+use crate::call::{Command, CommandId, Handle, Kind, Tag, Verb};
+
+/// A request, ready to be sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Its method.
+    pub method: Method,
+    /// Its path below the base address, with its leading slash.
+    pub path: String,
+    /// Its JSON body; empty for a look-up.
+    pub body: Vec<u8>,
+}
+
+/// The methods our commands use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Asks.
+    Get,
+    /// Does.
+    Post,
+}
+
+/// Events we live from: those a call cannot go on without, so Telnyx is asked to try them again.
+const RETRIED: [&str; 6] =
+    ["call.initiated", "call.answered", "call.bridged", "call.hangup", "call.speak.ended", "call.playback.ended"];
+
+/// Milliseconds between the tries of one event. Telnyx takes five at most, and 60,000 in all.
+const RETRIES_MS: [u32; 5] = [500, 1_000, 2_000, 5_000, 10_000];
+
+/// What Telnyx takes as the longest time to ring, in seconds.
+const RING_SECS: (u64, u64) = (5, 600);
+
+/// What Telnyx takes as the longest life of a leg, in seconds.
+const LIFE_SECS: (u64, u64) = (30, 14_400);
+
+/// The request that carries a command out. `line` is what dials go out on (Telnyx: `connection_id`).
+///
+/// Rings end by our own deadline; Telnyx' limit lies two seconds behind it. Times are rounded up to whole seconds
+/// and moved into what Telnyx takes.
+pub fn render(command: &Command, line: &str) -> Request {
+    let method = Method::of(command.verb.kind());
+    let body = Body::of(command, line).map(|body| body.bytes()).unwrap_or_default();
+    Request { method, path: path(&command.verb), body }
+}
+
+impl Method {
+    /// The method that carries out a command of this kind.
+    pub fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Look => Self::Get,
+            Kind::Answer
+            | Kind::Reject
+            | Kind::Hangup
+            | Kind::Dial
+            | Kind::Bridge
+            | Kind::Transfer
+            | Kind::Speak
+            | Kind::Play
+            | Kind::StopPlay => Self::Post,
+        }
+    }
+}
+
+fn path(verb: &Verb) -> String {
+    let (on, action) = match verb {
+        Verb::Dial { .. } => return "/calls".to_owned(),
+        Verb::Look { on } => return format!("/calls/{}", escaped(on)),
+        Verb::Answer { on, .. } => (on, "answer"),
+        Verb::Reject { on, .. } => (on, "reject"),
+        Verb::Hangup { on } => (on, "hangup"),
+        Verb::Bridge { on, .. } => (on, "bridge"),
+        Verb::Transfer { on, .. } => (on, "transfer"),
+        Verb::Speak { on, .. } => (on, "speak"),
+        Verb::Play { on, .. } => (on, "playback_start"),
+        Verb::StopPlay { on } => (on, "playback_stop"),
+    };
+    format!("/calls/{}/actions/{action}", escaped(on))
+}
+
+/// A handle as one segment of a path. The colon in it stays, as the official libraries leave it.
+fn escaped(handle: &Handle) -> String {
+    let mut out = String::with_capacity(handle.0.len());
+    for byte in handle.0.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+/// What the commands carry: Telnyx' names, in the order they are written.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body<'a> {
+    Answer {
+        command_id: CommandId,
+        client_state: String,
+        webhook_retries_policies: Retries,
+    },
+    Reject {
+        command_id: CommandId,
+        cause: &'static str,
+    },
+    Hangup {
+        command_id: CommandId,
+    },
+    Dial {
+        command_id: CommandId,
+        connection_id: &'a str,
+        to: &'a str,
+        from: &'a str,
+        timeout_secs: u64,
+        // Else Telnyx may begin anew on another way when the time to ring is over.
+        retry_on_timeout: bool,
+        time_limit_secs: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        link_to: Option<&'a str>,
+        client_state: String,
+        webhook_retries_policies: Retries,
+    },
+    Bridge {
+        command_id: CommandId,
+        call_control_id: &'a str,
+    },
+    Transfer {
+        command_id: CommandId,
+        to: &'a str,
+        from: &'a str,
+        timeout_secs: u64,
+        time_limit_secs: u64,
+        client_state: String,
+        target_leg_client_state: String,
+        webhook_retries_policies: Retries,
+    },
+    Speak {
+        command_id: CommandId,
+        payload: &'a str,
+        payload_type: &'static str,
+        voice: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        language: Option<&'a str>,
+    },
+    Play {
+        command_id: CommandId,
+        audio_url: &'a str,
+        #[serde(rename = "loop", skip_serializing_if = "Option::is_none")]
+        repeat: Option<&'static str>,
+    },
+    StopPlay {
+        command_id: CommandId,
+        stop: &'static str,
+    },
+}
+
+impl<'a> Body<'a> {
+    /// A look-up carries nothing.
+    fn of(command: &'a Command, line: &'a str) -> Option<Self> {
+        let command_id = command.id;
+        Some(match &command.verb {
+            Verb::Look { .. } => return None,
+            Verb::Answer { tag, .. } => {
+                Self::Answer { command_id, client_state: state(*tag), webhook_retries_policies: Retries }
+            }
+            Verb::Reject { with, .. } => {
+                Self::Reject { command_id, cause: if with.is_busy() { "USER_BUSY" } else { "CALL_REJECTED" } }
+            }
+            Verb::Hangup { .. } => Self::Hangup { command_id },
+            Verb::Dial { to, from, ring_for, time_limit, link_to, tag } => Self::Dial {
+                command_id,
+                connection_id: line,
+                to: to.as_str(),
+                from: from.as_str(),
+                timeout_secs: ring_secs(*ring_for),
+                retry_on_timeout: false,
+                time_limit_secs: life_secs(*time_limit),
+                link_to: link_to.as_ref().map(|handle| handle.0.as_str()),
+                client_state: state(*tag),
+                webhook_retries_policies: Retries,
+            },
+            Verb::Bridge { with, .. } => Self::Bridge { command_id, call_control_id: &with.0 },
+            Verb::Transfer { to, from, ring_for, time_limit, tag, target_tag, .. } => Self::Transfer {
+                command_id,
+                to: to.as_str(),
+                from: from.as_str(),
+                timeout_secs: ring_secs(*ring_for),
+                time_limit_secs: life_secs(*time_limit),
+                client_state: state(*tag),
+                target_leg_client_state: state(*target_tag),
+                webhook_retries_policies: Retries,
+            },
+            Verb::Speak { text, voice, language, .. } => {
+                Self::Speak { command_id, payload: text, payload_type: "text", voice, language: language.as_deref() }
+            }
+            Verb::Play { url, looped, .. } => {
+                Self::Play { command_id, audio_url: url, repeat: looped.then_some("infinity") }
+            }
+            Verb::StopPlay { .. } => Self::StopPlay { command_id, stop: "all" },
+        })
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        // Strings and numbers under fixed names: there is nothing in it that could fail.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// A leg's tag as Telnyx echoes it: standard base64 on one line, since a line feed would cut it short.
+fn state(tag: Tag) -> String {
+    BASE64.encode(tag.to_text())
+}
+
+fn ring_secs(ring_for: Duration) -> u64 {
+    let (least, most) = RING_SECS;
+    whole_secs(ring_for).saturating_add(2).clamp(least, most)
+}
+
+fn life_secs(time_limit: Duration) -> u64 {
+    let (least, most) = LIFE_SECS;
+    whole_secs(time_limit).clamp(least, most)
+}
+
+fn whole_secs(span: Duration) -> u64 {
+    span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0))
+}
+
+/// The same policy for every event of [`RETRIED`].
+struct Retries;
+
+#[derive(Serialize)]
+struct Policy {
+    retries_ms: [u32; 5],
+}
+
+impl Serialize for Retries {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(RETRIED.map(|event| (event, Policy { retries_ms: RETRIES_MS })))
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Whoever has a handle can command its leg: the path is cut within it, and the body left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head: String = self.path.chars().take("/calls/".len() + 10).collect();
+        write!(f, "{:?} {head}… ({} bytes)", self.method, self.body.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{CallId, LegNo};
+    use crate::phone::{Number, Target};
+    use crate::routing::RejectWith;
+
+    const HANDLE: &str = "v3:aB_9-x/y=";
+    const ID: &str = "00000000-0000-0000-0000-0000000000c1";
+    const TAG: &str = "c3cxOjAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMGMwOjE=";
+    const TARGET_TAG: &str = "c3cxOjAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMGMwOjI=";
+    const RETRIES: &str = concat!(
+        r#"{"call.initiated":{"retries_ms":[500,1000,2000,5000,10000]},"#,
+        r#""call.answered":{"retries_ms":[500,1000,2000,5000,10000]},"#,
+        r#""call.bridged":{"retries_ms":[500,1000,2000,5000,10000]},"#,
+        r#""call.hangup":{"retries_ms":[500,1000,2000,5000,10000]},"#,
+        r#""call.speak.ended":{"retries_ms":[500,1000,2000,5000,10000]},"#,
+        r#""call.playback.ended":{"retries_ms":[500,1000,2000,5000,10000]}}"#,
+    );
+
+    fn on() -> Handle {
+        Handle(HANDLE.into())
+    }
+
+    fn tag(leg: u16) -> Tag {
+        Tag { call: CallId(uuid::Uuid::from_u128(0xc0)), leg: LegNo(leg) }
+    }
+
+    fn number() -> Number {
+        Number::parse("+12025550100").unwrap()
+    }
+
+    fn command(verb: Verb) -> Command {
+        Command { id: CommandId(uuid::Uuid::from_u128(0xc1)), leg: LegNo(1), verb }
+    }
+
+    fn dial(ring_for: Duration, time_limit: Duration, link_to: Option<Handle>) -> Command {
+        let to = Target::parse("+13125550199").unwrap();
+        command(Verb::Dial { to, from: number(), ring_for, time_limit, link_to, tag: tag(1) })
+    }
+
+    fn transfer(ring_for: Duration, time_limit: Duration) -> Command {
+        let to = Target::parse("sip:ben@example.com;secure=srtp").unwrap();
+        let (tag, target_tag) = (tag(1), tag(2));
+        command(Verb::Transfer { on: on(), to, from: number(), ring_for, time_limit, tag, target_tag })
+    }
+
+    fn body(command: &Command) -> String {
+        String::from_utf8(render(command, "1684").body).unwrap()
+    }
+
+    #[test]
+    fn a_dial_says_who_it_is_and_ends_a_little_after_our_own_deadline() {
+        let command = dial(Duration::from_secs(20), Duration::from_secs(7260), Some(on()));
+        let request = render(&command, "1684");
+        assert_eq!((request.method, request.path.as_str()), (Method::Post, "/calls"));
+        assert_eq!(
+            body(&command),
+            format!(r#"{{"command_id":"{ID}","connection_id":"1684","to":"+13125550199","from":"+12025550100","#)
+                + r#""timeout_secs":22,"retry_on_timeout":false,"time_limit_secs":7260,"#
+                + &format!(r#""link_to":"{HANDLE}","client_state":"{TAG}","webhook_retries_policies":{RETRIES}}}"#)
+        );
+        assert!(!body(&dial(Duration::ZERO, Duration::ZERO, None)).contains("link_to"));
+    }
+
+    #[test]
+    fn a_transfer_tags_both_legs() {
+        let command = transfer(Duration::from_secs(20), Duration::from_secs(7260));
+        assert_eq!(render(&command, "1684").path, "/calls/v3:aB_9-x%2Fy%3D/actions/transfer");
+        assert_eq!(
+            body(&command),
+            format!(r#"{{"command_id":"{ID}","to":"sip:ben@example.com;secure=srtp","from":"+12025550100","#)
+                + r#""timeout_secs":22,"time_limit_secs":7260,"#
+                + &format!(r#""client_state":"{TAG}","target_leg_client_state":"{TARGET_TAG}","#)
+                + &format!(r#""webhook_retries_policies":{RETRIES}}}"#)
+        );
+    }
+
+    #[test]
+    fn the_other_commands_carry_what_they_need() {
+        let (text, voice) = ("Say \"hi\"\n", "female");
+        let speak = |language: Option<&str>| Verb::Speak {
+            on: on(),
+            text: text.into(),
+            voice: voice.into(),
+            language: language.map(String::from),
+        };
+        let play = |looped| Verb::Play { on: on(), url: "https://a.example/b.mp3".into(), looped };
+        let answer = format!(r#","client_state":"{TAG}","webhook_retries_policies":{RETRIES}"#);
+        let cases: [(Verb, &str, &str); 10] = [
+            (Verb::Answer { on: on(), tag: tag(1) }, "answer", &answer),
+            (Verb::Reject { on: on(), with: RejectWith::Busy }, "reject", r#","cause":"USER_BUSY""#),
+            (Verb::Reject { on: on(), with: RejectWith::Decline }, "reject", r#","cause":"CALL_REJECTED""#),
+            (Verb::Hangup { on: on() }, "hangup", ""),
+            (Verb::Bridge { on: on(), with: Handle("v3:b".into()) }, "bridge", r#","call_control_id":"v3:b""#),
+            (
+                speak(Some("en-US")),
+                "speak",
+                r#","payload":"Say \"hi\"\n","payload_type":"text","voice":"female","language":"en-US""#,
+            ),
+            (speak(None), "speak", r#","payload":"Say \"hi\"\n","payload_type":"text","voice":"female""#),
+            (play(true), "playback_start", r#","audio_url":"https://a.example/b.mp3","loop":"infinity""#),
+            (play(false), "playback_start", r#","audio_url":"https://a.example/b.mp3""#),
+            (Verb::StopPlay { on: on() }, "playback_stop", r#","stop":"all""#),
+        ];
+        for (verb, action, rest) in cases {
+            let command = command(verb);
+            let request = render(&command, "1684");
+            assert_eq!(request.path, format!("/calls/v3:aB_9-x%2Fy%3D/actions/{action}"));
+            assert_eq!(request.method, Method::Post, "{action}");
+            assert_eq!(body(&command), format!(r#"{{"command_id":"{ID}"{rest}}}"#));
+        }
+    }
+
+    #[test]
+    fn a_look_up_has_no_body() {
+        let request = render(&command(Verb::Look { on: on() }), "1684");
+        assert_eq!(request.path, "/calls/v3:aB_9-x%2Fy%3D");
+        assert_eq!((request.method, request.body), (Method::Get, Vec::new()));
+    }
+
+    #[test]
+    fn times_are_moved_into_what_telnyx_takes() {
+        let ms = Duration::from_millis;
+        for (span, ring) in [(ms(0), 5), (ms(3_000), 5), (ms(3_001), 6), (ms(598_000), 600), (Duration::MAX, 600)] {
+            let wanted = format!(r#""timeout_secs":{ring},"#);
+            assert!(body(&dial(span, ms(0), None)).contains(&wanted), "{span:?}");
+            assert!(body(&transfer(span, ms(0))).contains(&wanted), "{span:?}");
+        }
+        for (span, life) in [(ms(0), 30), (ms(30_001), 31), (Duration::MAX, 14_400)] {
+            let wanted = format!(r#""time_limit_secs":{life},"#);
+            assert!(body(&dial(ms(0), span, None)).contains(&wanted), "{span:?}");
+            assert!(body(&transfer(ms(0), span)).contains(&wanted), "{span:?}");
+        }
+        assert!(RETRIES_MS.iter().sum::<u32>() <= 60_000);
+    }
+
+    #[test]
+    fn no_handle_leaves_its_segment_or_is_shown_whole() {
+        for (handle, path) in [("a/../b?c#d e", "/calls/a%2F..%2Fb%3Fc%23d%20e"), ("é%", "/calls/%C3%A9%25")] {
+            assert_eq!(render(&command(Verb::Look { on: Handle(handle.into()) }), "").path, path);
+        }
+        let secret = "v3:0123456789abcdef";
+        let shown = format!("{:?}", render(&command(Verb::Look { on: Handle(secret.into()) }), ""));
+        assert_eq!(shown, "Get /calls/v3:0123456… (0 bytes)");
+    }
+}
