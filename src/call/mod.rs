@@ -9,9 +9,13 @@ mod command;
 mod decide;
 mod ending;
 mod event;
+#[cfg(test)]
+mod explore;
 mod ids;
 mod join;
 mod kind;
+#[cfg(test)]
+mod kit;
 mod learn;
 mod leg;
 mod phase;
@@ -20,6 +24,7 @@ mod remark;
 mod ring;
 mod speech;
 mod state;
+mod story;
 mod talk;
 mod transfer;
 mod turn;
@@ -34,3 +39,4 @@ pub use leg::{Leg, LegState, Role, Stop};
 pub use phase::{Answering, Chair, Joining, Phase, PickUp, Ringing, Speaking, Stage, Transferring};
 pub use remark::{EndWhy, Ignored, Remark, StepWord};
 pub use state::Call;
+pub use story::{Chapter, replay, story, told};

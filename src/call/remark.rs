@@ -186,6 +186,13 @@ pub enum Ignored {
     Stale,
 }
 
+impl Remark {
+    /// Whether it is worth a line in everyday logs: where a call went, and how it ended.
+    pub fn is_a_milestone(&self) -> bool {
+        matches!(self, Self::RouteChosen { .. } | Self::NoRoute | Self::Connected { .. } | Self::Ends { .. })
+    }
+}
+
 impl StepWord {
     /// The key as written in the file.
     pub fn word(self) -> &'static str {

@@ -109,6 +109,8 @@ pub struct Post {
     pub call: CallId,
     /// Its place among the call's commands.
     pub seq: u32,
+    /// The version of the call that wanted it.
+    pub version: u64,
     /// The command.
     pub command: Command,
 }
@@ -209,7 +211,8 @@ impl Fold<'_> {
         let Decision { call, commands, remarks } = decision;
         let (id, version, decided_at) = (call.id, call.version, self.now);
         let first = call.commands - u32::try_from(commands.len()).unwrap_or(0);
-        let posts = commands.into_iter().zip(first + 1..).map(|(command, seq)| Post { call: id, seq, command });
+        let posts =
+            commands.into_iter().zip(first + 1..).map(|(command, seq)| Post { call: id, seq, version, command });
         self.changes.posts.extend(posts);
         self.changes.entries.push(Entry { index, key, call: id, version, decided_at, event, remarks });
         self.loaded.index.note(&call);

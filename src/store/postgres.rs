@@ -108,7 +108,7 @@ impl Store for Postgres {
                 order by lease_until limit $3 for update skip locked)
              update outbox o set node = $1, lease_until = now() + $2 * interval '1 millisecond'
              from free where o.call = free.call and o.id = free.id
-             returning o.call::text, o.id::text, o.seq::bigint, o.leg::bigint, o.kind, o.method, o.path, o.body,
+             returning o.call::text, o.id::text, o.seq::bigint, o.leg::bigint, o.kind, o.path, o.body,
                 (extract(epoch from now() - o.first_sent_at) * 1000)::bigint",
         )
         .bind(stamp.node)
@@ -168,7 +168,7 @@ impl Store for Postgres {
 
     async fn outbox(&self, call: CallId) -> Result<Vec<OutboxRow>, StoreError> {
         let rows: Vec<rows::Outbox> = sqlx::query_as(
-            "select id::text, seq::bigint, leg::bigint, kind, path, body, status, code
+            "select id::text, seq::bigint, version, leg::bigint, kind, path, body, status, code
              from outbox where call = $1 order by outbox.seq",
         )
         .bind(call.0)

@@ -117,17 +117,18 @@ async fn outbox(connection: &mut PgConnection, draft: &Draft, stamp: &Stamp) -> 
         return Ok(());
     }
     sqlx::query(
-        "insert into outbox (call, id, seq, leg, kind, method, path, body, status, first_sent_at, lease_until, node)
+        "insert into outbox (call, id, seq, version, leg, kind, path, body, status, first_sent_at, lease_until, node)
          select i.*, 'open', now(), now() + $9 * interval '1 millisecond', $10
-         from unnest($1::uuid[], $2::uuid[], $3::int4[], $4::int2[], $5::text[], $6::text[], $7::text[], $8::bytea[])
+         from unnest($1::uuid[], $2::uuid[], $3::int4[], $4::int8[], $5::int2[], $6::text[], $7::text[],
+            $8::bytea[])
             as i",
     )
     .bind(parcels.iter().map(|parcel| parcel.post.call.0).collect::<Vec<_>>())
     .bind(parcels.iter().map(|parcel| parcel.post.command.id.0).collect::<Vec<_>>())
     .bind(parcels.iter().map(|parcel| i32::try_from(parcel.post.seq).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+    .bind(parcels.iter().map(|parcel| rows::signed(parcel.post.version)).collect::<Vec<_>>())
     .bind(parcels.iter().map(|parcel| i16::try_from(parcel.post.command.leg.0).unwrap_or(i16::MAX)).collect::<Vec<_>>())
     .bind(parcels.iter().map(|parcel| parcel.post.command.verb.kind().word()).collect::<Vec<_>>())
-    .bind(parcels.iter().map(|parcel| parcel.method).collect::<Vec<_>>())
     .bind(parcels.iter().map(|parcel| parcel.path.as_str()).collect::<Vec<_>>())
     .bind(parcels.iter().map(|parcel| parcel.body.as_ref()).collect::<Vec<_>>())
     .bind(rows::millis(stamp.lease))

@@ -15,10 +15,10 @@ use crate::hall::{Arrival, Digest, Index, Key, Saved};
 
 /// Version, time decided, event, remarks, body.
 pub(super) type Journal = (i64, i64, String, String, Vec<u8>);
-/// Id, place, leg, kind, path, body, status, code.
-pub(super) type Outbox = (String, i64, i64, String, String, Vec<u8>, String, Option<String>);
-/// Call, id, place, leg, kind, method, path, body, age in milliseconds.
-pub(super) type Claim = (String, String, i64, i64, String, String, String, Vec<u8>, Option<i64>);
+/// Id, place, version, leg, kind, path, body, status, code.
+pub(super) type Outbox = (String, i64, i64, i64, String, String, Vec<u8>, String, Option<String>);
+/// Call, id, place, leg, kind, path, body, age in milliseconds.
+pub(super) type Claim = (String, String, i64, i64, String, String, Vec<u8>, Option<i64>);
 
 /// How many rows each table has.
 pub(super) const COUNTS: [(&str, &str); 7] = [
@@ -113,21 +113,21 @@ pub(super) fn journal((version, decided_at, what, remarks, raw): Journal) -> Res
     })
 }
 
-pub(super) fn outbox((id, seq, leg, kind, path, body, status, code): Outbox) -> Result<OutboxRow, StoreError> {
+pub(super) fn outbox((id, seq, version, leg, kind, path, body, status, code): Outbox) -> Result<OutboxRow, StoreError> {
     let command = CommandId(uuid("outbox", &id)?);
     let kind = Kind::parse(&kind).ok_or_else(|| bad("outbox", &id, "unknown kind of command"))?;
     let (seq, leg) = (small("outbox", &id, seq)?, LegNo(small("outbox", &id, leg)?));
-    Ok(OutboxRow { seq, id: command, kind, leg, path, body, status, code })
+    let version = version.unsigned_abs();
+    Ok(OutboxRow { seq, version, id: command, kind, leg, path, body, status, code })
 }
 
-fn claimed((call, id, seq, leg, kind, method, path, body, age): Claim) -> Result<Claimed, StoreError> {
+fn claimed((call, id, seq, leg, kind, path, body, age): Claim) -> Result<Claimed, StoreError> {
     Ok(Claimed {
         call: CallId(uuid("outbox", &call)?),
         seq: small("outbox", &id, seq)?,
         id: CommandId(uuid("outbox", &id)?),
         kind: Kind::parse(&kind).ok_or_else(|| bad("outbox", &id, "unknown kind of command"))?,
         leg: LegNo(small("outbox", &id, leg)?),
-        method,
         path,
         body: body.into(),
         // A clock that went backwards proves nothing: then nobody can say.

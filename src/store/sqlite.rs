@@ -113,7 +113,7 @@ impl Store for Sqlite {
                 select rowid from outbox
                 where status = 'open' and (lease_until < $2 or boot <> $4 or ($6 and node <> $1))
                 order by lease_until limit $5)
-             returning call, id, seq, leg, kind, method, path, body,
+             returning call, id, seq, leg, kind, path, body,
                 case when boot = $4 then $2 - first_sent end",
         )
         .bind(stamp.node.to_string())
@@ -174,7 +174,7 @@ impl Store for Sqlite {
 
     async fn outbox(&self, call: CallId) -> Result<Vec<OutboxRow>, StoreError> {
         let rows: Vec<rows::Outbox> = sqlx::query_as(
-            "select id, seq, leg, kind, path, body, status, code from outbox where call = $1 order by seq",
+            "select id, seq, version, leg, kind, path, body, status, code from outbox where call = $1 order by seq",
         )
         .bind(call.to_string())
         .fetch_all(&self.readers)

@@ -102,15 +102,15 @@ async fn journal(connection: &mut SqliteConnection, entry: &Entry, batch: &[Arri
 async fn outbox(connection: &mut SqliteConnection, parcel: &Parcel, stamp: &Stamp) -> Result<(), StoreError> {
     let post = &parcel.post;
     sqlx::query(
-        "insert into outbox (call, id, seq, leg, kind, method, path, body, status, boot, first_sent, lease_until, node)
+        "insert into outbox (call, id, seq, version, leg, kind, path, body, status, boot, first_sent, lease_until, node)
          values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, $10, $11, $12)",
     )
     .bind(post.call.to_string())
     .bind(post.command.id.to_string())
     .bind(i64::from(post.seq))
+    .bind(rows::signed(post.version))
     .bind(i64::from(post.command.leg.0))
     .bind(post.command.verb.kind().word())
-    .bind(parcel.method)
     .bind(&parcel.path)
     .bind(parcel.body.as_ref())
     .bind(&stamp.boot)

@@ -79,8 +79,6 @@ pub struct Draft {
 pub struct Parcel {
     /// The command.
     pub post: Post,
-    /// HTTP method.
-    pub method: &'static str,
     /// Path below the base address.
     pub path: String,
     /// Body.
@@ -131,8 +129,6 @@ pub struct Claimed {
     pub kind: Kind,
     /// The leg it is for.
     pub leg: LegNo,
-    /// HTTP method.
-    pub method: String,
     /// Path below the base address.
     pub path: String,
     /// Body.
@@ -161,6 +157,8 @@ pub struct JournalRow {
 pub struct OutboxRow {
     /// Its place among the call's commands.
     pub seq: u32,
+    /// The version of the call that wanted it.
+    pub version: u64,
     /// The command.
     pub id: CommandId,
     /// What it is.

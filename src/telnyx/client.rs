@@ -205,7 +205,7 @@ mod tests {
     }
 
     fn request(body: &[u8]) -> Request {
-        Request { method: Method::Post, path: "/calls/v3:a%2Fb/actions/speak".into(), body: body.to_vec() }
+        Request { method: Method::Post, path: "/calls/v3:a%2Fb/actions/speak".into(), body: body.to_vec().into() }
     }
 
     /// Takes one connection, reads a request to the end of its body, answers, and gives back what it read.
@@ -266,7 +266,7 @@ mod tests {
     #[tokio::test]
     async fn a_look_up_is_a_get_without_a_body() {
         let (at, server) = once(|| b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec());
-        let look = Request { method: Method::Get, path: "/calls/v3:a".into(), body: Vec::new() };
+        let look = Request { method: Method::Get, path: "/calls/v3:a".into(), body: bytes::Bytes::new() };
         assert!(matches!(client(at).send(&look, TRY).await, Sent::Answer { status: 200, .. }));
         let read = String::from_utf8(server.join().unwrap()).unwrap();
         assert!(read.starts_with("GET /v2/calls/v3:a HTTP/1.1\r\n"), "{read}");

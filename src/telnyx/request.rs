@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
 use crate::call::{Command, CommandId, Handle, Kind, Tag, Verb};
@@ -17,7 +18,7 @@ pub struct Request {
     /// Its path below the base address, with its leading slash.
     pub path: String,
     /// Its JSON body; empty for a look-up.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 /// The methods our commands use.
@@ -49,7 +50,14 @@ const LIFE_SECS: (u64, u64) = (30, 14_400);
 pub fn render(command: &Command, line: &str) -> Request {
     let method = Method::of(command.verb.kind());
     let body = Body::of(command, line).map(|body| body.bytes()).unwrap_or_default();
-    Request { method, path: path(&command.verb), body }
+    Request { method, path: path(&command.verb), body: body.into() }
+}
+
+impl Request {
+    /// A request that was rendered before, from what was stored of it.
+    pub fn stored(kind: Kind, path: String, body: Bytes) -> Self {
+        Self { method: Method::of(kind), path, body }
+    }
 }
 
 impl Method {
@@ -305,7 +313,7 @@ mod tests {
     }
 
     fn body(command: &Command) -> String {
-        String::from_utf8(render(command, "1684").body).unwrap()
+        String::from_utf8(render(command, "1684").body.to_vec()).unwrap()
     }
 
     #[test]
@@ -375,7 +383,7 @@ mod tests {
     fn a_look_up_has_no_body() {
         let request = render(&command(Verb::Look { on: on() }), "1684");
         assert_eq!(request.path, "/calls/v3:aB_9-x%2Fy%3D");
-        assert_eq!((request.method, request.body), (Method::Get, Vec::new()));
+        assert_eq!((request.method, request.body), (Method::Get, Bytes::new()));
     }
 
     #[test]

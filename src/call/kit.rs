@@ -1,0 +1,168 @@
+//! What the tests of this room share: rules made by hand, and a call that is driven event by event.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::phone::{Number, Party, Target};
+use crate::routing::{
+    Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Ring, RingAsked, Rules, Say, Step,
+    StepId, Text, Transfer,
+};
+
+pub const CALLER: &str = "+12025550111";
+pub const OURS: &str = "+12025550100";
+
+/// Rules with one route of these actions, each falling to the next; `on` of a step by its index.
+pub fn rules(actions: Vec<Action>, on: &[(u32, Outcome, u32)]) -> Rules {
+    let last = u32::try_from(actions.len()).unwrap();
+    let steps = (0..last).zip(actions).map(|(index, action)| Step {
+        at: Place { file: 0, line: index + 1 },
+        when: None,
+        action,
+        on: on.iter().filter(|(step, ..)| *step == index).map(|(_, outcome, to)| (*outcome, StepId(*to))).collect(),
+        next: Some(StepId(index + 1)).filter(|next| next.0 < last),
+    });
+    Rules {
+        hash: RulesHash("test".into()),
+        files: vec!["routes.yaml".into()],
+        numbers: BTreeMap::new(),
+        rest: Some(Entry { route: "main".into(), first: StepId(0), at: Place { file: 0, line: 100 } }),
+        steps: steps.collect(),
+        defaults: Defaults {
+            caller_id: CallerId::Caller,
+            ringback: None,
+            voice: "voice".into(),
+            language: None,
+            timeout: secs(20),
+            max_call: secs(4 * 3600),
+        },
+        outbound: Outbound { countries: Vec::new() },
+    }
+}
+
+pub fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub fn member(name: &str, last: u32, ring_for: u64) -> Member {
+    let target = Target::Number(Number::parse(&format!("+1202555{last:04}")).unwrap());
+    Member { name: name.into(), target, delay: Duration::ZERO, ring_for: secs(ring_for) }
+}
+
+pub fn ring(order: Order, members: Vec<Member>) -> Action {
+    Action::Ring(Ring { asked: RingAsked::List, members, order, timeout: None, caller_id: CallerId::Caller })
+}
+
+pub fn dial(member: Member) -> Action {
+    let members = vec![member];
+    let order = Order::Sequential;
+    Action::Ring(Ring { asked: RingAsked::Dial, members, order, timeout: None, caller_id: CallerId::Caller })
+}
+
+pub fn transfer(member: Member) -> Action {
+    let Member { name, target, ring_for, .. } = member;
+    Action::Transfer(Transfer { name, target, ring_for, caller_id: CallerId::Caller })
+}
+
+pub fn say(text: &str) -> Action {
+    Action::Say(Say { text: Text::parse(text).unwrap(), voice: "voice".into(), language: None })
+}
+
+/// A call and all that was asked for it.
+#[derive(Clone)]
+pub struct Life<'a> {
+    pub rules: &'a Rules,
+    pub call: Call,
+    pub now: Timestamp,
+    pub asked: Vec<Command>,
+    pub remarks: Vec<Remark>,
+    told: usize,
+    events: u32,
+}
+
+impl<'a> Life<'a> {
+    pub fn new(rules: &'a Rules) -> Self {
+        let now = Timestamp::from_second(1_773_050_400).unwrap();
+        let call = Call::new(CallId::of("leg"), rules.hash.clone(), now);
+        Self { rules, call, now, asked: Vec::new(), remarks: Vec::new(), told: 0, events: 0 }
+    }
+
+    /// A call that has just come in.
+    pub fn begun(rules: &'a Rules) -> Self {
+        let mut life = Self::new(rules);
+        life.news(0, News::Arrived { from: Party::read(CALLER), to: Party::read(OURS) });
+        life
+    }
+
+    pub fn take(&mut self, what: What) {
+        self.events += 1;
+        let event = Event { id: EventId(format!("e{}", self.events)), at: None, what };
+        let decision = decide(self.call.clone(), &event, self.rules, self.now);
+        self.call = decision.call;
+        self.asked.extend(decision.commands);
+        self.remarks = decision.remarks;
+    }
+
+    /// News of a leg, by its number.
+    pub fn news(&mut self, leg: u16, news: News) {
+        let tag = (leg > 0).then_some(Tag { call: self.call.id, leg: LegNo(leg) });
+        let who = Who {
+            tag,
+            handle: Some(Handle(format!("v3:h{leg}"))),
+            leg: Some(format!("l{leg}")),
+            session: Some("s".into()),
+            line: None,
+        };
+        self.take(What::Leg { who, news });
+    }
+
+    pub fn hangs_up(&mut self, leg: u16, cause: Cause) {
+        self.news(leg, News::HungUp { cause });
+    }
+
+    /// Settles the last command of a kind for a leg.
+    pub fn settle(&mut self, kind: Kind, leg: u16, verdict: Verdict) {
+        let leg = LegNo(leg);
+        let of = |command: &&Command| command.leg == leg && command.verb.kind() == kind;
+        let command = self.asked.iter().rev().find(of).expect("a command of that kind").id;
+        self.take(What::Settled(Settled { command, kind, leg, verdict }));
+    }
+
+    pub fn accept(&mut self, kind: Kind, leg: u16) {
+        self.settle(kind, leg, Verdict::Accepted { made: None });
+    }
+
+    pub fn refuse(&mut self, kind: Kind, leg: u16, why: Refusal) {
+        self.settle(kind, leg, Verdict::Refused { why, code: "0".into() });
+    }
+
+    pub fn deadline(&self) -> Option<Timestamp> {
+        deadline(&self.call, self.rules)
+    }
+
+    /// Waits for the next deadline.
+    pub fn wait(&mut self) {
+        self.now = self.deadline().expect("a deadline").max(self.now);
+        self.take(What::Due { version: self.call.version });
+        assert!(self.deadline().is_none_or(|next| next > self.now), "a deadline must not fall due again at once");
+    }
+
+    pub fn sleep(&mut self, n: u64) {
+        self.now = self.now.checked_add(secs(n)).unwrap();
+    }
+
+    /// What was asked for since the last time, as `kind leg`.
+    pub fn wants(&mut self) -> Vec<String> {
+        let new = self.asked[self.told..].iter().map(|command| format!("{} {}", command.verb.kind(), command.leg.0));
+        let new = new.collect();
+        self.told = self.asked.len();
+        new
+    }
+
+    pub fn phase(&self) -> &'static str {
+        self.call.phase.word()
+    }
+}

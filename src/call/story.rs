@@ -1,0 +1,206 @@
+//! A call told as a story: what happened, what was decided and by which line of the rules, what was done.
+//!
+//! The journal alone is enough: its events are decided again, and what comes out is told.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use super::command::{Command, Verb};
+use super::decide::{Decision, decide};
+use super::event::{Cause, Event, News, Refusal, Settled, Verdict, What};
+use super::ids::{CallId, LegNo};
+use super::remark::{EndWhy, Ignored, Remark};
+use super::state::Call;
+use crate::routing::{Outcome, Place, Rules};
+
+/// One event of a call and all that came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chapter {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+    /// What came of it.
+    pub decision: Decision,
+}
+
+/// Decides a call's events again, as the journal has them, in order.
+pub fn replay<'a>(id: CallId, rules: &Rules, journal: impl Iterator<Item = (Timestamp, &'a Event)>) -> Vec<Chapter> {
+    let mut chapters: Vec<Chapter> = Vec::new();
+    for (at, event) in journal {
+        let call = match chapters.last() {
+            Some(chapter) => chapter.decision.call.clone(),
+            None => Call::new(id, rules.hash.clone(), at),
+        };
+        let decision = decide(call, event, rules, at);
+        chapters.push(Chapter { at, event: event.clone(), decision });
+    }
+    chapters
+}
+
+/// The story, a line each: seconds since the call began, then what happened, `-` why, `>` what was asked for.
+pub fn story(chapters: &[Chapter], rules: &Rules) -> String {
+    let mut text = String::new();
+    let Some(first) = chapters.first() else { return text };
+    for chapter in chapters {
+        let since = chapter.at.duration_since(first.at).as_secs_f64();
+        let call = &chapter.decision.call;
+        let remarks: Vec<String> = chapter.decision.remarks.iter().filter_map(|remark| told(remark, rules)).collect();
+        let commands: Vec<String> = chapter.decision.commands.iter().map(|command| asked(command, call)).collect();
+        let happened = happened(&chapter.event, call);
+        if happened.is_none() && remarks.is_empty() && commands.is_empty() {
+            continue;
+        }
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{since:>6.1}s  {}", happened.unwrap_or_else(|| "time is up".to_owned()));
+        for remark in remarks {
+            let _ = writeln!(text, "         - {remark}");
+        }
+        for command in commands {
+            let _ = writeln!(text, "         > {command}");
+        }
+    }
+    text
+}
+
+fn name(call: &Call, leg: LegNo) -> &str {
+    call.leg(leg).map_or("somebody", |leg| leg.name())
+}
+
+/// `None` for what is not worth a line by itself.
+fn happened(event: &Event, call: &Call) -> Option<String> {
+    match &event.what {
+        What::Due { .. } => None,
+        What::Fault { .. } => Some("an event could not be decided".to_owned()),
+        What::Settled(settled) => outcome(settled, call),
+        What::Leg { who, news } => {
+            let known = call.legs.iter().find(|leg| leg.handle.is_some() && leg.handle == who.handle);
+            let who = known.map_or("somebody", |leg| leg.name());
+            Some(match news {
+                News::Arrived { from, to } => format!("{from} calls {to}"),
+                News::Placed => format!("{who} is being rung"),
+                News::Answered => format!("{who} picks up"),
+                News::Bridged => format!("{who} is joined"),
+                News::HungUp { cause } => format!("{who} {}", ended(*cause)),
+                News::SpeechEnded => "the text has been spoken".to_owned(),
+                News::PlaybackEnded { played: true } => "the audio has been played".to_owned(),
+                News::PlaybackEnded { played: false } => "the audio could not be played".to_owned(),
+                News::Other { name } => name.clone(),
+            })
+        }
+    }
+}
+
+fn outcome(settled: &Settled, call: &Call) -> Option<String> {
+    let (kind, whom) = (settled.kind, name(call, settled.leg));
+    match &settled.verdict {
+        Verdict::Accepted { .. } => None,
+        Verdict::Refused { why, code } => Some(format!("{kind} for {whom} refused: {} ({code})", refusal(*why))),
+        Verdict::Unknown => Some(format!("{kind} for {whom}: no answer")),
+        Verdict::Void => Some(format!("{kind} for {whom}: not needed any more")),
+        Verdict::Found { alive } => Some(format!("{whom} is {}", if *alive { "still there" } else { "gone" })),
+    }
+}
+
+fn refusal(why: Refusal) -> &'static str {
+    match why {
+        Refusal::Ended => "the leg is over",
+        Refusal::NotAnswered => "not answered yet",
+        Refusal::Limit => "no more channels",
+        Refusal::Key => "our key may not",
+        Refusal::Invalid => "not allowed or not valid",
+    }
+}
+
+fn ended(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Normal => "hangs up",
+        Cause::Cancelled => "gives up",
+        Cause::Busy => "is busy",
+        Cause::Declined => "declines",
+        Cause::NoAnswer => "does not answer",
+        Cause::TimeLimit => "has talked as long as a call may last",
+        Cause::Failed => "cannot be reached",
+    }
+}
+
+fn asked(command: &Command, call: &Call) -> String {
+    let leg = name(call, command.leg);
+    match &command.verb {
+        Verb::Answer { .. } => "answer the caller".to_owned(),
+        Verb::Reject { .. } => "reject the caller".to_owned(),
+        Verb::Hangup { .. } => format!("hang up {leg}"),
+        Verb::Dial { to, from, .. } => format!("dial {leg} ({to}), showing {from}"),
+        Verb::Bridge { with, .. } => {
+            let other = call.legs.iter().find(|leg| leg.handle.as_ref() == Some(with)).map_or("?", |leg| leg.name());
+            format!("bridge the caller with {other}")
+        }
+        Verb::Transfer { to, from, .. } => format!("transfer the caller to {to}, showing {from}"),
+        Verb::Speak { text, .. } => format!("say “{text}”"),
+        Verb::Play { url, .. } => format!("play {url}"),
+        Verb::StopPlay { .. } => "stop the audio".to_owned(),
+        Verb::Look { .. } => format!("ask whether {leg} is still there"),
+    }
+}
+
+/// A remark as a sentence, with its line of the rules; `None` for those that only confirm what happened.
+pub fn told(remark: &Remark, rules: &Rules) -> Option<String> {
+    let place = |at: &Place| rules.place(*at);
+    Some(match remark {
+        Remark::RouteChosen { route, at } => format!("route `{route}` ({})", place(at)),
+        Remark::NoRoute => "no line takes calls to this number".to_owned(),
+        Remark::StepBegan { at, step } => format!("step `{}` ({})", step.word(), place(at)),
+        Remark::StepSkipped { at } => format!("passed over: its `when` does not hold ({})", place(at)),
+        Remark::StepEnded { at, outcome } => format!("{} ({})", outcome_word(*outcome), place(at)),
+        Remark::ListEnded { at } => format!("no step is left ({})", place(at)),
+        Remark::Rings { name, .. } => format!("{name} is to be rung"),
+        Remark::Out { name, outcome } => format!("{name}: {}", outcome_word(*outcome)),
+        Remark::Takes { name } => format!("{name} takes the call"),
+        Remark::Connected { name } => format!("the caller talks with {name}"),
+        Remark::OnceMore { name } => format!("{name} is tried once more, with our own number shown"),
+        Remark::CallerGone { .. } => "the caller is gone".to_owned(),
+        Remark::PartyGone { name } => format!("{name} is gone"),
+        Remark::Ends { why } => format!("the call ends: {}", end(*why)),
+        Remark::Over => "the call is over".to_owned(),
+        Remark::Refused { .. } | Remark::Unanswered { .. } => return None,
+        Remark::NothingCame { kind } => format!("nothing came of {kind}"),
+        Remark::LegLost { leg } => format!("no word of leg {}: taken for gone", leg.0),
+        Remark::LegFound { leg } => format!("leg {} shows itself after all, and is hung up", leg.0),
+        Remark::Ignored { why } => match why {
+            Ignored::Late | Ignored::Twice | Ignored::Stale => format!("ignored: {}", ignored(*why)),
+            Ignored::NotOurs | Ignored::NothingToDo => return None,
+        },
+    })
+}
+
+fn ignored(why: Ignored) -> &'static str {
+    match why {
+        Ignored::Late => "it comes late",
+        Ignored::Twice => "it is known already",
+        Ignored::NotOurs => "it is of a leg that is not ours",
+        Ignored::NothingToDo => "nothing depends on it",
+        Ignored::Stale => "nobody waits for it any more",
+    }
+}
+
+fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Busy => "busy",
+        Outcome::NoAnswer => "no answer",
+        Outcome::Declined => "declined",
+        Outcome::Failed => "not reached",
+    }
+}
+
+fn end(why: EndWhy) -> &'static str {
+    match why {
+        EndWhy::CallerGone => "the caller is gone",
+        EndWhy::PartyGone => "the other party is gone",
+        EndWhy::Step => "the rules say so",
+        EndWhy::ListEnded => "no step is left",
+        EndWhy::NoRoute => "no line takes it",
+        EndWhy::TooLong => "it lasted as long as a call may",
+        EndWhy::Fault => "an event of it could not be decided",
+    }
+}

@@ -1,0 +1,257 @@
+//! The one way in: every event goes through here, many to a transaction.
+//!
+//! A batch is whatever arrived while the last one was being committed: alone an event is a batch of one, and under load
+//! the batches grow by themselves. There is one batch at a time, so no two of this node hold events of the same call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, error, info, warn};
+
+use super::letter::Letter;
+use super::library::Library;
+use crate::call::{News, What};
+use crate::clock::Clock;
+use crate::hall::{Arrival, Changes, Fate, Loaded, MissingRules, courier, fold};
+use crate::phone::masked;
+use crate::store::{Draft, Parcel, Stamp, Store, StoreError, Taken};
+use crate::telnyx::request::{Request, render};
+
+/// The largest batch.
+const BATCH: usize = 256;
+/// How many events may wait; beyond it every sender is asked to come again.
+const ROOM: usize = 4096;
+/// How many may wait before new calls are turned away: those that are live come first.
+const ROOM_FOR_NEW: usize = ROOM / 2;
+/// How often a batch is repeated that the database asks to repeat.
+const REPEATS: u32 = 5;
+/// The pause before events of a call that another node holds are tried again.
+const HELD: Duration = Duration::from_millis(10);
+
+/// What became of an event that was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is kept for good, now or since earlier.
+    Kept,
+    /// It could not be kept; it may come again.
+    Busy,
+}
+
+/// Where events are handed in. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Inlet {
+    jobs: mpsc::UnboundedSender<Job>,
+    waiting: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Job {
+    arrival: Arrival,
+    answer: oneshot::Sender<Put>,
+}
+
+impl Inlet {
+    /// Hands an event in, and waits until it is kept. The work goes on even if the wait is given up.
+    pub async fn put(&self, arrival: Arrival) -> Put {
+        let new = matches!(&arrival.event.what, What::Leg { news: News::Arrived { .. }, .. });
+        let room = if new { ROOM_FOR_NEW } else { ROOM };
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= room {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Put::Busy;
+        }
+        let (answer, answered) = oneshot::channel();
+        if self.jobs.send(Job { arrival, answer }).is_err() {
+            return Put::Busy;
+        }
+        answered.await.unwrap_or(Put::Busy)
+    }
+}
+
+/// The writer: takes batches, commits them, and passes on what came of them.
+pub struct Writer {
+    jobs: mpsc::UnboundedReceiver<Job>,
+    waiting: Arc<AtomicUsize>,
+    /// What the writer needs of the house.
+    pub parts: Parts,
+}
+
+/// What the writer needs of the house.
+pub struct Parts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The rules.
+    pub library: Arc<Library>,
+    /// The time.
+    pub clock: Clock,
+    /// This process.
+    pub node: uuid::Uuid,
+    /// The line that dials go out on.
+    pub line: String,
+    /// Where committed commands go.
+    pub letters: mpsc::UnboundedSender<Letter>,
+    /// Where the earliest deadline of a batch goes.
+    pub wakes: mpsc::UnboundedSender<Timestamp>,
+}
+
+/// A writer, and where to hand events in to it.
+pub fn new(parts: Parts) -> (Inlet, Writer) {
+    let (sender, jobs) = mpsc::unbounded_channel();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    (Inlet { jobs: sender, waiting: waiting.clone() }, Writer { jobs, waiting, parts })
+}
+
+impl Writer {
+    /// Works until the last inlet is gone and everything handed in is answered.
+    pub async fn run(mut self) {
+        let mut held: Vec<Job> = Vec::new();
+        loop {
+            let mut jobs = std::mem::take(&mut held);
+            if jobs.is_empty() {
+                if self.jobs.recv_many(&mut jobs, BATCH).await == 0 {
+                    return;
+                }
+            } else {
+                tokio::time::sleep(HELD).await;
+                while jobs.len() < BATCH
+                    && let Ok(job) = self.jobs.try_recv()
+                {
+                    jobs.push(job);
+                }
+            }
+            held = self.commit(jobs).await;
+        }
+    }
+
+    /// Commits jobs; gives back those whose call another node holds.
+    async fn commit(&self, jobs: Vec<Job>) -> Vec<Job> {
+        let mut held = Vec::new();
+        let mut parts = vec![jobs];
+        while let Some(mut jobs) = parts.pop() {
+            let batch: Vec<Arrival> = jobs.iter().map(|job| job.arrival.clone()).collect();
+            match self.take(&batch).await {
+                Ok(fates) => {
+                    for (job, fate) in jobs.into_iter().zip(fates) {
+                        // Whoever asked may have stopped waiting; then he comes again, and it is a duplicate.
+                        if fate == Fate::Busy && !job.answer.is_closed() {
+                            held.push(job);
+                        } else {
+                            let put = if fate == Fate::Busy { Put::Busy } else { Put::Kept };
+                            self.answer(job, put);
+                        }
+                    }
+                }
+                // One row is to blame: it is found by halving, and only it is put aside.
+                Err(StoreError::Row(_)) if jobs.len() > 1 => {
+                    parts.push(jobs.split_off(jobs.len() / 2));
+                    parts.push(jobs);
+                }
+                Err(StoreError::Row(why)) => {
+                    for job in jobs {
+                        let put = self.put_aside(&job.arrival, &why).await;
+                        self.answer(job, put);
+                    }
+                }
+                Err(why) => {
+                    error!(%why, events = jobs.len(), "events could not be kept; their senders are asked to come again");
+                    jobs.into_iter().for_each(|job| self.answer(job, Put::Busy));
+                }
+            }
+        }
+        held
+    }
+
+    fn answer(&self, job: Job, put: Put) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        let _ = job.answer.send(put);
+    }
+
+    /// Takes one batch, as often as the database asks to repeat it.
+    async fn take(&self, batch: &[Arrival]) -> Result<Vec<Fate>, StoreError> {
+        let Parts { store, library, clock, .. } = &self.parts;
+        let mut repeats = 0;
+        loop {
+            let boot = clock.boot();
+            let since = boot.since;
+            let stamp = Stamp { node: self.parts.node, boot: boot.boot, since, lease: courier::LEASE };
+            let rules = library.snapshot();
+            let mut decide = |loaded: Loaded| -> Result<Draft, MissingRules> {
+                let changes = fold(batch, loaded, &rules.book(), clock.now())?;
+                Ok(self.draft(changes))
+            };
+            match store.take(batch, &stamp, &mut decide).await {
+                Ok(Taken::Written(draft)) => return Ok(self.pass_on(batch, draft, since)),
+                Ok(Taken::Missing(hashes)) => library.fetch(hashes, store.as_ref()).await?,
+                Err(StoreError::Again(why)) if repeats < REPEATS => {
+                    repeats += 1;
+                    warn!(why, repeats, "a batch is repeated");
+                    tokio::time::sleep(Duration::from_millis(u64::from(2 * repeats))).await;
+                }
+                Err(why) => return Err(why),
+            }
+        }
+    }
+
+    fn draft(&self, changes: Changes) -> Draft {
+        let parcel = |post: &crate::hall::Post| {
+            let request = render(&post.command, &self.parts.line);
+            Parcel { post: post.clone(), path: request.path, body: request.body }
+        };
+        let parcels = changes.posts.iter().map(parcel).collect();
+        Draft { changes, parcels }
+    }
+
+    /// Everything is committed: the commands may leave, and the alarm learns of the earliest deadline.
+    fn pass_on(&self, batch: &[Arrival], draft: Draft, since: Duration) -> Vec<Fate> {
+        tell(batch, &draft.changes);
+        for Parcel { post, path, body } in draft.parcels {
+            let kind = post.command.verb.kind();
+            let request = Request::stored(kind, path, body);
+            let letter = Letter {
+                call: post.call,
+                leg: post.command.leg,
+                id: post.command.id,
+                kind,
+                request,
+                first: Some(since),
+            };
+            let _ = self.parts.letters.send(letter);
+        }
+        if let Some(wake) = draft.changes.calls.iter().filter_map(|saved| saved.wake_at).min() {
+            let _ = self.parts.wakes.send(wake);
+        }
+        draft.changes.fates
+    }
+
+    async fn put_aside(&self, arrival: &Arrival, why: &str) -> Put {
+        error!(event = %arrival.key.event, why, "an event was put into quarantine: the database refuses it");
+        let event = || serde_json::to_vec(&arrival.event).unwrap_or_default();
+        let raw = if arrival.raw.is_empty() { event().into() } else { arrival.raw.clone() };
+        let digest = Sha256::digest(&raw).into();
+        match self.parts.store.quarantine(digest, &raw, why, self.parts.clock.now()).await {
+            Ok(()) => Put::Kept,
+            Err(_) => Put::Busy,
+        }
+    }
+}
+
+/// Logs what was decided, and what was put aside.
+fn tell(batch: &[Arrival], changes: &Changes) {
+    for entry in &changes.entries {
+        for remark in &entry.remarks {
+            let told = || masked(&serde_json::to_string(remark).unwrap_or_default());
+            if remark.is_a_milestone() {
+                info!(call = %entry.call, version = entry.version, remark = told(), "decided");
+            } else {
+                debug!(call = %entry.call, version = entry.version, remark = told(), "decided");
+            }
+        }
+    }
+    for (index, why) in &changes.aside {
+        let event = batch.get(*index).map(|arrival| arrival.key.event.to_string());
+        warn!(event, why, "an event was put into quarantine");
+    }
+}

@@ -1,0 +1,75 @@
+//! The rules at hand: the version that new calls begin with, and those that live calls began with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tracing::error;
+
+use crate::hall::Book;
+use crate::routing::{Rules, RulesHash, Sources, load};
+use crate::store::{Store, StoreError};
+
+/// All rules at hand. Versions never change, so a snapshot stays right for as long as it is held.
+#[derive(Debug)]
+pub struct Library(RwLock<Snapshot>);
+
+/// The rules at hand at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    current: Arc<Rules>,
+    pinned: Arc<BTreeMap<RulesHash, Arc<Rules>>>,
+}
+
+impl Library {
+    /// A library whose new calls begin with `current`.
+    pub fn new(current: Rules) -> Self {
+        Self(RwLock::new(Snapshot { current: Arc::new(current), pinned: Arc::default() }))
+    }
+
+    /// The rules at hand now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gets versions that calls began with from the store. A version that is gone, or that this program cannot read,
+    /// is replaced by the current one, loudly: a call must go on.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn fetch(&self, hashes: BTreeSet<RulesHash>, store: &dyn Store) -> Result<(), StoreError> {
+        for hash in hashes {
+            let sources = store.rules(&hash).await?;
+            let rules = sources.as_deref().and_then(read).unwrap_or_else(|| {
+                error!(
+                    rules = hash.0,
+                    "calls began with rules that cannot be read back: they go on with the current ones"
+                );
+                let current = self.snapshot().current;
+                Rules { hash: hash.clone(), ..Rules::clone(&current) }
+            });
+            let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let mut pinned = BTreeMap::clone(&held.pinned);
+            pinned.insert(hash, Arc::new(rules));
+            held.pinned = Arc::new(pinned);
+        }
+        Ok(())
+    }
+}
+
+impl Snapshot {
+    /// The rules that new calls begin with.
+    pub fn current(&self) -> &Rules {
+        &self.current
+    }
+
+    /// The rules as the hall wants them.
+    pub fn book(&self) -> Book<'_> {
+        let pinned = self.pinned.iter().map(|(hash, rules)| (hash.clone(), rules.as_ref())).collect();
+        Book { current: &self.current, pinned }
+    }
+}
+
+fn read(sources: &str) -> Option<Rules> {
+    let sources: Sources = serde_json::from_str(sources).ok()?;
+    load(&sources).ok().map(|loaded| loaded.rules)
+}

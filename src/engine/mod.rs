@@ -1,0 +1,14 @@
+//! The shell: moves values between the doors, the store and Telnyx, and decides nothing.
+//!
+//! `apply` takes events into the store, `dispatch` sends the commands that came of them, `alarm` rings for deadlines.
+
+mod alarm;
+mod apply;
+mod dispatch;
+mod letter;
+mod library;
+mod start;
+
+pub use apply::{Inlet, Put};
+pub use library::{Library, Snapshot};
+pub use start::{Engine, House};
