@@ -3,11 +3,11 @@
 use std::fmt;
 
 use base64::Engine;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, VerifyingKey};
 use jiff::Timestamp;
+
+use super::loose::BASE64;
 
 /// How far the timestamp may be from our clock, in seconds, both ways; the value of Telnyx' own libraries.
 pub const TOLERANCE: i64 = 300;
@@ -165,12 +165,6 @@ fn read_key(bytes: &[u8; 32]) -> Result<VerifyingKey, &'static str> {
     Ok(key)
 }
 
-/// Keys are copied by hand: padding that was lost does no harm.
-const KEY_TEXT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 /// What stands before the 32 bytes of an Ed25519 key in a PEM text (RFC 8410).
 const PEM_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
@@ -190,7 +184,7 @@ fn decode_key(text: &str) -> Result<[u8; 32], &'static str> {
         None => text,
     };
     let inner: String = inner.split_whitespace().collect();
-    let bytes = KEY_TEXT.decode(inner).map_err(|_| "is neither base64 nor PEM")?;
+    let bytes = BASE64.decode(inner).map_err(|_| "is neither base64 nor PEM")?;
     let raw = if pem { bytes.strip_prefix(&PEM_PREFIX).ok_or("is a PEM text of no Ed25519 key")? } else { &bytes };
     raw.try_into().map_err(|_| "has not the 32 bytes of an Ed25519 key")
 }
