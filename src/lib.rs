@@ -4,6 +4,7 @@
 
 pub mod call;
 pub mod clock;
+pub mod http;
 pub mod phone;
 pub mod routing;
 pub mod telnyx;
