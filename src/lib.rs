@@ -6,6 +6,7 @@ pub mod call;
 pub mod clock;
 pub mod engine;
 pub mod hall;
+pub mod http;
 pub mod phone;
 pub mod routing;
 pub mod store;

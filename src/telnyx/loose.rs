@@ -2,10 +2,19 @@
 
 use std::borrow::Cow;
 
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::value::RawValue;
 
 /// The longest an id may be, in bytes; Telnyx' are below 80. A longer one names nothing.
 pub(super) const LONGEST_ID: usize = 255;
+
+/// Base64 whose padding may be lost: people copy it, and others cut it.
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// A value that may be missing, null, or of another type than it should be.
 pub(super) type Loose<'a> = Option<&'a RawValue>;

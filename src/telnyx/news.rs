@@ -1,12 +1,9 @@
 //! Telnyx' event names and payloads, in our words.
 
 use base64::Engine;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
-use super::loose::{LONGEST_ID, Loose, clean, id, text};
+use super::loose::{BASE64, LONGEST_ID, Loose, clean, id, text};
 use crate::call::{Cause, Handle, News, Tag, Who};
 use crate::phone::Party;
 
@@ -96,11 +93,6 @@ fn cause(text: Option<&str>) -> Cause {
     }
 }
 
-const CLIENT_STATE: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 /// Who the leg says it is. Others write here too: what is not ours is no tag.
 fn tag(client_state: Loose<'_>) -> Option<Tag> {
     let state = text(client_state)?;
@@ -108,6 +100,6 @@ fn tag(client_state: Loose<'_>) -> Option<Tag> {
     if state.len() > LONGEST_ID {
         return None;
     }
-    let bytes = CLIENT_STATE.decode(state).ok()?;
+    let bytes = BASE64.decode(state).ok()?;
     Tag::parse(std::str::from_utf8(&bytes).ok()?)
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use base64::Engine;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, VerifyingKey};
 use jiff::Timestamp;
+
+use super::loose::BASE64;
 
 /// How far the timestamp may be from our clock, in seconds, both ways; the value of Telnyx' own libraries.
 pub const TOLERANCE: i64 = 300;
@@ -165,12 +165,6 @@ fn read_key(bytes: &[u8; 32]) -> Result<VerifyingKey, &'static str> {
     Ok(key)
 }
 
-/// Keys are copied by hand: padding that was lost does no harm.
-const KEY_TEXT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 /// What stands before the 32 bytes of an Ed25519 key in a PEM text (RFC 8410).
 const PEM_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
@@ -190,7 +184,7 @@ fn decode_key(text: &str) -> Result<[u8; 32], &'static str> {
         None => text,
     };
     let inner: String = inner.split_whitespace().collect();
-    let bytes = KEY_TEXT.decode(inner).map_err(|_| "is neither base64 nor PEM")?;
+    let bytes = BASE64.decode(inner).map_err(|_| "is neither base64 nor PEM")?;
     let raw = if pem { bytes.strip_prefix(&PEM_PREFIX).ok_or("is a PEM text of no Ed25519 key")? } else { &bytes };
     raw.try_into().map_err(|_| "has not the 32 bytes of an Ed25519 key")
 }
@@ -390,13 +384,12 @@ mod tests {
     #[test]
     fn a_weak_key_signs_nothing() {
         let order_8 = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a";
-        let order_8: Vec<u8> =
-            (0..64).step_by(2).map(|at| u8::from_str_radix(&order_8[at..at + 2], 16).unwrap()).collect();
+        let order_8 = unhex(order_8);
         let mut neutral = [0; 32];
         neutral[0] = 1;
         let mut order_2 = [0xff; 32];
         (order_2[0], order_2[31]) = (0xec, 0x7f);
-        for key in [[0; 32], neutral, order_2, order_8.try_into().unwrap()] {
+        for key in [[0; 32], neutral, order_2, order_8] {
             let zero = [0; 64];
             let mut small = zero;
             small[..32].copy_from_slice(&key);
@@ -405,10 +398,18 @@ mod tests {
             let text = STANDARD.encode(key);
             assert!(Keys::parse(&text).unwrap_err().to_string().contains("weak"), "{text}");
         }
-        // A good key, but a signature whose first half is a small point.
-        let mut small = [0; 64];
-        small[0] = 1;
-        assert!(!verify_detached(&public(), BODY, &small));
+    }
+
+    #[test]
+    fn a_signature_with_a_small_point_in_it_is_refused() {
+        // R is the neutral point and S was made to fit it: only a strict reader refuses.
+        let s = "7f01811b724026ce8e71a176d2c0f320a6262c2748f550bbd1bccce42d32d702";
+        let mut signature = [0; 64];
+        signature[0] = 1;
+        signature[32..].copy_from_slice(&unhex(s));
+        let careless = Signature::from_bytes(&signature);
+        assert!(ed25519_dalek::Verifier::verify(&signer().verifying_key(), b"switchhook", &careless).is_ok());
+        assert!(!verify_detached(&public(), b"switchhook", &signature));
     }
 
     #[test]
@@ -496,6 +497,10 @@ mod tests {
             prop_assert!(ask(&keys(), &signature, &timestamp, BODY, now()).is_err());
             let _ = Keys::parse(&String::from_utf8_lossy(&signature));
         }
+    }
+
+    fn unhex(text: &str) -> [u8; 32] {
+        std::array::from_fn(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap())
     }
 
     fn signer() -> SigningKey {

@@ -1,0 +1,39 @@
+//! The figures of a listener; each is a setting.
+
+use std::time::Duration;
+
+/// What a listener allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most connections at a time.
+    pub connections: usize,
+    /// Most connections at a time from one address (IPv6: one /64 network).
+    pub connections_per_source: usize,
+    /// How long the head of a request may take.
+    pub head: Duration,
+    /// How long a request may take from its head to its answer: a last resort, handlers have limits of their own.
+    pub request: Duration,
+    /// How long a connection may rest between two requests.
+    pub idle: Duration,
+    /// How many refusals in a burst a source may have before each further one costs it its connection.
+    pub refusals: u32,
+    /// How many of its refusals are forgotten each second.
+    pub refusals_per_second: u32,
+    /// How long requests have to finish once the listener is told to stop.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 2048,
+            connections_per_source: 1024,
+            head: Duration::from_secs(5),
+            request: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            refusals: 100,
+            refusals_per_second: 10,
+            grace: Duration::from_secs(10),
+        }
+    }
+}

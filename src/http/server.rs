@@ -1,0 +1,130 @@
+//! The accept loop: it holds what a plain one does not, limits for heads, rests, connections and refusals.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Response, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
+use tracing::{debug, error, warn};
+
+use super::guests::{Guests, Suspect, Visit};
+use super::limits::Limits;
+use super::phase::{Doing, Socket};
+
+/// Most header fields a request may have, and most bytes for them and the request line.
+const HEADERS: usize = 64;
+const HEADER_BYTES: usize = 16 * 1024;
+
+/// Answers requests until `stop` is ready, then finishes those it has. Returns how many connections were cut off
+/// because they did not finish within [`Limits::grace`].
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) -> usize {
+    let guests = Arc::new(Guests::new(limits));
+    let stopping = watch::Sender::new(false);
+    let mut connections = JoinSet::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let stream = tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => accepted,
+            Some(ended) = connections.join_next() => {
+                note(ended);
+                continue;
+            }
+        };
+        match stream {
+            Ok((stream, peer)) => match guests.enter(peer.ip()) {
+                Some(visit) => {
+                    connections.spawn(attend(stream, router.clone(), visit, limits, stopping.subscribe()));
+                }
+                None => debug!("connection closed: no room for another"),
+            },
+            Err(error) if gone(&error) => {}
+            Err(error) => {
+                warn!(%error, "cannot accept connections; is the limit for open files too low?");
+                sleep(Duration::from_millis(250)).await;
+            }
+        }
+    }
+    drop(listener);
+    stopping.send_replace(true);
+    let finished = async {
+        while let Some(ended) = connections.join_next().await {
+            note(ended);
+        }
+    };
+    let _ = timeout(limits.grace, finished).await;
+    let cut = connections.len();
+    connections.shutdown().await;
+    cut
+}
+
+/// Whether somebody left before we could let him in.
+fn gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+}
+
+fn note(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        error!(%error, "a connection's task died");
+    }
+}
+
+/// One connection, from its first byte to its end.
+async fn attend(stream: TcpStream, router: Router, visit: Visit, limits: Limits, mut stopping: watch::Receiver<bool>) {
+    // Answers are short: waiting for more to send with them would only delay them.
+    let _ = stream.set_nodelay(true);
+    let io = TokioIo::new(Socket::new(stream, visit.phase.clone()));
+    let service = service_fn(|request| answer(router.clone(), &visit, request));
+    let connection = http1::Builder::new()
+        .header_read_timeout(None)
+        .max_headers(HEADERS)
+        .max_header_size(HEADER_BYTES)
+        .max_buf_size(4 * HEADER_BYTES)
+        .serve_connection(io, service);
+    let mut connection = std::pin::pin!(connection);
+    let overstayed = visit.phase.overstayed(&limits);
+    let mut overstayed = std::pin::pin!(overstayed);
+    let mut told = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => {
+                // What hyper itself refused: no HTTP, or a head too large.
+                if ended.is_err_and(|error| error.is_parse()) {
+                    visit.refused();
+                }
+                return;
+            }
+            () = &mut overstayed => return,
+            _ = stopping.wait_for(|stop| *stop), if !told => {
+                told = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+async fn answer(router: Router, visit: &Visit, mut request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    visit.phase.set(Doing::Request);
+    if visit.suspect() {
+        request.extensions_mut().insert(Suspect);
+    }
+    let mut response = router.oneshot(request.map(Body::new)).await?;
+    if response.status().is_client_error() && visit.refused() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    visit.phase.set(Doing::Nothing);
+    Ok(response)
+}

@@ -1,0 +1,79 @@
+//! What became of the requests at the door, counted; and a word to the log now and then when some were refused.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+/// How often the log hears of refusals, at most.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// Counters by name; names never come from a request.
+#[derive(Default)]
+pub(super) struct Tally(Mutex<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    by_name: BTreeMap<&'static str, u64>,
+    unsaid: u64,
+    said: Option<Instant>,
+}
+
+impl Tally {
+    /// Counts one of `name`.
+    pub(super) fn count(&self, name: &'static str) {
+        *self.counts().by_name.entry(name).or_default() += 1;
+    }
+
+    /// Counts a refusal. A flood of them is one line a minute, with the latest reason.
+    pub(super) fn refused(&self, reason: &'static str) {
+        debug!(reason, "webhook refused");
+        let mut counts = self.counts();
+        *counts.by_name.entry(reason).or_default() += 1;
+        counts.unsaid += 1;
+        let now = Instant::now();
+        if counts.said.is_some_and(|said| now.duration_since(said) < PAUSE) {
+            return;
+        }
+        let times = std::mem::take(&mut counts.unsaid);
+        counts.said = Some(now);
+        drop(counts);
+        warn!(reason, times, "webhooks refused: {}", advice(reason));
+    }
+
+    /// All counters so far.
+    pub(super) fn read(&self) -> BTreeMap<&'static str, u64> {
+        self.counts().by_name.clone()
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What an operator whose own webhooks are refused should look at.
+fn advice(reason: &str) -> &'static str {
+    match reason {
+        "no_match" => "no key in TELNYX_PUBLIC_KEY made the signature",
+        "stale" | "early" => "their time is more than 300 s from ours; is this machine's clock right?",
+        _ => "they do not look like Telnyx' own",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_counted_and_a_flood_is_said_once() {
+        let tally = Tally::default();
+        tally.count("taken");
+        for _ in 0..50 {
+            tally.refused("no_match");
+        }
+        assert_eq!(tally.read(), BTreeMap::from([("no_match", 50), ("taken", 1)]));
+        assert_eq!(tally.counts().unsaid, 49);
+    }
+}
