@@ -1,2 +1,10 @@
 //! The `switchhook` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use switchhook::cli::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
@@ -14,9 +15,9 @@ use tracing::{debug, error, info, warn};
 
 use super::letter::Letter;
 use super::library::Library;
-use crate::call::{News, What};
+use crate::call::{Event, News, What};
 use crate::clock::Clock;
-use crate::hall::{Arrival, Changes, Fate, Loaded, MissingRules, courier, fold};
+use crate::hall::{Arrival, Changes, Digest, Fate, Loaded, MissingRules, courier, fold};
 use crate::phone::masked;
 use crate::store::{Draft, Parcel, Stamp, Store, StoreError, Taken};
 use crate::telnyx::request::{Request, render};
@@ -42,10 +43,12 @@ pub enum Put {
 }
 
 /// Where events are handed in. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Inlet {
     jobs: mpsc::UnboundedSender<Job>,
     waiting: Arc<AtomicUsize>,
+    store: Arc<dyn Store>,
+    clock: Clock,
 }
 
 #[derive(Debug)]
@@ -68,6 +71,25 @@ impl Inlet {
             return Put::Busy;
         }
         answered.await.unwrap_or(Put::Busy)
+    }
+
+    /// Hands in what a webhook said; `digest` tells it from another that comes under the same id.
+    pub async fn put_webhook(&self, stream: String, event: Event, digest: Digest, raw: Bytes) -> Put {
+        self.put(Arrival::webhook(stream, event, digest, raw)).await
+    }
+
+    /// Keeps a body that is genuine and no event. The work goes on even if the wait is given up.
+    pub async fn put_aside(&self, raw: Bytes, why: String) -> Put {
+        let (store, at) = (self.store.clone(), self.clock.now());
+        let work = tokio::spawn(async move { store.quarantine(Sha256::digest(&raw).into(), &raw, &why, at).await });
+        match work.await {
+            Ok(Ok(())) => Put::Kept,
+            Ok(Err(why)) => {
+                error!(%why, "a body could not be put into quarantine; its sender is asked to come again");
+                Put::Busy
+            }
+            Err(_) => Put::Busy,
+        }
     }
 }
 
@@ -101,7 +123,8 @@ pub struct Parts {
 pub fn new(parts: Parts) -> (Inlet, Writer) {
     let (sender, jobs) = mpsc::unbounded_channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    (Inlet { jobs: sender, waiting: waiting.clone() }, Writer { jobs, waiting, parts })
+    let inlet = Inlet { jobs: sender, waiting: waiting.clone(), store: parts.store.clone(), clock: parts.clock.clone() };
+    (inlet, Writer { jobs, waiting, parts })
 }
 
 impl Writer {

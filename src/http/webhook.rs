@@ -20,6 +20,7 @@ use tracing::warn;
 use super::guests::Suspect;
 use super::tally::Tally;
 use crate::clock::Clock;
+use crate::engine::{Inlet, Put};
 use crate::telnyx::signature::{Claim, Keys, Presented, Refused};
 use crate::telnyx::webhook::{Parsed, Webhook, parse};
 
@@ -42,6 +43,27 @@ pub enum Taken {
     Kept,
     /// It could not be kept; its sender may try again.
     Busy,
+}
+
+#[async_trait]
+impl Intake for Inlet {
+    async fn take(&self, webhook: Webhook, raw: Bytes) -> Taken {
+        let Webhook { stream, event, digest } = webhook;
+        self.put_webhook(stream, event, digest, raw).await.into()
+    }
+
+    async fn quarantine(&self, raw: Bytes, why: String) -> Taken {
+        self.put_aside(raw, why).await.into()
+    }
+}
+
+impl From<Put> for Taken {
+    fn from(put: Put) -> Self {
+        match put {
+            Put::Kept => Self::Kept,
+            Put::Busy => Self::Busy,
+        }
+    }
 }
 
 /// What the door allows.

@@ -1,0 +1,55 @@
+//! Opening the database.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+
+use crate::config::Database;
+use crate::store::{Postgres, Sqlite, Store};
+
+/// An opened database.
+pub struct Opened {
+    /// It.
+    pub store: Arc<dyn Store>,
+    /// Held for as long as this process may write to an SQLite file; other processes are kept out.
+    pub lock: Option<File>,
+}
+
+/// Opens the database; for an SQLite file, `alone` keeps every other server out.
+///
+/// # Errors
+/// It does not answer, or another server uses the file.
+pub async fn open(database: &Database, alone: bool) -> Result<Opened> {
+    match database {
+        Database::Postgres { url, connections } => {
+            let store = Postgres::connect(url, *connections).await.context("the database cannot be used")?;
+            Ok(Opened { store: Arc::new(store), lock: None })
+        }
+        Database::Sqlite { path } => {
+            let lock = if alone { Some(lock(path)?) } else { None };
+            let store = Sqlite::open(&path.to_string_lossy()).await.context("the database cannot be used")?;
+            Ok(Opened { store: Arc::new(store), lock })
+        }
+    }
+}
+
+fn lock(path: &Path) -> Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&name)
+        .with_context(|| format!("the database {} cannot be locked", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another `switchhook serve` uses {}: an SQLite file has one server; several servers share a PostgreSQL database",
+            path.display()
+        ),
+        Err(TryLockError::Error(why)) => bail!("the database {} cannot be locked: {why}", path.display()),
+    }
+}

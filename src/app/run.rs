@@ -1,0 +1,93 @@
+//! A server: the door in front, the engine behind it, started and stopped as one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::engine::{Engine, House, Library};
+use crate::http::{self, Door, DoorLimits, Limits, routes};
+use crate::routing::{Rules, Sources};
+use crate::store::Store;
+use crate::telnyx::client::Client;
+use crate::telnyx::signature::Keys;
+
+/// What a server is made of.
+pub struct Parts {
+    /// Where it listens.
+    pub listener: TcpListener,
+    /// Limits of its connections.
+    pub limits: Limits,
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// No other process uses the database.
+    pub alone: bool,
+    /// The rules that new calls begin with, and their texts.
+    pub rules: (Sources, Rules),
+    /// The way to Telnyx.
+    pub client: Client,
+    /// The keys that webhooks are signed with.
+    pub keys: Keys,
+    /// The line that dials go out on.
+    pub line: String,
+    /// The time.
+    pub clock: Clock,
+    /// This process.
+    pub node: Uuid,
+}
+
+/// A server at work.
+pub struct App {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<usize>,
+    engine: Engine,
+    store: Arc<dyn Store>,
+}
+
+impl App {
+    /// Brings the tables up to date, keeps the rules, and sets everything to work.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn start(parts: Parts) -> Result<Self> {
+        let Parts { listener, limits, store, alone, rules, client, keys, line, clock, node } = parts;
+        let address = listener.local_addr().context("the listener has no address")?;
+        store.migrate().await.context("the database cannot be brought up to date")?;
+        let (sources, rules) = rules;
+        let texts = serde_json::to_string(&sources).context("the rules cannot be written as JSON")?;
+        store.keep_rules(&rules.hash, &texts, clock.now()).await.context("the rules cannot be kept")?;
+        info!(rules = rules.hash.0, lines = rules.numbers.len(), "rules in force");
+        let library = Arc::new(Library::new(rules));
+        let house = House { store: store.clone(), library, client, clock: clock.clone(), node, line, alone };
+        let engine = Engine::start(house);
+        let door = Door::new(keys, Arc::new(engine.inlet()), clock, DoorLimits::default());
+        let (stop, stopped) = oneshot::channel();
+        let router = routes::public(Arc::new(door));
+        let server = tokio::spawn(http::serve(listener, router, limits, async {
+            // An end of the other side without a word is a stop as well.
+            let _ = stopped.await;
+        }));
+        Ok(Self { address, stop, server, engine, store })
+    }
+
+    /// Stops: takes no more connections, finishes what it has, and closes the database.
+    pub async fn stop(self) {
+        let Self { stop, server, engine, store, .. } = self;
+        let _ = stop.send(());
+        match server.await {
+            Ok(0) => {}
+            Ok(cut) => warn!(cut, "connections did not finish in time and were cut off"),
+            Err(why) => warn!(%why, "the server ended badly"),
+        }
+        engine.stop().await;
+        store.close().await;
+    }
+}
