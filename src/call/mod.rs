@@ -1,6 +1,6 @@
 //! The life of one call. Pure.
 //!
-//! [`decide`] is the law of the house: a call changes only there. A leg moves forward and knows nothing of steps
+//! [`decide()`] is the law of the house: a call changes only there. A leg moves forward and knows nothing of steps
 //! ([`Leg`]); what an event means for a leg is in `learn`; each step of the rules has a file with its phase.
 
 mod answer;
