@@ -63,7 +63,7 @@ impl App {
         store.migrate().await.context("the database cannot be brought up to date")?;
         let (sources, rules) = rules;
         let texts = serde_json::to_string(&sources).context("the rules cannot be written as JSON")?;
-        store.keep_rules(&rules.hash, &texts, clock.now()).await.context("the rules cannot be kept")?;
+        store.keep_rules(&rules.hash.0, &texts, clock.now()).await.context("the rules cannot be kept")?;
         info!(rules = rules.hash.0, lines = rules.numbers.len(), "rules in force");
         let library = Arc::new(Library::new(rules));
         let house = House { store: store.clone(), library, client, clock: clock.clone(), node, line, alone };

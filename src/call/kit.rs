@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::phone::{Number, Party, Target};
 use crate::routing::{
-    Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Ring, RingAsked, Rules, Say, Step,
+    Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Ring, RingAsked, Rules, RulesHash, Say, Step,
     StepId, Text, Transfer,
 };
 

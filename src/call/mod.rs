@@ -29,7 +29,6 @@ mod talk;
 mod transfer;
 mod turn;
 
-pub use crate::routing::RulesHash;
 pub use command::{Command, Verb};
 pub use decide::{Decision, deadline, decide};
 pub use event::{Cause, Event, Made, News, Refusal, Settled, Verdict, What, Who};

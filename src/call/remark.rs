@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::event::Cause;
 use super::ids::LegNo;
 use super::kind::Kind;
+use crate::phone::masked;
 use crate::routing::{Outcome, Place};
 
 /// One reason.
@@ -187,6 +188,11 @@ pub enum Ignored {
 }
 
 impl Remark {
+    /// As JSON with all numbers masked.
+    pub fn for_logs(&self) -> String {
+        masked(&serde_json::to_string(self).unwrap_or_default())
+    }
+
     /// Whether it is worth a line in everyday logs: where a call went, and how it ended.
     pub fn is_a_milestone(&self) -> bool {
         matches!(self, Self::RouteChosen { .. } | Self::NoRoute | Self::Connected { .. } | Self::Ends { .. })

@@ -18,7 +18,6 @@ use super::library::Library;
 use crate::call::{Event, News, What};
 use crate::clock::Clock;
 use crate::hall::{Arrival, Changes, Digest, Fate, Loaded, MissingRules, courier, fold};
-use crate::phone::masked;
 use crate::store::{Draft, Parcel, Stamp, Store, StoreError, Taken};
 use crate::telnyx::request::{Request, render};
 
@@ -207,7 +206,7 @@ impl Writer {
             };
             match store.take(batch, &stamp, &mut decide).await {
                 Ok(Taken::Written(draft)) => return Ok(self.pass_on(batch, draft, since)),
-                Ok(Taken::Missing(hashes)) => library.fetch(hashes, store.as_ref()).await?,
+                Ok(Taken::Missing(missing)) => library.fetch(missing.0, store.as_ref()).await?,
                 Err(StoreError::Again(why)) if repeats < REPEATS => {
                     repeats += 1;
                     warn!(why, repeats, "a batch is repeated");
@@ -265,7 +264,7 @@ impl Writer {
 fn tell(batch: &[Arrival], changes: &Changes) {
     for entry in &changes.entries {
         for remark in &entry.remarks {
-            let told = || masked(&serde_json::to_string(remark).unwrap_or_default());
+            let told = || remark.for_logs();
             if remark.is_a_milestone() {
                 info!(call = %entry.call, version = entry.version, remark = told(), "decided");
             } else {

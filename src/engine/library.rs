@@ -38,7 +38,7 @@ impl Library {
     /// The store did not answer.
     pub async fn fetch(&self, hashes: BTreeSet<RulesHash>, store: &dyn Store) -> Result<(), StoreError> {
         for hash in hashes {
-            let sources = store.rules(&hash).await?;
+            let sources = store.rules(&hash.0).await?;
             let rules = sources.as_deref().and_then(read).unwrap_or_else(|| {
                 error!(
                     rules = hash.0,

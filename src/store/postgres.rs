@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::postgres_write as write;
 use super::rows::{self, failed};
 use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
-use crate::call::{CallId, CommandId, RulesHash};
+use crate::call::{CallId, CommandId};
 use crate::hall::{Arrival, Clues, Digest, Loaded, clues};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
@@ -67,7 +67,7 @@ impl Store for Postgres {
             Ok(draft) => draft,
             Err(missing) => {
                 transaction.rollback().await.map_err(failed)?;
-                return Ok(Taken::Missing(missing.0));
+                return Ok(Taken::Missing(missing));
             }
         };
         write::draft(&mut transaction, batch, &draft, stamp).await?;
@@ -136,9 +136,9 @@ impl Store for Postgres {
         Ok(done.rows_affected() == 1)
     }
 
-    async fn keep_rules(&self, hash: &RulesHash, sources: &str, at: Timestamp) -> Result<(), StoreError> {
+    async fn keep_rules(&self, hash: &str, sources: &str, at: Timestamp) -> Result<(), StoreError> {
         sqlx::query("insert into rules (hash, sources, kept_at) values ($1, $2, $3) on conflict do nothing")
-            .bind(&hash.0)
+            .bind(hash)
             .bind(sources)
             .bind(at.as_millisecond())
             .execute(&self.pool)
@@ -147,9 +147,9 @@ impl Store for Postgres {
             .map_err(failed)
     }
 
-    async fn rules(&self, hash: &RulesHash) -> Result<Option<String>, StoreError> {
+    async fn rules(&self, hash: &str) -> Result<Option<String>, StoreError> {
         sqlx::query_scalar("select sources from rules where hash = $1")
-            .bind(&hash.0)
+            .bind(hash)
             .fetch_optional(&self.pool)
             .await
             .map_err(failed)

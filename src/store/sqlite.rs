@@ -13,7 +13,7 @@ use sqlx::sqlite::{
 use super::rows::{self, failed};
 use super::sqlite_write as write;
 use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
-use crate::call::{CallId, CommandId, RulesHash};
+use crate::call::{CallId, CommandId};
 use crate::hall::{Arrival, Digest, Loaded, clues};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
@@ -71,7 +71,7 @@ impl Store for Sqlite {
             Ok(draft) => draft,
             Err(missing) => {
                 transaction.rollback().await.map_err(failed)?;
-                return Ok(Taken::Missing(missing.0));
+                return Ok(Taken::Missing(missing));
             }
         };
         write::draft(&mut transaction, batch, &draft, stamp).await?;
@@ -142,9 +142,9 @@ impl Store for Sqlite {
         Ok(done.rows_affected() == 1)
     }
 
-    async fn keep_rules(&self, hash: &RulesHash, sources: &str, at: Timestamp) -> Result<(), StoreError> {
+    async fn keep_rules(&self, hash: &str, sources: &str, at: Timestamp) -> Result<(), StoreError> {
         sqlx::query("insert into rules (hash, sources, kept_at) values ($1, $2, $3) on conflict do nothing")
-            .bind(&hash.0)
+            .bind(hash)
             .bind(sources)
             .bind(at.as_millisecond())
             .execute(&self.writer)
@@ -153,9 +153,9 @@ impl Store for Sqlite {
             .map_err(failed)
     }
 
-    async fn rules(&self, hash: &RulesHash) -> Result<Option<String>, StoreError> {
+    async fn rules(&self, hash: &str) -> Result<Option<String>, StoreError> {
         sqlx::query_scalar("select sources from rules where hash = $1")
-            .bind(&hash.0)
+            .bind(hash)
             .fetch_optional(&self.readers)
             .await
             .map_err(failed)

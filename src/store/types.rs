@@ -1,6 +1,5 @@
 //! What the store is asked for, as units of work, and what it gives.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::call::{CallId, CommandId, Event, Kind, LegNo, Remark, RulesHash};
+use crate::call::{CallId, CommandId, Event, Kind, LegNo, Remark};
 use crate::hall::{Arrival, Changes, Digest, Loaded, MissingRules, Post};
 
 /// The database. Each method is a unit of work: all of it is done, or nothing.
@@ -41,10 +40,10 @@ pub trait Store: Send + Sync {
     async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<bool, StoreError>;
 
     /// Keeps the texts of a version of the rules.
-    async fn keep_rules(&self, hash: &RulesHash, sources: &str, at: Timestamp) -> Result<(), StoreError>;
+    async fn keep_rules(&self, hash: &str, sources: &str, at: Timestamp) -> Result<(), StoreError>;
 
     /// The texts of a version of the rules.
-    async fn rules(&self, hash: &RulesHash) -> Result<Option<String>, StoreError>;
+    async fn rules(&self, hash: &str) -> Result<Option<String>, StoreError>;
 
     /// The journal of a call, oldest first.
     async fn journal(&self, call: CallId) -> Result<Vec<JournalRow>, StoreError>;
@@ -91,7 +90,7 @@ pub enum Taken {
     /// It was written.
     Written(Draft),
     /// Rules that its calls began with are not at hand; nothing was written.
-    Missing(BTreeSet<RulesHash>),
+    Missing(MissingRules),
 }
 
 /// Who writes, and when by the clock that counts suspend.
