@@ -222,11 +222,11 @@ impl Settings {
     }
 
     fn telnyx(&self, bad: &mut Vec<String>) -> Option<Telnyx> {
-        let api_key = self.api_key.clone().or_else(|| self.from_file("telnyx.api_key_file", bad).map(Into::into));
+        let api_key = self.api_key.clone().or_else(|| self.read_of("telnyx.api_key_file", bad).map(Into::into));
         if api_key.is_none() {
             bad.push("TELNYX_API_KEY is not set: it is in Mission Control, Keys & Credentials, API Keys".to_owned());
         }
-        let public = self.from_file("telnyx.public_key_file", bad).or_else(|| self.some("telnyx.public_key"));
+        let public = self.read_of("telnyx.public_key_file", bad).or_else(|| self.some("telnyx.public_key"));
         let keys = match public.as_deref().map(Keys::parse) {
             None => {
                 bad.push("TELNYX_PUBLIC_KEY is not set: it is in Mission Control, Keys & Credentials, Public Key".to_owned());
@@ -253,7 +253,7 @@ impl Settings {
         Some(self.text(key).to_owned()).filter(|text| !text.is_empty())
     }
 
-    fn from_file(&self, key: &str, bad: &mut Vec<String>) -> Option<String> {
+    fn read_of(&self, key: &str, bad: &mut Vec<String>) -> Option<String> {
         let path = self.some(key)?;
         match fs::read_to_string(&path) {
             Ok(text) => Some(text.trim().to_owned()),

@@ -12,6 +12,7 @@ pub mod hall;
 pub mod http;
 pub mod phone;
 pub mod routing;
+pub mod sim;
 pub mod store;
 pub mod telemetry;
 pub mod telnyx;

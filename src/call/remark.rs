@@ -188,6 +188,33 @@ pub enum Ignored {
 }
 
 impl Remark {
+    /// The line of the rules that decided, if one did.
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::RouteChosen { at, .. }
+            | Self::StepBegan { at, .. }
+            | Self::StepSkipped { at }
+            | Self::StepEnded { at, .. }
+            | Self::ListEnded { at } => Some(*at),
+            Self::NoRoute
+            | Self::Rings { .. }
+            | Self::Out { .. }
+            | Self::Takes { .. }
+            | Self::Connected { .. }
+            | Self::OnceMore { .. }
+            | Self::CallerGone { .. }
+            | Self::PartyGone { .. }
+            | Self::Ends { .. }
+            | Self::Over
+            | Self::Refused { .. }
+            | Self::Unanswered { .. }
+            | Self::NothingCame { .. }
+            | Self::LegLost { .. }
+            | Self::LegFound { .. }
+            | Self::Ignored { .. } => None,
+        }
+    }
+
     /// As JSON with all numbers masked.
     pub fn for_logs(&self) -> String {
         masked(&serde_json::to_string(self).unwrap_or_default())

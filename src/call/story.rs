@@ -39,7 +39,8 @@ pub fn replay<'a>(id: CallId, rules: &Rules, journal: impl Iterator<Item = (Time
     chapters
 }
 
-/// The story, a line each: seconds since the call began, then what happened, `-` why, `>` what was asked for.
+/// The story, a line each: seconds since the call began, then what happened, `-` why, `>` what was asked for. Events
+/// that changed nothing are left out.
 pub fn story(chapters: &[Chapter], rules: &Rules) -> String {
     let mut text = String::new();
     let Some(first) = chapters.first() else { return text };
@@ -49,7 +50,8 @@ pub fn story(chapters: &[Chapter], rules: &Rules) -> String {
         let remarks: Vec<String> = chapter.decision.remarks.iter().filter_map(|remark| told(remark, rules)).collect();
         let commands: Vec<String> = chapter.decision.commands.iter().map(|command| asked(command, call)).collect();
         let happened = happened(&chapter.event, call);
-        if happened.is_none() && remarks.is_empty() && commands.is_empty() {
+        let nothing = chapter.decision.remarks.iter().any(|remark| matches!(remark, Remark::Ignored { .. }));
+        if commands.is_empty() && (nothing || (happened.is_none() && remarks.is_empty())) {
             continue;
         }
         // Writing to a string cannot fail.
@@ -76,12 +78,14 @@ fn happened(event: &Event, call: &Call) -> Option<String> {
         What::Settled(settled) => outcome(settled, call),
         What::Leg { who, news } => {
             let known = call.legs.iter().find(|leg| leg.handle.is_some() && leg.handle == who.handle);
+            let by_us = known.is_some_and(|leg| leg.stop.as_ref().is_some_and(|stop| stop.asked.is_some()));
             let who = known.map_or("somebody", |leg| leg.name());
             Some(match news {
                 News::Arrived { from, to } => format!("{from} calls {to}"),
                 News::Placed => format!("{who} is being rung"),
                 News::Answered => format!("{who} picks up"),
                 News::Bridged => format!("{who} is joined"),
+                News::HungUp { .. } if by_us => format!("{who} is hung up"),
                 News::HungUp { cause } => format!("{who} {}", ended(*cause)),
                 News::SpeechEnded => "the text has been spoken".to_owned(),
                 News::PlaybackEnded { played: true } => "the audio has been played".to_owned(),
@@ -167,10 +171,7 @@ pub fn told(remark: &Remark, rules: &Rules) -> Option<String> {
         Remark::NothingCame { kind } => format!("nothing came of {kind}"),
         Remark::LegLost { leg } => format!("no word of leg {}: taken for gone", leg.0),
         Remark::LegFound { leg } => format!("leg {} shows itself after all, and is hung up", leg.0),
-        Remark::Ignored { why } => match why {
-            Ignored::Late | Ignored::Twice | Ignored::Stale => format!("ignored: {}", ignored(*why)),
-            Ignored::NotOurs | Ignored::NothingToDo => return None,
-        },
+        Remark::Ignored { why } => format!("ignored: {}", ignored(*why)),
     })
 }
 

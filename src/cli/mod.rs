@@ -1,10 +1,12 @@
 //! The command line: one file per command.
 
 mod check;
+pub mod demo;
 mod failure;
 mod health;
 mod migrate;
 mod serve;
+mod sim;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +59,10 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Ask a running server whether it is well; for container health checks
     Health(health::Health),
+    /// Play a dozen calls against a simulated Telnyx on this machine, and tell what became of each
+    Demo(demo::Demo),
+    /// Be a small Telnyx on this machine
+    Sim(sim::SimArgs),
 }
 
 impl Cli {
@@ -64,7 +70,9 @@ impl Cli {
     /// line that makes no sense, 69 if a database, port or network is not available, 78 for bad configuration.
     pub fn run(self) -> ExitCode {
         let Self { command, common } = self;
-        telemetry::init(common.log_format, "info");
+        // The demo is to be looked at: its log says only what went wrong.
+        let level = if matches!(command, Command::Demo(_)) { "error" } else { "info" };
+        telemetry::init(common.log_format, level);
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(why) => return Failure::unavailable(format!("the program cannot start: {why}")).report(),
@@ -75,6 +83,8 @@ impl Cli {
                 Command::Check(check) => check.run(&common),
                 Command::Migrate(migrate) => migrate.run(&common).await,
                 Command::Health(health) => health.run().await,
+                Command::Demo(demo) => demo.run().await,
+                Command::Sim(sim) => sim::run(sim).await.map_err(|why| Failure::unavailable(format!("{why:#}"))),
             }
         });
         done.unwrap_or_else(|failure| failure.report())

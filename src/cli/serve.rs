@@ -54,7 +54,7 @@ impl Serve {
             keys: server.telnyx.keys,
             line: server.telnyx.line,
             clock: Clock::system(),
-            node: Uuid::new_v4(),
+            node: new_node(),
         };
         let app = App::start(parts).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;
         info!(address = %app.address, "listening for webhooks at /webhooks/telnyx");
@@ -64,6 +64,12 @@ impl Serve {
         drop(opened.lock);
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Names this process among all that may share the database.
+#[expect(clippy::disallowed_methods, reason = "two processes must never have the same name")]
+fn new_node() -> Uuid {
+    Uuid::new_v4()
 }
 
 /// Waits for SIGINT or SIGTERM.

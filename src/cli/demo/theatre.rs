@@ -1,0 +1,184 @@
+//! The stage: the simulator and the real server in one process, with real HTTP between them, on a clock that runs fast.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use jiff::Timestamp;
+use jiff::civil::date;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use super::program::{Act, LONGEST_DELAY};
+use super::screen::Screen;
+use crate::app::{App, Parts, open};
+use crate::call::{CallId, Chapter, replay};
+use crate::clock::Clock;
+use crate::config::Database;
+use crate::http::Limits;
+use crate::routing::{Rules, Sources};
+use crate::sim::face::{self, Face, FaceSettings, Pace};
+use crate::sim::sign::Key;
+use crate::sim::{CallOutcome, Mishap, Settings, World};
+use crate::store::{CallRow, OutboxRow, Store};
+use crate::telnyx::client::Client;
+use crate::telnyx::signature::Keys;
+
+/// The key of the simulated account.
+const API_KEY: &str = "KEY_OF_THE_DEMO";
+/// The longest the whole may take on the machine's clock.
+const LONGEST: Duration = Duration::from_secs(55);
+/// How often the screen is drawn and the end looked for.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What was played: every act, in order.
+pub struct Performance {
+    /// The acts.
+    pub acts: Vec<Played>,
+    /// How often webhooks came late, twice or swapped.
+    pub mishaps: Vec<(String, u64)>,
+    /// How long it took on the machine's clock.
+    pub took: Duration,
+}
+
+/// One act, played.
+pub struct Played {
+    /// What was to happen.
+    pub act: Act,
+    /// What happened, by the simulator's ledger.
+    pub outcome: CallOutcome,
+    /// What was decided, by the journal.
+    pub chapters: Vec<Chapter>,
+    /// What was sent.
+    pub commands: Vec<OutboxRow>,
+}
+
+/// The simulated day: a Monday, 10:00 in New York.
+pub fn begin() -> Result<Timestamp> {
+    let zone = jiff::tz::TimeZone::get("America/New_York").context("the time zone data are missing")?;
+    Ok(date(2026, 3, 9).at(10, 0, 0, 0).to_zoned(zone)?.timestamp())
+}
+
+/// Plays the acts.
+///
+/// # Errors
+/// Ports, the temporary file or the server cannot be had, or the calls do not end.
+pub async fn play(acts: &[Act], rules: (Sources, Rules), seed: u64, times: u32, screen: &mut Screen) -> Result<Performance> {
+    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    let clock = Clock::fast(begin()?, times);
+    let server = TcpListener::bind("127.0.0.1:0").await.context("no port on 127.0.0.1 can be had")?;
+    let webhook_url = format!("http://{}/webhooks/telnyx", server.local_addr()?);
+    let world = world(seed, &webhook_url);
+    let calls: Vec<_> = acts.iter().map(|act| lock(&world).call_in(clock.now(), &act.script)).collect();
+    let key = Key::from_seed(seed);
+    let keys = Keys::parse(&key.public_base64())?;
+    let face = simulator(&world, webhook_url, key, &clock, times).await?;
+    let (store, app) = start(&folder, server, &face, keys, &clock, rules.clone(), seed).await?;
+    let began = clock.boot().since;
+    let done = wait(&world, store.as_ref(), acts.len(), &clock, began, times, screen).await;
+    let mut played = Vec::new();
+    for (act, call) in acts.iter().zip(calls) {
+        let (outcome, handle) = {
+            let world = lock(&world);
+            (world.outcome(call), world.caller(call).map(str::to_owned))
+        };
+        let (Some(outcome), Some(handle)) = (outcome, handle) else { bail!("“{}” never began", act.script.name) };
+        let (chapters, commands) = told(store.as_ref(), &handle, &rules.1).await?;
+        played.push(Played { act: act.clone(), outcome, chapters, commands });
+    }
+    let took = (clock.boot().since - began) / times;
+    face.stop().await;
+    app.stop().await;
+    done?;
+    let mishaps = lock(&world).counts().into_iter().filter(|(name, _)| name.starts_with("network."));
+    Ok(Performance { acts: played, mishaps: mishaps.collect(), took })
+}
+
+fn world(seed: u64, webhook_url: &str) -> Arc<Mutex<World>> {
+    let mut settings = Settings { webhook_url: webhook_url.to_owned(), ..Settings::default() };
+    settings.network =
+        settings.network.with(Mishap::Delay, 0.05).with(Mishap::Duplicate, 0.1).with(Mishap::Swap, 0.1);
+    settings.longest_delay = LONGEST_DELAY;
+    Arc::new(Mutex::new(World::new(seed, settings)))
+}
+
+async fn simulator(world: &Arc<Mutex<World>>, webhook_url: String, key: Key, clock: &Clock, times: u32) -> Result<Face> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("no port on 127.0.0.1 can be had")?;
+    let now = clock.clone();
+    let pace = Pace { now: Arc::new(move || now.now()), times };
+    let settings = FaceSettings { webhook_url, api_key: Some(API_KEY.to_owned()), pace, key };
+    Ok(face::serve(listener, world.clone(), settings)?)
+}
+
+async fn start(
+    folder: &TempDir,
+    listener: TcpListener,
+    face: &Face,
+    keys: Keys,
+    clock: &Clock,
+    rules: (Sources, Rules),
+    seed: u64,
+) -> Result<(Arc<dyn Store>, App)> {
+    let database = Database::Sqlite { path: folder.path().join("demo.db") };
+    let store = open(&database, false).await?.store;
+    let client = Client::new(&format!("http://{}/v2", face.address()), &API_KEY.into())?;
+    let parts = Parts {
+        listener,
+        limits: Limits::default(),
+        store: store.clone(),
+        alone: true,
+        rules,
+        client,
+        keys,
+        line: Settings::default().connection_id,
+        clock: clock.clone(),
+        node: Uuid::from_u64_pair(0, seed),
+    };
+    Ok((store, App::start(parts).await?))
+}
+
+/// Waits until every call has ended, for the simulator and for us.
+async fn wait(
+    world: &Mutex<World>,
+    store: &dyn Store,
+    acts: usize,
+    clock: &Clock,
+    began: Duration,
+    times: u32,
+    screen: &mut Screen,
+) -> Result<()> {
+    loop {
+        let outcomes = lock(world).outcomes();
+        screen.show(clock.now(), &outcomes);
+        let over = outcomes.iter().all(|outcome| outcome.ended.is_some() && outcome.rings.iter().all(|ring| ring.ended.is_some()));
+        let calls = store.calls(u32::try_from(acts).unwrap_or(u32::MAX)).await?;
+        let settled = calls.len() == acts && calls.iter().all(|row| row.state.has_ended());
+        if over && settled {
+            return Ok(());
+        }
+        if clock.boot().since - began > LONGEST * times {
+            bail!("the calls did not end within {} s", LONGEST.as_secs());
+        }
+        tokio::time::sleep(TICK).await;
+    }
+}
+
+/// What was decided of the call of this caller, and what was sent.
+async fn told(store: &dyn Store, handle: &str, rules: &Rules) -> Result<(Vec<Chapter>, Vec<OutboxRow>)> {
+    let rows = store.calls(u32::MAX).await?;
+    let of_caller = |row: &&CallRow| {
+        let caller = row.state.caller().and_then(|leg| leg.handle.as_ref());
+        caller.is_some_and(|known| known.0 == handle)
+    };
+    let Some(call) = rows.iter().find(of_caller).map(|row: &CallRow| -> CallId { row.state.id }) else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let journal = store.journal(call).await?;
+    let chapters = replay(call, rules, journal.iter().map(|row| (row.decided_at, &row.event)));
+    Ok((chapters, store.outbox(call).await?))
+}
+
+fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
+    world.lock().unwrap_or_else(PoisonError::into_inner)
+}
