@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rlibphonenumber::{PhoneNumber, enums::PhoneNumberType};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, enums::PhoneNumberType};
 use serde::{Deserialize, Serialize};
 
 /// A number in E.164 form: `+`, then 7 to 15 digits, the first of them not zero.
@@ -203,6 +203,12 @@ impl Country {
             _ => Err(BadParty(format!("`{}` is not a country: write its two letters, like US or DE", printable(text)))),
         }
     }
+
+    /// Whether the numbering plans know it: `GB` is one, `UK` is none.
+    pub fn has_numbers(&self) -> bool {
+        let name = self.to_string();
+        PHONE_NUMBER_UTIL.get_supported_regions().any(|region| region.to_string() == name)
+    }
 }
 
 /// All but the last four digits of each number hidden, for logs.
@@ -337,6 +343,7 @@ mod tests {
         assert_eq!(number("+493023125010").country(), Country::parse("DE").ok());
         assert_eq!(number("+19005550100").tariff(), Tariff::Premium);
         assert_eq!(number("+12025550100").tariff(), Tariff::Ordinary);
+        assert!(Country::parse("GB").unwrap().has_numbers() && !Country::parse("UK").unwrap().has_numbers());
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! `when:`: structured, so that it can be decided for every call ahead of time.
 
+use std::sync::Arc;
+
+use super::list::{List, Pattern};
 use crate::phone::{Country, Number, Party};
 
 /// A guard over a call.
@@ -24,8 +27,8 @@ pub enum Match {
     List {
         /// The list's name.
         name: String,
-        /// What is on it.
-        entries: Vec<Pattern>,
+        /// What is on it. Shared: a list may be long, and asked for in many steps.
+        list: Arc<List>,
     },
     /// This number: `"+12025550100"`, or a prefix of digits: `{prefix: "+1202"}`.
     One(Pattern),
@@ -35,15 +38,6 @@ pub enum Match {
     Anonymous,
     /// At least one of these.
     AnyOf(Vec<Match>),
-}
-
-/// A number or the beginning of one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pattern {
-    /// This number.
-    Number(Number),
-    /// All numbers that begin with this text, `+` and digits. SIP and short callers never match.
-    Prefix(String),
 }
 
 impl Condition {
@@ -62,21 +56,11 @@ impl Condition {
 impl Match {
     fn fits(&self, party: &Party) -> bool {
         match self {
-            Self::List { entries, .. } => entries.iter().any(|pattern| pattern.fits(party)),
+            Self::List { list, .. } => party.number().is_some_and(|number| list.has(number)),
             Self::One(pattern) => pattern.fits(party),
             Self::Country(country) => party.number().and_then(Number::country) == Some(*country),
             Self::Anonymous => *party == Party::Withheld,
             Self::AnyOf(matches) => matches.iter().any(|m| m.fits(party)),
-        }
-    }
-}
-
-impl Pattern {
-    fn fits(&self, party: &Party) -> bool {
-        let Some(number) = party.number() else { return false };
-        match self {
-            Self::Number(wanted) => number == wanted,
-            Self::Prefix(prefix) => number.as_str().starts_with(prefix),
         }
     }
 }

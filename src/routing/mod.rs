@@ -1,12 +1,27 @@
 //! From YAML to rules: what an operator wrote, read, checked and laid out as steps. Pure.
+//!
+//! [`wanted`] says which files and values a routing file refers to, whoever has a disk fetches them, and [`load`]
+//! turns all of it into [`Rules`], or into everything that is wrong with it.
 
+mod check;
 mod condition;
+mod expand;
+mod layout;
+mod list;
+mod load;
+mod problem;
+mod read;
 mod rules;
+mod sources;
 mod text;
 
-pub use condition::{Condition, Match, Pattern};
+pub use condition::{Condition, Match};
+pub use list::{List, Pattern};
+pub use load::{Loaded, load};
+pub use problem::{Problem, Problems};
 pub use rules::{
     Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Play, RejectWith, Ring, RingAsked,
-    Rules, RulesHash, Say, Step, StepId, Transfer,
+    Route, Rules, RulesHash, Say, Step, StepId, Transfer,
 };
+pub use sources::{Sources, Wanted, wanted};
 pub use text::Text;

@@ -24,6 +24,8 @@ pub struct Rules {
     pub numbers: BTreeMap<Number, Entry>,
     /// The `"*"` line: where calls to any other number begin.
     pub rest: Option<Entry>,
+    /// Where each route begins.
+    pub routes: BTreeMap<String, Route>,
     /// Every step of every route.
     pub steps: Vec<Step>,
     /// What holds where a step does not say otherwise.
@@ -45,6 +47,15 @@ pub struct Entry {
     /// Its first step.
     pub first: StepId,
     /// The line under `numbers:`.
+    pub at: Place,
+}
+
+/// Where a route begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Its first step.
+    pub first: StepId,
+    /// The line of its name.
     pub at: Place,
 }
 
@@ -238,6 +249,21 @@ pub struct Defaults {
     pub timeout: Duration,
     /// The longest a call may last.
     pub max_call: Duration,
+}
+
+/// What holds when the file says nothing.
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            caller_id: CallerId::Caller,
+            ringback: None,
+            voice: "AWS.Polly.Joanna".to_owned(),
+            language: None,
+            timeout: Duration::from_secs(20),
+            // Telnyx ends a leg after four hours; a minute of that is ours, for an orderly end.
+            max_call: Duration::from_secs(4 * 3600 - 60),
+        }
+    }
 }
 
 /// Where we may dial.

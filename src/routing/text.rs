@@ -1,5 +1,6 @@
 //! Texts that are spoken: words with `{caller}` and `{called}` in them, and nothing else.
 
+use super::problem::short;
 use crate::phone::Party;
 
 /// A text with its placeholders found.
@@ -29,7 +30,9 @@ impl Text {
             pieces.push(match name.trim() {
                 "caller" => Piece::Caller,
                 "called" => Piece::Called,
-                other => return Err(format!("a text knows {{caller}} and {{called}}, not {{{other}}}")),
+                "position" | "holiday" => return Err(format!("this version does not have `{{{name}}}` yet")),
+                tag if tag.starts_with("tag.") => return Err("this version does not have `{tag.x}` yet".to_owned()),
+                other => return Err(format!("a text knows {{caller}} and {{called}}, not {{{}}}", short(other))),
             });
             rest = after;
         }
@@ -37,6 +40,17 @@ impl Text {
             pieces.push(Piece::Words(rest.to_owned()));
         }
         Ok(Self(pieces))
+    }
+
+    /// How many characters it has at most, once it is rendered with numbers.
+    pub fn longest(&self) -> usize {
+        // Fifteen digits, spelled.
+        const NUMBER: usize = 29;
+        let length = |piece: &Piece| match piece {
+            Piece::Words(words) => words.chars().count(),
+            Piece::Caller | Piece::Called => NUMBER,
+        };
+        self.0.iter().map(length).sum()
     }
 
     /// The text as this call hears it. Numbers are spelled, so that they are read digit by digit.
@@ -74,5 +88,12 @@ mod tests {
         assert_eq!(text.render(&from, &Party::Withheld), "Call from 1 2 0 2 5 5 5 0 1 0 0.");
         assert!(Text::parse("{name}").unwrap_err().contains("{name}"));
         assert!(Text::parse("{caller").is_err());
+    }
+
+    #[test]
+    fn a_number_counts_as_long_as_it_can_be() {
+        let text = Text::parse("Call from {caller}.").unwrap();
+        let longest = Party::read("+123456789012345");
+        assert_eq!(text.render(&longest, &Party::Withheld).chars().count(), text.longest());
     }
 }

@@ -1,0 +1,216 @@
+//! What can be proved of a table of steps without running a call: that every step can be reached, that nothing goes
+//! round for ever, that only ringing callers are rejected, and that no caller is dropped without a word.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::layout::Table;
+use super::problem::{Findings, short};
+use super::rules::{Action, Outcome, RingAsked, Step, StepId};
+use crate::yaml::Spot;
+
+/// Tells what is wrong with the steps of a table; calls begin at `entries`.
+pub(super) fn check(table: &Table, entries: impl Iterator<Item = StepId>, found: &mut Findings) {
+    let mut walk = Walk { table, met: BTreeMap::new(), ends: BTreeMap::new() };
+    entries.for_each(|first| walk.from(first));
+    let unused: Vec<_> = table.routes.iter().filter(|(_, route)| !walk.met.contains_key(&route.first)).collect();
+    for (name, route) in unused {
+        if let Some(at) = table.names.get(name) {
+            found.warning(*at, "this route is not used: no number leads here");
+        }
+        walk.from(route.first);
+    }
+    // A step that could not be read may be the one that is missing here: first things first.
+    let whole = !found.has_errors();
+    unreachable(table, &walk, found);
+    circles(table, found);
+    late_rejects(table, &walk, whole, found);
+    silent_ends(table, &walk, found);
+}
+
+/// How a caller comes to a step.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Caller {
+    answered: bool,
+    /// Whether the last thing was a text or audio.
+    spoken_to: bool,
+}
+
+/// Every way in which callers come to every step.
+struct Walk<'t> {
+    table: &'t Table,
+    met: BTreeMap<StepId, BTreeSet<Caller>>,
+    /// Steps after which the list is over, and with whom.
+    ends: BTreeMap<StepId, BTreeSet<Caller>>,
+}
+
+impl Walk<'_> {
+    fn from(&mut self, first: StepId) {
+        let mut waiting = vec![(first, Caller { answered: false, spoken_to: false })];
+        while let Some((id, caller)) = waiting.pop() {
+            if !self.met.entry(id).or_default().insert(caller) {
+                continue;
+            }
+            let Some(step) = step(self.table, id) else { continue };
+            for (next, caller) in leads(step, caller) {
+                match next {
+                    Some(next) => waiting.push((next, caller)),
+                    None => drop(self.ends.entry(id).or_default().insert(caller)),
+                }
+            }
+        }
+    }
+}
+
+fn step(table: &Table, id: StepId) -> Option<&Step> {
+    usize::try_from(id.0).ok().and_then(|index| table.steps.get(index))
+}
+
+/// Where a step leads a caller, and how the caller is then; `None` is the end of the list.
+fn leads(step: &Step, caller: Caller) -> Vec<(Option<StepId>, Caller)> {
+    let silent = Caller { spoken_to: false, ..caller };
+    let mut ways = Vec::new();
+    match &step.action {
+        Action::Answer => ways.push((step.next, Caller { answered: true, spoken_to: false })),
+        Action::Say(_) | Action::Play(_) => ways.push((step.next, Caller { answered: true, spoken_to: true })),
+        Action::Ring(_) | Action::Transfer(_) => {
+            ways.extend(step.on.values().map(|first| (Some(*first), silent)));
+            if outcomes(&step.action).iter().any(|outcome| !step.on.contains_key(outcome)) {
+                ways.push((step.next, silent));
+            }
+        }
+        Action::Reject(_) | Action::Hangup => {}
+        Action::Goto { first, .. } | Action::Do { first } => ways.push((Some(*first), caller)),
+    }
+    if step.when.is_some() {
+        ways.push((step.next, caller));
+    }
+    ways
+}
+
+fn outcomes(action: &Action) -> &'static [Outcome] {
+    match action {
+        Action::Ring(ring) if ring.asked != RingAsked::Dial => &[Outcome::NoAnswer, Outcome::Declined, Outcome::Failed],
+        Action::Ring(_) | Action::Transfer(_) => {
+            &[Outcome::Busy, Outcome::NoAnswer, Outcome::Declined, Outcome::Failed]
+        }
+        Action::Answer
+        | Action::Say(_)
+        | Action::Play(_)
+        | Action::Reject(_)
+        | Action::Hangup
+        | Action::Goto { .. }
+        | Action::Do { .. } => &[],
+    }
+}
+
+/// Steps that stand after one which never leads on; of several in a row the first.
+fn unreachable(table: &Table, walk: &Walk<'_>, found: &mut Findings) {
+    for (id, origin) in (0..).map(StepId).zip(&table.origins) {
+        if let Some(before) = origin.before
+            && !walk.met.contains_key(&id)
+            && walk.met.contains_key(&before)
+        {
+            let line = line(table, before);
+            found.error(origin.at, format!("this step is never reached: the one in line {line} never leads on"));
+        }
+    }
+}
+
+/// Ways that come back to where they were. Every pass would do the same, so none of them ends.
+fn circles(table: &Table, found: &mut Findings) {
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Seen {
+        Open,
+        Done,
+    }
+    let caller = Caller { answered: false, spoken_to: false };
+    let next = |id: StepId| {
+        step(table, id).map(|step| leads(step, caller)).unwrap_or_default().into_iter().filter_map(|(next, _)| next)
+    };
+    let mut seen: BTreeMap<StepId, Seen> = BTreeMap::new();
+    let firsts: BTreeSet<StepId> = table.routes.values().map(|route| route.first).collect();
+    for first in firsts {
+        if seen.contains_key(&first) {
+            continue;
+        }
+        seen.insert(first, Seen::Open);
+        let mut way = vec![(first, next(first))];
+        while let Some((id, ways)) = way.last_mut() {
+            let id = *id;
+            match ways.next() {
+                None => {
+                    seen.insert(id, Seen::Done);
+                    way.pop();
+                }
+                Some(to) => match seen.get(&to) {
+                    None => {
+                        seen.insert(to, Seen::Open);
+                        way.push((to, next(to)));
+                    }
+                    Some(Seen::Open) => {
+                        let circle = way.iter().map(|(id, _)| *id).skip_while(|id| *id != to);
+                        tell_circle(table, id, circle, found);
+                    }
+                    Some(Seen::Done) => {}
+                },
+            }
+        }
+    }
+}
+
+fn tell_circle(table: &Table, closing: StepId, circle: impl Iterator<Item = StepId>, found: &mut Findings) {
+    const MOST: usize = 12;
+    let gotos = circle.filter_map(|id| match step(table, id).map(|step| &step.action) {
+        Some(Action::Goto { route, .. }) => Some(format!("line {} `goto: {}`", line(table, id), short(route))),
+        Some(_) | None => None,
+    });
+    let mut way: Vec<String> = gotos.take(MOST + 1).collect();
+    if way.len() > MOST {
+        way.truncate(MOST);
+        way.push("and so on".to_owned());
+    }
+    if let Some(at) = origin(table, closing) {
+        found.error(at, format!("the call would go round for ever: {}", way.join(", ")));
+    }
+}
+
+fn late_rejects(table: &Table, walk: &Walk<'_>, whole: bool, found: &mut Findings) {
+    for (id, callers) in &walk.met {
+        let reject = step(table, *id).is_some_and(|step| matches!(step.action, Action::Reject(_)));
+        let Some(at) = origin(table, *id).filter(|_| reject) else { continue };
+        if !callers.iter().any(|caller| caller.answered) {
+            continue;
+        }
+        if callers.iter().any(|caller| !caller.answered) {
+            found.warning(
+                at,
+                "some callers come here answered, and an answered call cannot be rejected: it is hung up instead",
+            );
+        } else if whole {
+            found.error(at, "the call is answered by now and cannot be rejected: use `hangup`");
+        }
+    }
+}
+
+fn silent_ends(table: &Table, walk: &Walk<'_>, found: &mut Findings) {
+    for (id, callers) in &walk.ends {
+        if callers.iter().all(|caller| caller.spoken_to) {
+            continue;
+        }
+        if let Some(at) = origin(table, *id) {
+            found.warning(
+                at,
+                "after this step the list can be over, and the caller is hung up on without a word: \
+                 add a message, or `hangup` if that is meant",
+            );
+        }
+    }
+}
+
+fn origin(table: &Table, id: StepId) -> Option<Spot> {
+    usize::try_from(id.0).ok().and_then(|index| table.origins.get(index)).map(|origin| origin.at)
+}
+
+fn line(table: &Table, id: StepId) -> u32 {
+    origin(table, id).map_or(0, |at| at.line)
+}

@@ -1,0 +1,100 @@
+//! Lays the steps of all routes out in one table, each with the step after it.
+//!
+//! A step stands before those under its `on:` and `do:`, and these before the step that follows it: the table is in
+//! the order of the file.
+
+use std::collections::BTreeMap;
+
+use super::read::{Draft, Todo};
+use super::rules::{Action, Outcome, Place, Route, Step, StepId};
+use crate::yaml::Spot;
+
+/// The table, and what only the checks need to know of it.
+#[derive(Default)]
+pub(super) struct Table {
+    pub routes: BTreeMap<String, Route>,
+    pub steps: Vec<Step>,
+    /// Beside each step: where it is written, and which step stands before it in its list.
+    pub origins: Vec<Origin>,
+    /// Where each route's name is written.
+    pub names: BTreeMap<String, Spot>,
+}
+
+/// Where a step comes from.
+#[derive(Clone, Copy)]
+pub(super) struct Origin {
+    pub at: Spot,
+    pub before: Option<StepId>,
+}
+
+/// Lays the routes out in their order. A route of which no step could be read gets no place.
+pub(super) fn lay_out(routes: &[(String, Spot, Vec<Draft>)]) -> Table {
+    let mut table = Table::default();
+    let mut first = 0;
+    for (name, at, drafts) in routes.iter().filter(|(_, _, drafts)| !drafts.is_empty()) {
+        table.routes.insert(name.clone(), Route { first: StepId(first), at: place(*at) });
+        table.names.insert(name.clone(), *at);
+        first += size_of(drafts);
+    }
+    for (_, _, drafts) in routes {
+        table.list(drafts, None);
+    }
+    table
+}
+
+/// A spot as a place that is kept.
+pub(super) fn place(at: Spot) -> Place {
+    Place { file: at.file, line: at.line }
+}
+
+impl Table {
+    /// One list; `after` is where its last step leads.
+    fn list(&mut self, drafts: &[Draft], after: Option<StepId>) {
+        let mut before = None;
+        for (index, draft) in drafts.iter().enumerate() {
+            let id = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
+            let last = index + 1 == drafts.len();
+            let next = if last { after } else { Some(StepId(id + size(draft))) };
+            self.step(draft, id, next, before);
+            before = Some(StepId(id));
+        }
+    }
+
+    fn step(&mut self, draft: &Draft, id: u32, next: Option<StepId>, before: Option<StepId>) {
+        let mut free = id + 1;
+        let mut inner: Vec<&[Draft]> = Vec::new();
+        let mut take = |drafts| {
+            let first = StepId(free);
+            free += size_of(drafts);
+            inner.push(drafts);
+            first
+        };
+        let action = match &draft.todo {
+            Todo::Act(action) => action.clone(),
+            // A route without a place could not be read, and then no rules come of this table.
+            Todo::Goto(route) => match self.routes.get(route) {
+                Some(found) => Action::Goto { route: route.clone(), first: found.first },
+                None => Action::Hangup,
+            },
+            Todo::Do(drafts) => Action::Do { first: take(drafts) },
+        };
+        let on: BTreeMap<Outcome, StepId> = draft.on.iter().map(|(outcome, drafts)| (*outcome, take(drafts))).collect();
+        self.steps.push(Step { at: place(draft.at), when: draft.when.clone(), action, on, next });
+        self.origins.push(Origin { at: draft.at, before });
+        for drafts in inner {
+            self.list(drafts, next);
+        }
+    }
+}
+
+fn size_of(drafts: &[Draft]) -> u32 {
+    drafts.iter().map(size).sum()
+}
+
+fn size(draft: &Draft) -> u32 {
+    let inner = match &draft.todo {
+        Todo::Do(drafts) => size_of(drafts),
+        Todo::Act(_) | Todo::Goto(_) => 0,
+    };
+    1 + inner + draft.on.iter().map(|(_, drafts)| size_of(drafts)).sum::<u32>()
+}

@@ -1,0 +1,54 @@
+//! `numbers`: our lines, and the routes their calls begin at.
+
+use super::reader::Reader;
+use super::said::{Line, Numbers};
+use super::{values, words};
+use crate::phone::Number;
+use crate::yaml::{Map, Node, Value};
+
+impl Reader<'_> {
+    pub(super) fn read_numbers(&mut self, root: &Node, map: &Map) -> Numbers {
+        let mut numbers = Numbers::default();
+        let what = "which of our numbers leads to which route";
+        let Some(map) = self.needed(root, map, "numbers", what) else { return numbers };
+        for entry in &map.entries {
+            let line = Line { at: entry.at, route: self.route_of(&entry.value) };
+            if entry.key == "*" {
+                numbers.rest = Some(line);
+                continue;
+            }
+            match Number::parse(&entry.key) {
+                Ok(number) => drop(numbers.lines.insert(number, line)),
+                Err(bad) => {
+                    self.found.error(entry.at, bad.to_string());
+                    numbers.broken = true;
+                }
+            }
+        }
+        numbers
+    }
+
+    fn route_of(&mut self, node: &Node) -> Option<String> {
+        match &node.value {
+            Value::Text(_) => self.route_named(node),
+            Value::Map(map) => {
+                values::keys(&mut self.found, map, words::LINE, words::LINE_LATER);
+                let what = ["route", "which route the calls of this number take"];
+                let route = values::need(&mut self.found, node, map, words::LINE, what)?;
+                self.route_named(route)
+            }
+            Value::List(_) => {
+                let message = "the steps of a number stand under `routes`: write the route's name here";
+                self.found.error(node.at, message);
+                None
+            }
+        }
+    }
+
+    /// The name of a route that exists.
+    pub(super) fn route_named(&mut self, node: &Node) -> Option<String> {
+        let name = values::text(&mut self.found, node, "the name of a route")?;
+        self.routes.find(&mut self.found, node.at, name)?;
+        Some(name.to_owned())
+    }
+}
