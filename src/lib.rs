@@ -6,3 +6,4 @@ pub mod call;
 pub mod clock;
 pub mod phone;
 pub mod routing;
+pub mod sim;
