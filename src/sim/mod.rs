@@ -2,6 +2,7 @@
 //!
 //! [`World`] is the whole of it as one value: time is handed in, chance comes from a seed, nothing waits. It knows
 //! nothing of the router and has its own idea of the wire, so that a wrong one cannot agree with itself.
+//! [`face`] puts it behind HTTP.
 //!
 //! What is not known of Telnyx is a switch with each of its values ([`Switches`]); what can go wrong has a rate
 //! ([`Fault`], [`Mishap`]); what people do is a [`Script`]; what truly happened is in the [`Ledger`].
@@ -9,6 +10,7 @@
 mod agenda;
 mod chance;
 mod commands;
+pub mod face;
 mod fields;
 mod ledger;
 mod leg;

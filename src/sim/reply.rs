@@ -112,6 +112,10 @@ impl Refusal {
         Self::new(429, "10011", "Too many requests", "The rate limit is reached.").after(secs)
     }
 
+    pub fn unauthorized() -> Self {
+        Self::new(401, "10009", "Authentication failed", "The API key is missing or wrong.")
+    }
+
     pub fn ended() -> Self {
         Self::new(422, "90018", "Call has already ended", "The call takes no more commands: it has ended.")
     }
