@@ -1,0 +1,3 @@
+//! The subcommands: what each is given, and what it does.
+
+pub mod sim;
