@@ -136,7 +136,8 @@ impl Settings {
         };
         bad.extend(tree.flaws.iter().map(|flaw| format!("{name}:{}:{}: {flaw}", flaw.at.line, flaw.at.column)));
         let Some(sections) = tree.root.as_map() else {
-            return bad.push(format!("{name}:1:1: expected sections, like `server:` with `listen: 0.0.0.0:8080` under it"));
+            return bad
+                .push(format!("{name}:1:1: expected sections, like `server:` with `listen: 0.0.0.0:8080` under it"));
         };
         for section in &sections.entries {
             let Some(keys) = section.value.as_map() else {
@@ -229,7 +230,9 @@ impl Settings {
         let public = self.read_of("telnyx.public_key_file", bad).or_else(|| self.some("telnyx.public_key"));
         let keys = match public.as_deref().map(Keys::parse) {
             None => {
-                bad.push("TELNYX_PUBLIC_KEY is not set: it is in Mission Control, Keys & Credentials, Public Key".to_owned());
+                bad.push(
+                    "TELNYX_PUBLIC_KEY is not set: it is in Mission Control, Keys & Credentials, Public Key".to_owned(),
+                );
                 None
             }
             Some(Err(why)) => {

@@ -16,7 +16,8 @@ pub fn read_sources(path: &Path, env: &BTreeMap<String, String>) -> io::Result<S
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     let wanted = wanted(&text);
     let beside = path.parent().unwrap_or(Path::new(""));
-    let files = wanted.files.into_iter().filter_map(|file| Some((file.clone(), fs::read_to_string(beside.join(file)).ok()?)));
+    let files =
+        wanted.files.into_iter().filter_map(|file| Some((file.clone(), fs::read_to_string(beside.join(file)).ok()?)));
     let files = files.collect();
     let env = wanted.env.into_iter().filter_map(|name| Some((name.clone(), env.get(&name)?.clone()))).collect();
     Ok(Sources { name, text, files, env })

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::*;
 use crate::phone::{Number, Party, Target};
 use crate::routing::{
-    Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Ring, RingAsked, Rules, RulesHash, Say, Step,
-    StepId, Text, Transfer,
+    Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Ring, RingAsked, Rules, RulesHash, Say,
+    Step, StepId, Text, Transfer,
 };
 
 pub const CALLER: &str = "+12025550111";

@@ -41,7 +41,10 @@ impl Serve {
         }
         let client = Client::new(&server.telnyx.base_url, &server.telnyx.api_key).map_err(Failure::config)?;
         let listener = TcpListener::bind(server.listen).await.map_err(|why| {
-            Failure::unavailable(format!("cannot listen on {}: {why}; is another program using the port?", server.listen))
+            Failure::unavailable(format!(
+                "cannot listen on {}: {why}; is another program using the port?",
+                server.listen
+            ))
         })?;
         let opened = open(&server.database, true).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;
         let parts = Parts {

@@ -122,7 +122,8 @@ pub struct Parts {
 pub fn new(parts: Parts) -> (Inlet, Writer) {
     let (sender, jobs) = mpsc::unbounded_channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    let inlet = Inlet { jobs: sender, waiting: waiting.clone(), store: parts.store.clone(), clock: parts.clock.clone() };
+    let inlet =
+        Inlet { jobs: sender, waiting: waiting.clone(), store: parts.store.clone(), clock: parts.clock.clone() };
     (inlet, Writer { jobs, waiting, parts })
 }
 

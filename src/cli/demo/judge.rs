@@ -27,7 +27,8 @@ pub fn judge(expect: &Expect, outcome: &CallOutcome) -> Vec<String> {
     if !heard {
         wrong.push(format!("expected to hear {}; was {}", list(&expect.hears), list(&outcome.heard)));
     }
-    let rang: BTreeSet<&String> = outcome.rings.iter().filter(|ring| ring.rang.is_some()).map(|ring| &ring.target).collect();
+    let rang: BTreeSet<&String> =
+        outcome.rings.iter().filter(|ring| ring.rang.is_some()).map(|ring| &ring.target).collect();
     if rang != expect.rings.iter().collect() {
         wrong.push(format!("expected to ring {}; was {}", list(&expect.rings), list(rang)));
     }

@@ -70,9 +70,12 @@ const MOBILE: &str = "+12025550121";
 /// The acts, by the lines of `config/routes.yaml`.
 pub fn acts() -> Vec<Act> {
     vec![
-        act("answered and joined", "+12025550131", ANNAS_LINE)
-            .with(ANNA, Callee::answers(secs(4)))
-            .expect(Ending::Leaves, &[ANNA], &[], &[ANNA]),
+        act("answered and joined", "+12025550131", ANNAS_LINE).with(ANNA, Callee::answers(secs(4))).expect(
+            Ending::Leaves,
+            &[ANNA],
+            &[],
+            &[ANNA],
+        ),
         act("first one busy, second takes it", "+12025550132", ANNAS_LINE)
             .with(ANNA, Callee::Busy { after: secs(1) })
             .with(BEN, Callee::answers(secs(5)))
@@ -93,9 +96,12 @@ pub fn acts() -> Vec<Act> {
             &[],
             &[ANNA, BEN, CLEO],
         ),
-        act("given away", "+12025550136", ON_THE_ROAD)
-            .with(MOBILE, Callee::answers(secs(7)))
-            .expect(Ending::Leaves, &[MOBILE], &[], &[MOBILE]),
+        act("given away", "+12025550136", ON_THE_ROAD).with(MOBILE, Callee::answers(secs(7))).expect(
+            Ending::Leaves,
+            &[MOBILE],
+            &[],
+            &[MOBILE],
+        ),
         act("given away to a busy phone", "+12025550137", ON_THE_ROAD)
             .with(MOBILE, Callee::Busy { after: secs(2) })
             .with(BEN, Callee::answers(secs(3)))

@@ -33,7 +33,8 @@ pub fn text(performance: &Performance, rules: &Rules) -> String {
             text.push_str("   !! the journal knows nothing of it\n");
         }
     }
-    let mishaps: Vec<String> = performance.mishaps.iter().map(|(name, n)| format!("{} {n}", name.replace("network.", ""))).collect();
+    let mishaps: Vec<String> =
+        performance.mishaps.iter().map(|(name, n)| format!("{} {n}", name.replace("network.", ""))).collect();
     let good = performance.acts.iter().filter(|played| judge(&played.act.expect, &played.outcome).is_empty()).count();
     text.push_str(&format!(
         "\n{good} of {} calls ended as their scripts say, in {:.1} s. Webhooks on the way: {}.\n",

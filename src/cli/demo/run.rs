@@ -48,8 +48,14 @@ pub async fn run(acts: &[Act], demo: &Demo) -> Result<ExitCode, Failure> {
     let unavailable = |why: anyhow::Error| Failure::unavailable(format!("{why:#}"));
     if demo.format == Format::Text {
         let day = begin().map_err(unavailable)?;
-        anstream::println!("A simulated Telnyx and the real server, on this machine alone. It is Monday, 10:00 in New York ({day});");
-        anstream::println!("the clock runs {} times as fast as yours. Rules: config/routes.yaml. Seed {}.\n", demo.times, demo.seed);
+        anstream::println!(
+            "A simulated Telnyx and the real server, on this machine alone. It is Monday, 10:00 in New York ({day});"
+        );
+        anstream::println!(
+            "the clock runs {} times as fast as yours. Rules: config/routes.yaml. Seed {}.\n",
+            demo.times,
+            demo.seed
+        );
     }
     let mut screen = Screen::new(demo.format == Format::Json);
     let performance =

@@ -49,7 +49,8 @@ impl Screen {
                 .try_for_each(|(_, line)| writeln!(out, "{time}  {line}")),
             Kind::Terminal => {
                 let up = if self.shown.is_empty() { String::new() } else { format!("\x1b[{}A", self.shown.len()) };
-                write!(out, "{up}").and_then(|()| lines.iter().try_for_each(|line| writeln!(out, "\x1b[2K{time}  {line}")))
+                write!(out, "{up}")
+                    .and_then(|()| lines.iter().try_for_each(|line| writeln!(out, "\x1b[2K{time}  {line}")))
             }
         };
         let _ = out.flush();

@@ -64,7 +64,13 @@ pub fn begin() -> Result<Timestamp> {
 ///
 /// # Errors
 /// Ports, the temporary file or the server cannot be had, or the calls do not end.
-pub async fn play(acts: &[Act], rules: (Sources, Rules), seed: u64, times: u32, screen: &mut Screen) -> Result<Performance> {
+pub async fn play(
+    acts: &[Act],
+    rules: (Sources, Rules),
+    seed: u64,
+    times: u32,
+    screen: &mut Screen,
+) -> Result<Performance> {
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let clock = Clock::fast(begin()?, times);
     let server = TcpListener::bind("127.0.0.1:0").await.context("no port on 127.0.0.1 can be had")?;
@@ -97,13 +103,18 @@ pub async fn play(acts: &[Act], rules: (Sources, Rules), seed: u64, times: u32, 
 
 fn world(seed: u64, webhook_url: &str) -> Arc<Mutex<World>> {
     let mut settings = Settings { webhook_url: webhook_url.to_owned(), ..Settings::default() };
-    settings.network =
-        settings.network.with(Mishap::Delay, 0.05).with(Mishap::Duplicate, 0.1).with(Mishap::Swap, 0.1);
+    settings.network = settings.network.with(Mishap::Delay, 0.05).with(Mishap::Duplicate, 0.1).with(Mishap::Swap, 0.1);
     settings.longest_delay = LONGEST_DELAY;
     Arc::new(Mutex::new(World::new(seed, settings)))
 }
 
-async fn simulator(world: &Arc<Mutex<World>>, webhook_url: String, key: Key, clock: &Clock, times: u32) -> Result<Face> {
+async fn simulator(
+    world: &Arc<Mutex<World>>,
+    webhook_url: String,
+    key: Key,
+    clock: &Clock,
+    times: u32,
+) -> Result<Face> {
     let listener = TcpListener::bind("127.0.0.1:0").await.context("no port on 127.0.0.1 can be had")?;
     let now = clock.clone();
     let pace = Pace { now: Arc::new(move || now.now()), times };
@@ -151,7 +162,9 @@ async fn wait(
     loop {
         let outcomes = lock(world).outcomes();
         screen.show(clock.now(), &outcomes);
-        let over = outcomes.iter().all(|outcome| outcome.ended.is_some() && outcome.rings.iter().all(|ring| ring.ended.is_some()));
+        let over = outcomes
+            .iter()
+            .all(|outcome| outcome.ended.is_some() && outcome.rings.iter().all(|ring| ring.ended.is_some()));
         let calls = store.calls(u32::try_from(acts).unwrap_or(u32::MAX)).await?;
         let settled = calls.len() == acts && calls.iter().all(|row| row.state.has_ended());
         if over && settled {

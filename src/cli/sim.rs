@@ -1,0 +1,191 @@
+//! `switchhook sim`: the simulator as a server of its own, for routers under test and for anybody's SDK.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+
+use crate::clock::Clock;
+use crate::sim::face::{FaceSettings, Pace, serve};
+use crate::sim::sign::Key;
+use crate::sim::{BadSetting, Script, Settings, World};
+
+/// No such port, or it is taken.
+const UNAVAILABLE: u8 = 69;
+/// A script that cannot be read.
+const BAD_FILE: u8 = 78;
+/// A switch, fault or mishap that does not exist.
+const USAGE: u8 = 2;
+
+/// A small Telnyx on this machine: it takes commands, rings people as a script says, and posts signed webhooks.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SimArgs {
+    /// Where the REST API listens; port 0 takes any that is free
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
+    /// Where webhooks are posted
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080/webhooks/telnyx")]
+    pub webhook_url: String,
+    /// A JSON file with the calls that come in: one script, or a list of them
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// All chance and the signing key come from it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Write the public key of the webhooks' signatures here, in base64
+    #[arg(long, value_name = "FILE")]
+    pub public_key_out: Option<PathBuf>,
+    /// The key requests have to bear; any is good if it is not given
+    #[arg(long, value_name = "KEY", env = "TELNYX_API_KEY", hide_env_values = true)]
+    pub api_key: Option<String>,
+    /// Id of the Call Control application
+    #[arg(long, value_name = "ID", env = "TELNYX_CONNECTION_ID")]
+    pub connection_id: Option<String>,
+    /// How many times faster than the machine's its time runs
+    #[arg(long, value_name = "TIMES", default_value_t = 1)]
+    pub times: u32,
+    /// Something that is not known of Telnyx, with the value it is to have
+    #[arg(long = "switch", value_name = "NAME=VALUE")]
+    pub switches: Vec<String>,
+    /// How likely a fault of a request is: error, error_done, too_many, hang, hang_done, ignored
+    #[arg(long = "fault", value_name = "NAME=PROBABILITY")]
+    pub faults: Vec<String>,
+    /// How likely a mishap of a webhook is: delay, duplicate, swap, drop, lose
+    #[arg(long = "network", value_name = "NAME=PROBABILITY")]
+    pub mishaps: Vec<String>,
+}
+
+/// Runs the simulator until Ctrl-C.
+///
+/// # Errors
+/// The public key cannot be written, or no HTTP client can be made. What the operator gave wrong is an exit code.
+pub async fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
+    let settings = match args.settings() {
+        Ok(settings) => settings,
+        Err(bad) => return Ok(refused(USAGE, &bad.to_string())),
+    };
+    let scripts = match args.script.as_deref().map(scripts).transpose() {
+        Ok(scripts) => scripts.unwrap_or_default(),
+        Err(error) => return Ok(refused(BAD_FILE, &format!("{error:#}"))),
+    };
+    let key = Key::from_seed(args.seed);
+    if let Some(path) = &args.public_key_out {
+        let text = format!("{}\n", key.public_base64());
+        fs::write(path, text).with_context(|| format!("cannot write the public key to {}", path.display()))?;
+    }
+    let listener = match TcpListener::bind(args.listen).await {
+        Ok(listener) => listener,
+        Err(error) => return Ok(refused(UNAVAILABLE, &format!("cannot listen on {}: {error}", args.listen))),
+    };
+    let pace = args.pace();
+    let mut world = World::new(args.seed, settings);
+    let start = (pace.now)();
+    for script in &scripts {
+        world.call_in(start, script);
+    }
+    let face = FaceSettings { webhook_url: args.webhook_url.clone(), api_key: args.api_key.clone(), pace, key };
+    let face = serve(listener, Arc::new(Mutex::new(world)), face)?;
+    anstream::eprintln!(
+        "simulated Telnyx on http://{}/v2, {} calls scheduled, webhooks to {}; the ledger is at http://{0}/_sim/ledger",
+        face.address(),
+        scripts.len(),
+        args.webhook_url
+    );
+    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+    face.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl SimArgs {
+    fn settings(&self) -> Result<Settings, BadSetting> {
+        let mut settings = Settings { webhook_url: self.webhook_url.clone(), ..Settings::default() };
+        if let Some(id) = &self.connection_id {
+            settings.connection_id.clone_from(id);
+        }
+        self.switches.iter().try_for_each(|text| settings.switches.set(text))?;
+        self.faults.iter().try_for_each(|text| settings.faults.set(text))?;
+        self.mishaps.iter().try_for_each(|text| settings.network.set(text))?;
+        Ok(settings)
+    }
+
+    fn pace(&self) -> Pace {
+        let system = Clock::system();
+        let clock = if self.times > 1 { Clock::fast(system.now(), self.times) } else { system };
+        Pace { now: Arc::new(move || -> Timestamp { clock.now() }), times: self.times.max(1) }
+    }
+}
+
+/// Reads a file with one script or a list of them.
+fn scripts(path: &Path) -> anyhow::Result<Vec<Script>> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read the script {}", path.display()))?;
+    let one_or_many = if text.trim_start().starts_with('[') {
+        serde_json::from_str(&text)
+    } else {
+        serde_json::from_str(&text).map(|script| vec![script])
+    };
+    one_or_many.with_context(|| format!("{} is no script", path.display()))
+}
+
+fn refused(code: u8, why: &str) -> ExitCode {
+    anstream::eprintln!("{why}");
+    ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: SimArgs,
+    }
+
+    fn args(line: &[&str]) -> SimArgs {
+        Line::parse_from(std::iter::once(&"sim").chain(line)).args
+    }
+
+    fn wrote(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    #[test]
+    fn switches_and_rates_come_from_the_line() {
+        let good = args(&["--switch", "rebridge=refused", "--fault", "hang=0.1", "--network", "swap=0.2"]);
+        let settings = good.settings().unwrap();
+        assert!(settings.switches.values().contains(&("rebridge", "refused")));
+        for bad in [["--switch", "rebridge=x"], ["--fault", "hang=2"], ["--network", "swop=0.1"]] {
+            assert!(args(&bad).settings().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_script_file_holds_one_call_or_many() {
+        let one = r#"{"name": "x", "from": "+12025550142", "to": "+12025550100"}"#;
+        assert_eq!(scripts(wrote(one).path()).unwrap().len(), 1);
+        assert_eq!(scripts(wrote(&format!("[{one}, {one}]")).path()).unwrap().len(), 2);
+        let error = format!("{:#}", scripts(wrote(r#"{"nam": "x"}"#).path()).unwrap_err());
+        assert!(error.contains("is no script") && error.contains("nam"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_the_operator_gave_wrong_is_an_exit_code() {
+        let same = |a: ExitCode, b: u8| format!("{a:?}") == format!("{:?}", ExitCode::from(b));
+        assert!(same(run(args(&["--switch", "x=y"])).await.unwrap(), USAGE));
+        let script = wrote("no json");
+        let path = script.path().to_str().unwrap();
+        assert!(same(run(args(&["--script", path])).await.unwrap(), BAD_FILE));
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = taken.local_addr().unwrap().to_string();
+        assert!(same(run(args(&["--listen", &address])).await.unwrap(), UNAVAILABLE));
+    }
+}

@@ -1,0 +1,142 @@
+//! What will happen, by moment: every effect that is not yet due.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::ledger::{CallNo, CommandNo, LegNo};
+use super::leg::Item;
+use super::wire::End;
+use super::world::World;
+
+/// Something that will happen, unless it has lost its sense by then.
+#[derive(Clone, Debug)]
+pub(super) enum Due {
+    /// A caller calls.
+    Arrive(CallNo),
+    /// A caller has waited long enough, if this is still the wait it was.
+    Impatient(CallNo, u32),
+    /// A caller never had a command.
+    Unattended(LegNo),
+    /// An accepted answer, reject or hangup takes effect.
+    PickUp(LegNo, CommandNo),
+    TurnAway(LegNo, End, CommandNo),
+    LetGo(LegNo, CommandNo),
+    /// An outbound leg begins to ring.
+    Ring(LegNo),
+    EarlyMedia(LegNo),
+    /// The one who is rung does what he does.
+    CalleeActs(LegNo),
+    RangTooLong(LegNo),
+    TalkedTooLong(LegNo),
+    /// He hangs up.
+    PersonLeaves(LegNo),
+    /// An accepted bridge takes effect.
+    Join {
+        leg: LegNo,
+        with: LegNo,
+        parks: bool,
+        command: CommandNo,
+    },
+    /// A conversation is over; `leg` hangs up, if it is still the same one.
+    TalkOver {
+        leg: LegNo,
+        talk: u32,
+    },
+    /// The other end of its bridge has left.
+    PeerLeft {
+        leg: LegNo,
+        source: &'static str,
+    },
+    /// The one on whose behalf it rang has left.
+    OriginLeft(LegNo),
+    /// Accepted media is queued.
+    Play {
+        leg: LegNo,
+        item: Item,
+        stop: Option<Stop>,
+        command: CommandNo,
+    },
+    /// Media that was begun ends.
+    MediaOver {
+        leg: LegNo,
+        begun: u32,
+    },
+    StopMedia {
+        leg: LegNo,
+        stop: Stop,
+        command: CommandNo,
+    },
+}
+
+/// How much of what is being played is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    Current,
+    All,
+}
+
+/// Everything that will happen; of the same moment, in the order in which it was asked for.
+#[derive(Debug, Default)]
+pub(super) struct Agenda {
+    due: BTreeMap<(Timestamp, u64), Due>,
+    count: u64,
+}
+
+impl Agenda {
+    /// What it returns names the entry, for [`Agenda::remove`].
+    pub fn add(&mut self, at: Timestamp, due: Due) -> (Timestamp, u64) {
+        self.count += 1;
+        self.due.insert((at, self.count), due);
+        (at, self.count)
+    }
+
+    pub fn remove(&mut self, entry: (Timestamp, u64)) {
+        self.due.remove(&entry);
+    }
+
+    pub fn next(&self) -> Option<Timestamp> {
+        self.due.keys().next().map(|(at, _)| *at)
+    }
+
+    fn take(&mut self, now: Timestamp) -> Option<(Timestamp, Due)> {
+        let slot = self.due.first_entry().filter(|slot| slot.key().0 <= now)?;
+        let ((at, _), due) = slot.remove_entry();
+        Some((at, due))
+    }
+}
+
+impl World {
+    /// Lets everything happen that is due by `now`, each at its own moment. Time that runs back stands still.
+    pub(super) fn run(&mut self, now: Timestamp) {
+        while let Some((at, due)) = self.agenda.take(now) {
+            self.now = self.now.max(at);
+            self.happen(due);
+        }
+        self.now = self.now.max(now);
+    }
+
+    fn happen(&mut self, due: Due) {
+        match due {
+            Due::Arrive(call) => self.arrive(call),
+            Due::Impatient(call, wait) => self.impatient(call, wait),
+            Due::Unattended(leg) => self.unattended(leg),
+            Due::PickUp(leg, command) => self.pick_up(leg, command),
+            Due::TurnAway(leg, end, command) => self.turn_away(leg, end, command),
+            Due::LetGo(leg, command) => self.let_go(leg, command),
+            Due::Ring(leg) => self.ring(leg),
+            Due::EarlyMedia(leg) => self.early_media(leg),
+            Due::CalleeActs(leg) => self.callee_acts(leg),
+            Due::RangTooLong(leg) => self.rang_too_long(leg),
+            Due::TalkedTooLong(leg) => self.talked_too_long(leg),
+            Due::PersonLeaves(leg) => self.person_leaves(leg),
+            Due::Join { leg, with, parks, command } => self.join_by_command(leg, with, parks, command),
+            Due::TalkOver { leg, talk } => self.talk_over(leg, talk),
+            Due::PeerLeft { leg, source } => self.peer_left(leg, source),
+            Due::OriginLeft(leg) => self.origin_left(leg),
+            Due::Play { leg, item, stop, command } => self.queue_media(leg, item, stop, command),
+            Due::MediaOver { leg, begun } => self.media_over(leg, begun),
+            Due::StopMedia { leg, stop, command } => self.stop_by_command(leg, stop, command),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! One leg: a line between Telnyx and one phone.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use fastrand::Rng;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::ledger::{CallNo, LegNo};
+use super::script::Callee;
+use super::wire::{control_id, uuid};
+
+/// A line between Telnyx and one phone.
+#[derive(Clone, Debug)]
+pub(super) struct Leg {
+    pub no: LegNo,
+    /// The call it belongs to; `None` for a dial nobody could tell the call of.
+    pub call: Option<CallNo>,
+    pub control_id: String,
+    pub leg_id: Uuid,
+    pub session: Uuid,
+    pub way: Way,
+    pub from: String,
+    pub to: String,
+    pub client_state: Option<String>,
+    pub state: State,
+    pub began: Timestamp,
+    pub answered: Option<Timestamp>,
+    pub ended: Option<Timestamp>,
+    /// Nothing asked of it takes effect before this: its commands stay in order.
+    pub settled: Timestamp,
+    /// An answer was accepted and is under way.
+    pub picking_up: bool,
+    /// It has had a command.
+    pub commanded: bool,
+    pub peer: Option<LegNo>,
+    /// Which of its conversations it is in, counted up by each bridge.
+    pub talk: u32,
+    /// Stays when the other end of its bridge leaves.
+    pub parks: bool,
+    pub media: Media,
+    /// Legs that ring on its behalf, by transfers.
+    pub ringing: Vec<LegNo>,
+    /// What is to happen to it and loses its sense when it ends.
+    pub timers: Vec<(Timestamp, u64)>,
+    /// What repeats of failed deliveries wait for, by event type.
+    pub retries: BTreeMap<String, Vec<Duration>>,
+}
+
+/// Which way a leg was set up.
+#[derive(Clone, Debug)]
+pub(super) enum Way {
+    /// By a caller.
+    In,
+    /// By a dial or a transfer.
+    Out(Outbound),
+}
+
+/// How an outbound leg came about.
+#[derive(Clone, Debug)]
+pub(super) struct Outbound {
+    pub callee: Callee,
+    pub ring_for: Duration,
+    pub retry_on_timeout: bool,
+    pub time_limit: Duration,
+    pub purpose: Purpose,
+}
+
+/// What becomes of an outbound leg once it is answered.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    /// It waits for commands.
+    Wait,
+    /// It is joined with a leg that was given away.
+    Take { given: LegNo, early_media: bool },
+    /// It is joined with the leg it is linked to, if that is answered and free.
+    Join(LegNo),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Ringing,
+    Answered,
+    Ended,
+}
+
+/// What is being played to a leg, and what waits.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Media {
+    pub current: Option<Playing>,
+    pub waiting: VecDeque<Item>,
+    /// Counts what was begun, so that an end that comes too late finds nothing.
+    pub begun: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Playing {
+    pub item: Item,
+    /// `speak_id` or `playback_id`.
+    pub id: String,
+}
+
+/// Something to hear.
+#[derive(Clone, Debug)]
+pub(super) enum Item {
+    Speech { text: String, lasts: Option<Duration> },
+    Audio { source: Source, lasts: Option<Duration> },
+}
+
+/// Where audio is.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    Url(String),
+    Name(String),
+    Inline,
+}
+
+impl Leg {
+    /// A leg that begins now, with ids of its own; of no call until it is told.
+    pub fn new(no: LegNo, way: Way, from: String, to: String, now: Timestamp, rng: &mut Rng) -> Self {
+        Self {
+            no,
+            call: None,
+            control_id: control_id(rng),
+            leg_id: uuid(rng),
+            session: uuid(rng),
+            way,
+            from,
+            to,
+            client_state: None,
+            state: State::Ringing,
+            began: now,
+            answered: None,
+            ended: None,
+            settled: now,
+            picking_up: false,
+            commanded: false,
+            peer: None,
+            talk: 0,
+            parks: false,
+            media: Media::default(),
+            ringing: Vec::new(),
+            timers: Vec::new(),
+            retries: BTreeMap::new(),
+        }
+    }
+
+    pub fn incoming(&self) -> bool {
+        matches!(self.way, Way::In)
+    }
+
+    pub fn outbound(&self) -> Option<&Outbound> {
+        match &self.way {
+            Way::Out(outbound) => Some(outbound),
+            Way::In => None,
+        }
+    }
+
+    pub fn live(&self) -> bool {
+        self.state != State::Ended
+    }
+}
+
+impl Item {
+    /// How long it lasts; `None` if until it is stopped.
+    pub fn lasts(&self) -> Option<Duration> {
+        match self {
+            Self::Speech { lasts, .. } | Self::Audio { lasts, .. } => *lasts,
+        }
+    }
+
+    pub fn is_audio(&self) -> bool {
+        matches!(self, Self::Audio { .. })
+    }
+}
+
+impl Source {
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Url(text) | Self::Name(text) => text,
+            Self::Inline => "inline",
+        }
+    }
+}

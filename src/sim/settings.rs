@@ -1,0 +1,65 @@
+//! How a simulated Telnyx is set up.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use super::chance::{Fault, Mishap, Rates};
+use super::switches::Switches;
+
+/// A setting that does not exist or cannot have that value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadSetting(pub(super) String);
+
+/// How a simulated Telnyx is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Id of the Call Control application all calls come through.
+    pub connection_id: String,
+    /// Where webhooks go, as the envelope tells it.
+    pub webhook_url: String,
+    /// What is not known of Telnyx.
+    pub switches: Switches,
+    /// What goes wrong with requests.
+    pub faults: Rates<Fault>,
+    /// What goes wrong with webhooks.
+    pub network: Rates<Mishap>,
+    /// The longest a webhook is delayed by [`Mishap::Delay`].
+    pub longest_delay: Duration,
+    /// How many outbound legs may live at once; beyond it dials are refused with 90041.
+    pub channel_limit: Option<usize>,
+    /// How many dials are taken within any five seconds; beyond it they are refused with 429 and 90103.
+    pub dials_in_5_secs: usize,
+    /// How many requests are taken within each minute; told in `x-ratelimit-*` headers, refused with 429 and 10011.
+    pub requests_per_minute: Option<u32>,
+    /// How long a caller waits for the first command before he is hung up.
+    pub first_command_timeout: Option<Duration>,
+    /// How long every audio file lasts.
+    pub audio_length: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            connection_id: "2000000000000000001".to_owned(),
+            webhook_url: "http://127.0.0.1:8080/webhooks/telnyx".to_owned(),
+            switches: Switches::default(),
+            faults: Rates::default(),
+            network: Rates::default(),
+            longest_delay: Duration::from_secs(30),
+            channel_limit: None,
+            dials_in_5_secs: 150,
+            requests_per_minute: None,
+            first_command_timeout: None,
+            audio_length: Duration::from_secs(5),
+        }
+    }
+}
+
+impl fmt::Display for BadSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for BadSetting {}

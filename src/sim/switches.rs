@@ -1,0 +1,375 @@
+//! What nobody can tell for certain about Telnyx: one switch for each, with every value it may have.
+//!
+//! The first value of a switch is its default: what the published facts make most likely.
+
+use fastrand::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::settings::BadSetting;
+
+macro_rules! switches {
+    ($(
+        $(#[doc = $doc:literal])+
+        $field:ident: $kind:ident {
+            $(#[doc = $first_doc:literal])+ $first:ident = $first_word:literal,
+            $( $(#[doc = $value_doc:literal])+ $value:ident = $word:literal, )+
+        }
+    )+) => {
+        $(
+            $(#[doc = $doc])+
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+            pub enum $kind {
+                $(#[doc = $first_doc])+ #[default] #[serde(rename = $first_word)] $first,
+                $( $(#[doc = $value_doc])+ #[serde(rename = $word)] $value, )+
+            }
+
+            impl $kind {
+                const EVERY: &'static [Self] = &[Self::$first, $(Self::$value),+];
+                const WORDS: &'static [&'static str] = &[$first_word, $($word),+];
+
+                fn word(self) -> &'static str {
+                    match self {
+                        Self::$first => $first_word,
+                        $(Self::$value => $word,)+
+                    }
+                }
+            }
+        )+
+
+        /// One value for each thing that is not known of Telnyx.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Switches {
+            $( $(#[doc = $doc])+ pub $field: $kind, )+
+        }
+
+        impl Switches {
+            /// The name of every switch with the words of its values, the default first.
+            pub const ALL: &'static [(&'static str, &'static [&'static str])] =
+                &[$((stringify!($field), $kind::WORDS)),+];
+
+            /// A random value for every switch.
+            pub fn draw(rng: &mut Rng) -> Self {
+                Self { $( $field: rng.choice($kind::EVERY.iter().copied()).unwrap_or_default(), )+ }
+            }
+
+            /// Every switch with the value it has.
+            pub fn values(&self) -> Vec<(&'static str, &'static str)> {
+                vec![$((stringify!($field), self.$field.word())),+]
+            }
+
+            fn put(&mut self, name: &str, word: &str) -> bool {
+                match name {
+                    $(stringify!($field) => {
+                        let value = $kind::EVERY.iter().find(|value| value.word() == word);
+                        value.map(|value| self.$field = *value).is_some()
+                    })+
+                    _ => false,
+                }
+            }
+        }
+    };
+}
+
+switches! {
+    /// Whether the leg given away by a transfer is told that it is bridged.
+    transfer_bridged_on_a: TransferBridgedOnA {
+        /// It hears nothing.
+        No = "no",
+        /// Just before the new leg's answer.
+        BeforeAnswer = "before_answer",
+        /// Just after the new leg's answer.
+        AfterAnswer = "after_answer",
+    }
+    /// When the new leg of a transfer with early media is told that it is bridged.
+    transfer_bridged_on_b: TransferBridgedOnB {
+        /// Just before its answer.
+        AtAnswer = "at_answer",
+        /// When it begins to ring, even if it is never answered.
+        WhenRinging = "when_ringing",
+        /// Just after its answer.
+        AfterAnswer = "after_answer",
+    }
+    /// Which state the new leg of a transfer echoes when both are given.
+    transfer_client_state: TransferClientState {
+        /// Only `target_leg_client_state`.
+        TargetOnly = "target_only",
+        /// The plain `client_state`.
+        PlainOnNewLeg = "plain_on_new_leg",
+    }
+    /// Whether a caller who was transferred unanswered is told of his answer when the new leg answers.
+    transfer_answers_caller: TransferAnswersCaller {
+        /// `call.answered` for him too.
+        Event = "event",
+        /// He is answered without a word.
+        Silent = "silent",
+    }
+    /// Whether a dial may link to a leg that is not answered yet.
+    dial_link_to_unanswered: DialLinkToUnanswered {
+        /// It may.
+        Ok = "ok",
+        /// Refused with 90034.
+        Refused = "refused",
+    }
+    /// How a leg without a client state says so.
+    client_state_unset: ClientStateUnset {
+        /// `client_state: null`.
+        Null = "null",
+        /// No such key.
+        Missing = "missing",
+    }
+    /// What a second answer to a leg already answered gets.
+    second_answer: SecondAnswer {
+        /// Accepted, without effect.
+        Ok = "ok",
+        /// Refused.
+        Refused = "refused",
+    }
+    /// What a bridge of a leg that is already bridged does.
+    rebridge: Rebridge {
+        /// Takes it out of the first bridge.
+        Ok = "ok",
+        /// Refused.
+        Refused = "refused",
+    }
+    /// What an ignored duplicate of a command answers.
+    duplicate_command_reply: DuplicateCommandReply {
+        /// What the first answered.
+        Same = "same",
+        /// A plain ok, for dials without ids.
+        Ok = "ok",
+    }
+    /// Whether the id of a refused command is spent.
+    refused_command_id: RefusedCommandId {
+        /// The same id within the window is ignored.
+        Spent = "spent",
+        /// The same id may be tried again.
+        Free = "free",
+    }
+    /// How soon after the answer of both legs a bridge is taken.
+    bridge_after_answer: BridgeAfterAnswer {
+        /// At once.
+        AtOnce = "at_once",
+        /// After 600 ms; before, it is refused with 90034.
+        Shortly = "shortly",
+    }
+    /// How the envelope counts attempts.
+    meta_attempt: MetaAttempt {
+        /// As a number.
+        Integer = "integer",
+        /// As text.
+        Text = "string",
+        /// No `meta` at all.
+        Absent = "absent",
+    }
+    /// What a command or a look-up gets ten minutes after the leg's end.
+    forgotten_leg: ForgottenLeg {
+        /// 404: nobody knows it any more.
+        Gone = "gone",
+        /// As before: 422 with 90018, and its last state.
+        Ended = "ended",
+    }
+    /// What a command for a leg that never existed gets.
+    unknown_leg: UnknownLeg {
+        /// 404 with 10005.
+        NotFound = "not_found",
+        /// 422 with 90015.
+        Invalid = "invalid",
+    }
+    /// The cause of a leg that rang too long.
+    ring_timeout_cause: RingTimeoutCause {
+        /// `timeout`, or `no_answer` where `retry_on_timeout` is false.
+        Documented = "documented",
+        /// Always `timeout`.
+        Timeout = "timeout",
+        /// Always `no_answer`.
+        NoAnswer = "no_answer",
+    }
+    /// The signed timestamp of a repeated delivery.
+    retry_stamp: RetryStamp {
+        /// The moment of the attempt.
+        Renewed = "renewed",
+        /// That of the first attempt.
+        First = "first",
+    }
+    /// The event id of a repeated delivery.
+    retry_event_id: RetryEventId {
+        /// That of the first attempt.
+        Same = "same",
+        /// A new one.
+        New = "new",
+    }
+    /// What repeats of failed deliveries wait for, where no command said.
+    retry_plan: RetryPlan {
+        /// 1 s, 2 s, 5 s, 10 s.
+        Seconds = "seconds",
+        /// Two repeats, at once.
+        Twice = "twice",
+        /// 1, 5, 15 and 60 minutes.
+        Minutes = "minutes",
+    }
+    /// How long a delivery may take.
+    webhook_timeout: WebhookTimeout {
+        /// 2 s.
+        Two = "two_seconds",
+        /// 10 s.
+        Ten = "ten_seconds",
+    }
+    /// Whether a look-up finds a leg that still rings alive.
+    ringing_is_alive: RingingIsAlive {
+        /// It does.
+        Yes = "yes",
+        /// Only once it is answered.
+        No = "no",
+    }
+    /// The cause of a hangup command to a caller who was not answered.
+    hangup_unanswered_cause: HangupUnansweredCause {
+        /// `call_rejected`.
+        CallRejected = "call_rejected",
+        /// `normal_clearing`.
+        NormalClearing = "normal_clearing",
+    }
+    /// The SIP cause of an ordinary end.
+    normal_sip_cause: NormalSipCause {
+        /// `200`, a SIP status.
+        Status = "sip",
+        /// `16`, a Q.850 value.
+        Q850 = "q850",
+    }
+    /// Whether a bridge ends what is being played to its legs.
+    media_at_bridge: MediaAtBridge {
+        /// It does.
+        Stops = "stops",
+        /// It goes on until its end or a stop.
+        GoesOn = "goes_on",
+    }
+    /// What new media does while a file is being played.
+    media_over_playback: MediaOverPlayback {
+        /// Waits for its end.
+        Queues = "queues",
+        /// Takes its place.
+        Replaces = "replaces",
+    }
+    /// Whether a dial linked to a caller counts as the first command for him.
+    first_command_dial: FirstCommandDial {
+        /// It does.
+        Counts = "counts",
+        /// Only commands to his own leg do.
+        Ignored = "ignored",
+    }
+    /// The cause of a caller hung up for want of a first command.
+    first_command_cause: FirstCommandCause {
+        /// `timeout`.
+        Timeout = "timeout",
+        /// `unspecified`.
+        Unspecified = "unspecified",
+    }
+    /// The type of an error's code.
+    error_code: ErrorCode {
+        /// Text.
+        Text = "string",
+        /// A number, and D-codes beside the errors.
+        Number = "number",
+    }
+    /// The field `telnyx_error` of a leg that could not be reached.
+    telnyx_error: TelnyxError {
+        /// Null.
+        Null = "null",
+        /// An object with a code.
+        Object = "object",
+    }
+    /// The quality figures of a leg that was never answered.
+    quality_unanswered: QualityUnanswered {
+        /// Null.
+        Null = "null",
+        /// No such key.
+        Missing = "missing",
+    }
+    /// Which events tell a `state`.
+    state_in_events: StateInEvents {
+        /// Only `call.initiated`.
+        InitiatedOnly = "initiated_only",
+        /// `call.answered` and `call.hangup` too.
+        All = "all",
+    }
+    /// Whether a leg parked after a bridge is told so.
+    parked_event: ParkedEvent {
+        /// It hears nothing.
+        No = "no",
+        /// By a `call.parked`.
+        Yes = "yes",
+    }
+    /// How long a text to speak may be.
+    speak_limit: SpeakLimit {
+        /// 3,000 characters.
+        ThreeThousand = "three_thousand",
+        /// 5,000 characters.
+        FiveThousand = "five_thousand",
+    }
+    /// What `time_limit_secs` may be.
+    time_limit_range: TimeLimitRange {
+        /// 30 to 14,400.
+        Published = "published",
+        /// 60 to 14,000.
+        ErrorText = "error_text",
+    }
+}
+
+impl Switches {
+    /// Sets one switch by `name=value`.
+    ///
+    /// # Errors
+    /// No such switch or value; the message lists what there is.
+    pub fn set(&mut self, text: &str) -> Result<(), BadSetting> {
+        let (name, word) = text
+            .split_once('=')
+            .ok_or_else(|| BadSetting(format!("`{text}` is not a switch: write NAME=VALUE, like rebridge=refused")))?;
+        if self.put(name, word) {
+            return Ok(());
+        }
+        let known = Self::ALL.iter().find(|(switch, _)| *switch == name);
+        Err(BadSetting(match known {
+            Some((_, words)) => format!("the switch {name} has no value `{word}`: it may be {}", words.join(", ")),
+            None => {
+                let names: Vec<_> = Self::ALL.iter().map(|(switch, _)| *switch).collect();
+                format!("there is no switch `{name}`: there are {}", names.join(", "))
+            }
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_of_every_switch_can_be_set_and_drawn() {
+        let mut rng = Rng::with_seed(1);
+        let drawn: Vec<_> = (0..100).flat_map(|_| Switches::draw(&mut rng).values()).collect();
+        for (name, words) in Switches::ALL {
+            for word in *words {
+                let mut switches = Switches::default();
+                switches.set(&format!("{name}={word}")).unwrap();
+                assert!(switches.values().contains(&(name, word)), "{name}={word}");
+                assert!(drawn.contains(&(name, word)), "{name}={word} is never drawn");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_switch_is_told_what_there_is() {
+        let mut switches = Switches::default();
+        let unknown = switches.set("rebrige=ok").unwrap_err().to_string();
+        assert!(unknown.contains("no switch `rebrige`") && unknown.contains("rebridge"), "{unknown}");
+        let value = switches.set("rebridge=maybe").unwrap_err().to_string();
+        assert_eq!(value, "the switch rebridge has no value `maybe`: it may be ok, refused");
+        assert!(switches.set("rebridge").is_err());
+    }
+
+    #[test]
+    fn switches_are_read_from_a_file() {
+        let switches: Switches = serde_json::from_str(r#"{"meta_attempt":"string"}"#).unwrap();
+        assert_eq!(switches.meta_attempt, MetaAttempt::Text);
+        assert!(serde_json::from_str::<Switches>(r#"{"meta":"string"}"#).is_err());
+    }
+}

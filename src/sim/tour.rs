@@ -1,0 +1,326 @@
+//! One long tour through everything the simulator can do, and what must hold on every such tour.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use fastrand::Rng;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::stage::{ANNA, BEN, CALLER, CLEO, LINE, SECOND, Stage, answers, script};
+use super::switches::{ParkedEvent, Switches};
+use super::{Callee, Fault, Mishap, Rates, Script, Settings, World};
+
+const DORA: &str = "+12025550104";
+const EVE: &str = "sip:eve@example.com";
+
+/// Everything that was answered and sent, as text; and the webhooks.
+fn tour(switches: Switches) -> (String, Vec<Value>) {
+    let script = script()
+        .patience(900 * SECOND)
+        .talk(600 * SECOND, super::Side::Callee)
+        .callee(ANNA, Callee::Answers { after: 3 * SECOND, hangs_up_after: Some(5 * SECOND) })
+        .callee(BEN, Callee::RingsOut)
+        .callee(CLEO, answers(1))
+        .callee(DORA, Callee::Fails { after: SECOND })
+        .callee(DORA, Callee::Refused { status: 403, code: "D13".to_owned() })
+        .callee(EVE, answers(1));
+    let mut stage = Stage::with(&script, |settings| {
+        settings.switches = switches;
+        settings.first_command_timeout = Some(20 * SECOND);
+    });
+    let a = stage.a();
+    let mut told = vec![format!("{:?}", stage.world.webhook_timeout())];
+    let mut answered = unanswered(&mut stage, &a);
+    answered.extend(parked(&mut stage, &a));
+    answered.extend(others(&mut stage, &a));
+    told.extend(answered.iter().map(|answer| format!("{answer:?}")));
+    let sent = stage.seen.iter().map(|(delivery, body)| format!("{} {} {body}", delivery.at, delivery.stamp));
+    told.extend(sent);
+    (told.join("\n"), stage.seen.into_iter().map(|(_, body)| body).collect())
+}
+
+fn text() -> Value {
+    json!({"payload": "Hello.", "voice": "female", "command_id": "early"})
+}
+
+/// While the caller is not answered: he is dialled for, and given away.
+fn unanswered(stage: &mut Stage, a: &str) -> Vec<(u16, Value)> {
+    let mut told = vec![stage.ask("GET", "/v2/calls/v3:nobody", &Value::Null), stage.act(a, "speak", text())];
+    for retry in [true, false] {
+        let mut dial = stage.dial_of(BEN);
+        dial["retry_on_timeout"] = retry.into();
+        told.push(stage.ask("POST", "/v2/calls", &dial));
+        told.push(stage.ask("POST", "/v2/calls", &dial));
+    }
+    for limit in [45, 60] {
+        let give = json!({"to": ANNA, "client_state": "QQ==", "target_leg_client_state": "Qg==",
+            "park_after_unbridge": "self", "time_limit_secs": limit});
+        told.push(stage.act(a, "transfer", give));
+    }
+    stage.run(SECOND);
+    told.push(stage.ask("GET", "/v2/connections/2000000000000000001/active_calls", &Value::Null));
+    let ringing = stage.payload("B call.initiated")["call_control_id"].as_str().unwrap().to_owned();
+    told.push(stage.ask("GET", &format!("/v2/calls/{ringing}"), &Value::Null));
+    stage.run(20 * SECOND);
+    told
+}
+
+/// Once he is answered, and left alone: he hears things, is bridged twice, and hung up.
+fn parked(stage: &mut Stage, a: &str) -> Vec<(u16, Value)> {
+    let mut told = vec![stage.act(a, "answer", json!({}))];
+    stage.run(2 * SECOND);
+    told.push(stage.act(a, "speak", text()));
+    told.push(stage.act(a, "playback_start", json!({"audio_url": "https://example.com/a.mp3", "loop": "infinity"})));
+    stage.run(3 * SECOND);
+    told.push(stage.act(a, "speak", json!({"payload": "Hello.", "voice": "female"})));
+    told.push(stage.act(a, "speak", json!({"payload": "x".repeat(4000), "voice": "female"})));
+    let (cleo, eve) = (stage.dial(CLEO), stage.dial(EVE));
+    for pause in [1, 5] {
+        stage.run(SECOND * pause + SECOND / 2);
+        told.push(stage.act(a, "bridge", json!({"call_control_id": cleo})));
+    }
+    stage.run(5 * SECOND);
+    told.push(stage.act(a, "bridge", json!({"call_control_id": eve})));
+    stage.answers = Some(500);
+    for _ in 0..2 {
+        let dial = stage.dial_of(DORA);
+        told.push(stage.ask("POST", "/v2/calls", &dial));
+        stage.run(3 * SECOND);
+    }
+    told.push(stage.act(a, "playback_stop", json!({})));
+    told.push(stage.act(a, "hangup", json!({})));
+    stage.run(2 * SECOND);
+    stage.answers = Some(200);
+    told
+}
+
+/// Other callers: one hung up unanswered, one only dialled for, one never asked after.
+fn others(stage: &mut Stage, a: &str) -> Vec<(u16, Value)> {
+    let calls: Vec<_> = (0..3u32)
+        .map(|n| {
+            let other = Script::call("other", &format!("+1202555015{n}"), LINE).patience(60 * SECOND);
+            stage.world.call_in(stage.now, &other)
+        })
+        .collect();
+    stage.run(SECOND);
+    let ids: Vec<_> = calls.iter().map(|call| stage.world.caller(*call).unwrap().to_owned()).collect();
+    let mut told = vec![stage.act(&ids[0], "hangup", json!({}))];
+    let mut dial = stage.dial_of(BEN);
+    dial["link_to"] = ids[1].as_str().into();
+    told.push(stage.ask("POST", "/v2/calls", &dial));
+    stage.run(700 * SECOND);
+    told.push(stage.ask("GET", &format!("/v2/calls/{a}"), &Value::Null));
+    told
+}
+
+/// Every switch set to every value, one at a time.
+fn one_by_one() -> Vec<(String, Switches)> {
+    let values = Switches::ALL.iter().flat_map(|(name, words)| words.iter().map(move |word| format!("{name}={word}")));
+    values
+        .map(|text| {
+            let mut switches = Switches::default();
+            switches.set(&text).unwrap();
+            (text, switches)
+        })
+        .collect()
+}
+
+#[test]
+fn every_value_of_a_switch_makes_a_difference() {
+    let (plain, _) = tour(Switches::default());
+    assert_eq!(plain, tour(Switches::default()).0, "the same tour twice");
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for (text, switches) in one_by_one() {
+        let (told, _) = tour(switches);
+        if switches == Switches::default() {
+            assert_eq!(told, plain, "{text}");
+        } else if let Some(other) = seen.insert(told.clone(), text.clone()) {
+            panic!("{text} and {other} make no difference to each other");
+        } else {
+            assert_ne!(told, plain, "{text}");
+        }
+    }
+}
+
+#[test]
+fn where_the_bridge_of_a_transfer_is_told_is_a_switch() {
+    let story = |switch: &str| {
+        let mut stage = Stage::switched(&script().callee(ANNA, answers(5)), switch);
+        stage.answer();
+        stage.ok(&stage.a(), "transfer", json!({"to": ANNA}));
+        stage.run(3 * SECOND);
+        let early = stage.story().len();
+        stage.run(5 * SECOND);
+        (early, stage.story().split_off(3).join(", "))
+    };
+    let expected = [
+        ("transfer_bridged_on_b=at_answer", 3, "B call.bridged, B call.answered"),
+        ("transfer_bridged_on_b=when_ringing", 4, "B call.bridged, B call.answered"),
+        ("transfer_bridged_on_b=after_answer", 3, "B call.answered, B call.bridged"),
+        ("transfer_bridged_on_a=before_answer", 3, "B call.bridged, A call.bridged, B call.answered"),
+        ("transfer_bridged_on_a=after_answer", 3, "B call.bridged, B call.answered, A call.bridged"),
+    ];
+    for (switch, early, told) in expected {
+        assert_eq!(story(switch), (early, told.to_owned()), "{switch}");
+    }
+}
+
+#[test]
+fn every_webhook_fits_its_published_schema() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    if !shared.exists() {
+        println!("SKIPPED: there are no published schemas beside the checkout");
+        return;
+    }
+    let text = fs::read_to_string(shared.join("telnyx/openapi-call-control.json")).unwrap();
+    let published: Value = serde_json::from_str(&text).unwrap();
+    let schemas = published["components"]["schemas"].as_object().unwrap();
+    let mut validators = BTreeMap::new();
+    for (name, schema) in schemas {
+        let data = schema["properties"]["data"]["$ref"].as_str().and_then(|link| link.rsplit('/').next());
+        let Some(kind) = data.and_then(|data| schemas[data]["properties"]["event_type"]["enum"][0].as_str()) else {
+            continue;
+        };
+        let whole = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$ref": format!("#/components/schemas/{name}"),
+            "components": published["components"],
+        });
+        validators.insert(kind.to_owned(), jsonschema::validator_for(&whole).unwrap());
+    }
+    let mut checked = BTreeMap::<String, u32>::new();
+    for (text, switches) in one_by_one() {
+        for mut body in tour(switches).1 {
+            let kind = body["data"]["event_type"].as_str().unwrap().to_owned();
+            let payload = body["data"]["payload"].as_object_mut().unwrap();
+            // Live bodies have it null, which the published type does not allow.
+            if payload.get("client_state").is_some_and(Value::is_null) {
+                payload.remove("client_state");
+            }
+            if kind == "call.parked" {
+                assert_eq!(switches.parked_event, ParkedEvent::Yes, "the only event without a schema");
+                continue;
+            }
+            let problems: Vec<_> = validators[&kind].iter_errors(&body).map(|error| error.to_string()).collect();
+            assert!(problems.is_empty(), "{text}: {kind}: {problems:?}");
+            *checked.entry(kind).or_default() += 1;
+        }
+    }
+    assert_eq!(checked.len(), 8, "every event the simulator has: {checked:?}");
+}
+
+/// A world in which everything goes wrong, and requests by dice; everything that comes out of it.
+fn storm(seed: u64, requests: u32) -> (World, Vec<u8>) {
+    let mut rng = Rng::with_seed(seed);
+    let mut settings = Settings { switches: Switches::draw(&mut rng), ..Settings::default() };
+    settings.faults = [Fault::Error, Fault::ErrorDone, Fault::TooMany, Fault::Hang, Fault::HangDone, Fault::Ignored]
+        .into_iter()
+        .fold(Rates::default(), |rates, fault| rates.with(fault, 0.04));
+    settings.network = [Mishap::Delay, Mishap::Duplicate, Mishap::Swap, Mishap::Drop, Mishap::Lose]
+        .into_iter()
+        .fold(Rates::default(), |rates, mishap| rates.with(mishap, 0.1));
+    let mut now: Timestamp = "2026-03-09T10:00:00Z".parse().unwrap();
+    let mut world = World::new(seed, settings);
+    let mut out = Vec::new();
+    let actions =
+        ["answer", "reject", "hangup", "bridge", "transfer", "speak", "playback_start", "playback_stop", "fly"];
+    for n in 0..requests {
+        if n % 20 == 0 {
+            world.call_in(now, &dice_script(&mut rng));
+        }
+        now = now.saturating_add(SECOND.mul_f64(rng.f64() * 4.0)).unwrap();
+        for delivery in world.poll(now) {
+            out.extend_from_slice(&delivery.body);
+            let status = rng.choice([Some(200), Some(200), Some(200), Some(503), Some(404), None]).flatten();
+            world.delivered(delivery.id, status, now);
+        }
+        let legs: Vec<String> = world.legs.iter().rev().take(6).map(|leg| leg.control_id.clone()).collect();
+        let leg = rng.choice(&legs).cloned().unwrap_or_default();
+        let target = match rng.u8(..10) {
+            0..2 => "/v2/calls".to_owned(),
+            2 => format!("/v2/calls/{leg}"),
+            3 => "/v2/connections/2000000000000000001/active_calls?page[limit]=0".to_owned(),
+            _ => format!("/calls/{leg}/actions/{}", rng.choice(actions).unwrap()),
+        };
+        let body = dice_body(&mut rng, &legs);
+        let method = rng.choice(["POST", "POST", "POST", "GET"]).unwrap();
+        match world.request(now, method, &target, &body) {
+            Ok(reply) => out.extend_from_slice(&reply.body),
+            Err(_) => out.push(b'-'),
+        }
+    }
+    (world, out)
+}
+
+fn dice_script(rng: &mut Rng) -> Script {
+    let after = SECOND * rng.u32(0..20);
+    let callee = [answers(3), Callee::Vanishes { after }, Callee::Busy { after }, Callee::RingsOut];
+    let callee = rng.choice(callee).unwrap();
+    let from = format!("+1202555{:04}", rng.u32(..10_000));
+    Script::call("dice", &from, LINE).patience(SECOND * rng.u32(1..200)).callee(ANNA, callee).callee(BEN, answers(1))
+}
+
+/// A body in which every field is right, wrong or missing.
+fn dice_body(rng: &mut Rng, legs: &[String]) -> Vec<u8> {
+    if rng.u8(..20) == 0 {
+        let junk: Vec<u8> = (0..rng.usize(..40)).map(|_| rng.u8(..)).collect();
+        return junk;
+    }
+    let mut body = json!({
+        "connection_id": "2000000000000000001", "from": CALLER, "to": rng.choice([ANNA, BEN, EVE]).unwrap(),
+        "link_to": rng.choice(legs), "call_control_id": rng.choice(legs), "cause": "USER_BUSY",
+        "payload": "Hello.", "voice": "female", "audio_url": "https://example.com/a.mp3",
+        "command_id": rng.u8(..8).to_string(), "client_state": "QQ==", "timeout_secs": 20, "loop": 2, "stop": "all",
+        "time_limit_secs": 60, "park_after_unbridge": "self", "bridge_on_answer": true, "early_media": false,
+        "webhook_retries_policies": {"call.hangup": {"retries_ms": [1]}},
+    });
+    let fields = body.as_object_mut().unwrap();
+    for name in fields.keys().cloned().collect::<Vec<_>>() {
+        let wrong = [json!(7), json!("x"), json!(true), json!([]), json!({"x": {}}), json!(u64::MAX), json!(-1)];
+        match rng.u8(..30) {
+            0 => drop(fields.insert(name, rng.choice(wrong).unwrap())),
+            1..6 => drop(fields.remove(&name)),
+            _ => {}
+        }
+    }
+    body.to_string().into_bytes()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_world_byte_for_byte() {
+    let (first, second) = (storm(5, 300), storm(5, 300));
+    assert!(first.1 == second.1, "the same requests, other bytes");
+    let ledger = |world: &World| serde_json::to_string(world.ledger()).unwrap();
+    assert_eq!(ledger(&first.0), ledger(&second.0));
+    assert!(first.1 != storm(6, 300).1);
+}
+
+#[test]
+fn no_request_makes_it_panic_and_everything_that_can_happen_does() {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    let mut effects = 0;
+    for seed in 0..10 {
+        let (mut world, _) = storm(seed, 300);
+        for (name, count) in world.counts() {
+            *counts.entry(name).or_default() += count;
+        }
+        effects += world.outcomes().iter().map(|outcome| outcome.most_effects).sum::<u32>();
+        serde_json::to_string(&(world.outcomes(), world.ledger())).unwrap();
+        // And it comes to rest: nothing goes on for ever.
+        world.calm();
+        let mut last = Timestamp::MIN;
+        while let Some(due) = world.next_due() {
+            for delivery in world.poll(due) {
+                world.delivered(delivery.id, Some(200), due);
+            }
+            assert!(due >= last);
+            last = due;
+        }
+        assert!(world.outcomes().iter().all(|outcome| outcome.ended.is_some()), "seed {seed}");
+    }
+    let never: Vec<_> = counts.iter().filter(|(_, count)| **count == 0).collect();
+    assert!(never.is_empty() && counts.len() >= 15, "{counts:?}");
+    assert!(effects > 0);
+}
