@@ -29,6 +29,7 @@ pub fn rules(actions: Vec<Action>, on: &[(u32, Outcome, u32)]) -> Rules {
         hash: RulesHash("test".into()),
         files: vec!["routes.yaml".into()],
         numbers: BTreeMap::new(),
+        routes: BTreeMap::new(),
         rest: Some(Entry { route: "main".into(), first: StepId(0), at: Place { file: 0, line: 100 } }),
         steps: steps.collect(),
         defaults: Defaults {
