@@ -1,6 +1,6 @@
 //! From YAML to rules: what an operator wrote, read, checked and laid out as steps. Pure.
 //!
-//! [`wanted`] says which files and values a routing file refers to, whoever has a disk fetches them, and [`load`]
+//! [`wanted`] says which files and values a routing file refers to, whoever has a disk fetches them, and [`load()`]
 //! turns all of it into [`Rules`], or into everything that is wrong with it.
 
 mod check;

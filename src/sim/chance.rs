@@ -1,11 +1,11 @@
 //! What may go wrong between us and Telnyx, and how often: the faults of the REST side and those of the network.
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
 
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
-
-use super::settings::BadSetting;
 
 /// What can go wrong with one REST request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,6 +40,10 @@ pub enum Mishap {
     /// One attempt is lost; the next may arrive.
     Lose,
 }
+
+/// A setting that does not exist or cannot have that value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadSetting(pub(super) String);
 
 /// How likely each of several things is, 0 to 1, and how often each came about.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,6 +158,14 @@ impl<T: Chance> Rates<T> {
         *self.counts.entry(what).or_default() += 1;
     }
 }
+
+impl fmt::Display for BadSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for BadSetting {}
 
 #[cfg(test)]
 mod tests {

@@ -7,9 +7,9 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::ids::{control_id, uuid};
 use super::ledger::{CallNo, LegNo};
 use super::script::Callee;
-use super::wire::{control_id, uuid};
 
 /// A line between Telnyx and one phone.
 #[derive(Clone, Debug)]

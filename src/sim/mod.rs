@@ -12,6 +12,8 @@ mod chance;
 mod commands;
 pub mod face;
 mod fields;
+mod happen;
+mod ids;
 mod ledger;
 mod leg;
 mod line;
@@ -32,13 +34,13 @@ mod window;
 mod wire;
 mod world;
 
-pub use chance::{Chance, Fault, Mishap, Rates};
+pub use chance::{BadSetting, Chance, Fault, Mishap, Rates};
 pub use ledger::{By, CallNo, CommandEntry, CommandNo, Entry, Fate, Ledger, LegNo, PostEntry, What};
 pub use outcome::{CallOutcome, End, Ring, Silence};
 pub use posts::Delivery;
 pub use reply::{NoAnswer, Reply};
 pub use script::{Callee, Script, Side, Talk};
-pub use settings::{BadSetting, Settings};
+pub use settings::Settings;
 pub use switches::Switches;
 pub use world::World;
 

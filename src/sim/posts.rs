@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::chance::Mishap;
+use super::ids::uuid;
 use super::ledger::{Fate, Ledger, LegNo, PostEntry};
 use super::moment::later;
 use super::settings::Settings;
 use super::switches::{RetryEventId, RetryPlan, RetryStamp, WebhookTimeout};
-use super::wire::{Event, uuid};
+use super::wire::Event;
 
 /// From the event to its webhook.
 const WAY: Duration = Duration::from_millis(20);

@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use super::agenda::Due;
 use super::fields::Fields;
+use super::ids::uuid;
 use super::ledger::{CallNo, CommandNo, LegNo, What};
 use super::leg::{Leg, Outbound, Purpose, State, Way};
 use super::moment::between;
 use super::reply::{Refusal, Reply};
 use super::script::Callee;
 use super::switches::{DialLinkToUnanswered, FirstCommandDial, TimeLimitRange, TransferClientState};
-use super::wire::uuid;
 use super::world::World;
 
 /// A leg to be made.

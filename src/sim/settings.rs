@@ -1,15 +1,9 @@
 //! How a simulated Telnyx is set up.
 
-use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 use super::chance::{Fault, Mishap, Rates};
 use super::switches::Switches;
-
-/// A setting that does not exist or cannot have that value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadSetting(pub(super) String);
 
 /// How a simulated Telnyx is set up.
 #[derive(Clone, Debug)]
@@ -55,11 +49,3 @@ impl Default for Settings {
         }
     }
 }
-
-impl fmt::Display for BadSetting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for BadSetting {}

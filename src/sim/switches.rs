@@ -5,7 +5,7 @@
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::settings::BadSetting;
+use super::chance::BadSetting;
 
 macro_rules! switches {
     ($(

@@ -1,8 +1,5 @@
 //! Webhooks as they are on the wire, after captured bodies: what only some of them have is in [`News`].
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fastrand::Rng;
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -262,18 +259,6 @@ impl News<'_> {
             Self::PlaybackEnded { .. } => "call.playback.ended",
         }
     }
-}
-
-/// A new `call_control_id`: `v3:` and 54 base64url characters.
-pub(super) fn control_id(rng: &mut Rng) -> String {
-    let mut bytes = [0; 40];
-    rng.fill(&mut bytes);
-    format!("v3:{}", URL_SAFE_NO_PAD.encode(bytes))
-}
-
-/// A new UUID.
-pub(super) fn uuid(rng: &mut Rng) -> Uuid {
-    uuid::Builder::from_random_bytes(rng.u128(..).to_be_bytes()).into_uuid()
 }
 
 fn more<'a>(leg: &'a Leg, news: &News<'a>, switches: &Switches, now: Timestamp) -> More<'a> {

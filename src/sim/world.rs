@@ -7,6 +7,7 @@ use fastrand::Rng;
 use jiff::Timestamp;
 
 use super::agenda::{Agenda, Due};
+use super::ids::uuid;
 use super::ledger::{CallNo, Entry, Ledger, LegNo, What};
 use super::leg::Leg;
 use super::moment::later;
@@ -14,7 +15,7 @@ use super::posts::{Delivery, Post, Posts, plan, timeout};
 use super::script::{Callee, Script};
 use super::settings::Settings;
 use super::window::Windows;
-use super::wire::{Event, News, uuid};
+use super::wire::{Event, News};
 
 /// The simulated Telnyx. The same seed and the same questions at the same moments give the same answers.
 #[derive(Debug)]

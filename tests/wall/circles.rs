@@ -8,13 +8,15 @@ type Graph = BTreeMap<Vec<String>, BTreeMap<Vec<String>, usize>>;
 
 /// The circles of imports between files, as `a.rs:3 -> b.rs:7 -> a.rs`: at least one for every knot of files.
 ///
-/// A module that is only named is no import: what is then used of it is. Tests count.
+/// A module that is only named is no import: what is then used of it is. Tests do not count: what they share looks
+/// back at what it tests.
 pub fn circles(house: &House) -> Vec<String> {
     let graph: Graph = house
         .files
         .keys()
         .map(|module| {
-            let uses = house.uses(module).into_iter().filter(|used| !(used.bare && is_folder(house, &used.to)));
+            let uses = house.uses(module).into_iter();
+            let uses = uses.filter(|used| !(used.test || (used.bare && is_folder(house, &used.to))));
             (module.clone(), uses.map(|used| (used.to, used.line)).collect())
         })
         .collect();

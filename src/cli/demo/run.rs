@@ -7,7 +7,8 @@ use super::program::{Act, acts};
 use super::report;
 use super::screen::Screen;
 use super::theatre::{begin, play};
-use crate::cli::{Failure, Format};
+use crate::cli::common::Format;
+use crate::cli::failure::Failure;
 use crate::routing::{Sources, load};
 
 /// The routing file the demo runs by.

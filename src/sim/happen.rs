@@ -1,0 +1,41 @@
+//! Time passes in the world: what is due happens.
+
+use jiff::Timestamp;
+
+use super::agenda::Due;
+use super::world::World;
+
+impl World {
+    /// Lets everything happen that is due by `now`, each at its own moment. Time that runs back stands still.
+    pub(super) fn run(&mut self, now: Timestamp) {
+        while let Some((at, due)) = self.agenda.take(now) {
+            self.now = self.now.max(at);
+            self.happen(due);
+        }
+        self.now = self.now.max(now);
+    }
+
+    fn happen(&mut self, due: Due) {
+        match due {
+            Due::Arrive(call) => self.arrive(call),
+            Due::Impatient(call, wait) => self.impatient(call, wait),
+            Due::Unattended(leg) => self.unattended(leg),
+            Due::PickUp(leg, command) => self.pick_up(leg, command),
+            Due::TurnAway(leg, end, command) => self.turn_away(leg, end, command),
+            Due::LetGo(leg, command) => self.let_go(leg, command),
+            Due::Ring(leg) => self.ring(leg),
+            Due::EarlyMedia(leg) => self.early_media(leg),
+            Due::CalleeActs(leg) => self.callee_acts(leg),
+            Due::RangTooLong(leg) => self.rang_too_long(leg),
+            Due::TalkedTooLong(leg) => self.talked_too_long(leg),
+            Due::PersonLeaves(leg) => self.person_leaves(leg),
+            Due::Join { leg, with, parks, command } => self.join_by_command(leg, with, parks, command),
+            Due::TalkOver { leg, talk } => self.talk_over(leg, talk),
+            Due::PeerLeft { leg, source } => self.peer_left(leg, source),
+            Due::OriginLeft(leg) => self.origin_left(leg),
+            Due::Play { leg, item, stop, command } => self.queue_media(leg, item, stop, command),
+            Due::MediaOver { leg, begun } => self.media_over(leg, begun),
+            Due::StopMedia { leg, stop, command } => self.stop_by_command(leg, stop, command),
+        }
+    }
+}
