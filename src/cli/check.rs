@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Common, Failure, Format};
+use super::common::{Common, Format};
+use super::failure::Failure;
 use crate::app::{BadRules, load_rules};
 
 /// Check a routing file

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::Failure;
+use super::failure::Failure;
 
 /// Ask a running server whether it is well
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::{Common, Failure};
+use super::common::Common;
+use super::failure::Failure;
 use crate::app::open;
 
 /// Bring the database's tables up to this version

@@ -9,7 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{Common, Failure};
+use super::common::Common;
+use super::failure::Failure;
 use crate::app::{App, Parts, load_rules, open};
 use crate::clock::Clock;
 use crate::http::Limits;

@@ -1,0 +1,42 @@
+//! What every command takes, and how its result is printed.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::failure::Failure;
+use crate::config::Settings;
+use crate::telemetry::LogFormat;
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// The settings file; it need not exist unless it is named
+    #[arg(long, global = true, value_name = "FILE", env = "SWITCHHOOK_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// How logs look (they go to stderr)
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "auto")]
+    pub log_format: LogFormat,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl Common {
+    /// Collects the settings; `flags` are what the command line says itself.
+    ///
+    /// # Errors
+    /// The settings are malformed: exit code 78.
+    pub fn settings(&self, flags: &[(&'static str, Option<String>)]) -> Result<Settings, Failure> {
+        let file = self.config.clone().unwrap_or_else(|| "config/switchhook.yaml".into());
+        let env = std::env::vars().collect();
+        Settings::collect(&file, self.config.is_some(), &env, flags).map_err(Failure::config)
+    }
+}
