@@ -4,8 +4,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where the time is asked")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -20,8 +20,17 @@ enum Kind {
     System,
     /// Starts at a stated moment and runs a number of times faster than the machine's.
     Fast { start: Timestamp, since: Instant, times: u32 },
+    /// As fast as that at most: it stops where nobody winds it.
+    Wound { start: Timestamp, times: u32, reach: Duration, spring: Arc<Mutex<Spring>> },
     /// Stands still until it is told to move; milliseconds since 1970.
     Hand(Arc<AtomicI64>),
+}
+
+#[derive(Debug)]
+struct Spring {
+    /// What the clock had run when it was last wound.
+    run: Duration,
+    at: Instant,
 }
 
 /// A reading of the boot clock: comparable only with readings of the same boot.
@@ -44,6 +53,22 @@ impl Clock {
         Self(Kind::Fast { start, since: Instant::now(), times: times.max(1) })
     }
 
+    /// A clock that begins at `start` and runs `times` times as fast as the machine's, but never further than `reach`
+    /// beyond the last [`Clock::wind`]. Wound by whoever does some work between two winds, it runs as fast as the
+    /// machine gets work done: on a busy one time passes more slowly, instead of everybody being late.
+    pub fn wound(start: Timestamp, times: u32, reach: Duration) -> Self {
+        let spring = Arc::new(Mutex::new(Spring { run: Duration::ZERO, at: Instant::now() }));
+        Self(Kind::Wound { start, times: times.max(1), reach, spring })
+    }
+
+    /// Winds a clock made by [`Clock::wound`]; any other runs by itself and is left alone.
+    pub fn wind(&self) {
+        if let Kind::Wound { times, reach, spring, .. } = &self.0 {
+            let mut spring = held(spring);
+            *spring = Spring { run: spring.run(*times, *reach), at: Instant::now() };
+        }
+    }
+
     /// A clock for tests, that stands at `start` until [`Clock::advance`] moves it.
     pub fn by_hand(start: Timestamp) -> Self {
         Self(Kind::Hand(Arc::new(AtomicI64::new(start.as_millisecond()))))
@@ -63,6 +88,9 @@ impl Clock {
             Kind::Fast { start, since, times } => {
                 start.saturating_add(since.elapsed().saturating_mul(*times)).unwrap_or(*start)
             }
+            Kind::Wound { start, times, reach, spring } => {
+                start.saturating_add(held(spring).run(*times, *reach)).unwrap_or(*start)
+            }
             Kind::Hand(now) => return whole(now.load(Ordering::SeqCst)),
         };
         whole(exact.as_millisecond())
@@ -74,6 +102,9 @@ impl Clock {
             Kind::System => machine_boot(),
             Kind::Fast { since, times, .. } => {
                 BootTime { boot: machine_boot().boot, since: since.elapsed().saturating_mul(*times) }
+            }
+            Kind::Wound { times, reach, spring, .. } => {
+                BootTime { boot: machine_boot().boot, since: held(spring).run(*times, *reach) }
             }
             Kind::Hand(now) => BootTime {
                 boot: "by hand".to_owned(),
@@ -91,9 +122,19 @@ impl Clock {
     pub fn real(&self, span: Duration) -> Duration {
         match &self.0 {
             Kind::System | Kind::Hand(_) => span,
-            Kind::Fast { times, .. } => span / *times,
+            Kind::Fast { times, .. } | Kind::Wound { times, .. } => span / *times,
         }
     }
+}
+
+impl Spring {
+    fn run(&self, times: u32, reach: Duration) -> Duration {
+        self.run + self.at.elapsed().saturating_mul(times).min(reach)
+    }
+}
+
+fn held(spring: &Mutex<Spring>) -> MutexGuard<'_, Spring> {
+    spring.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn whole(millis: i64) -> Timestamp {
@@ -144,5 +185,23 @@ mod tests {
         let clock = Clock::fast(start, 20);
         assert_eq!(clock.real(Duration::from_secs(20)), Duration::from_secs(1));
         assert!(clock.now() >= start);
+    }
+
+    #[test]
+    fn a_clock_that_nobody_winds_stops() {
+        let start: Timestamp = "2026-03-09T10:00:00Z".parse().unwrap();
+        let clock = Clock::wound(start, u32::MAX, Duration::from_secs(2));
+        let (mut last, mut winds) = (start, 0);
+        while winds < 3 {
+            let now = clock.now();
+            assert!(last <= now && now <= start.saturating_add(Duration::from_secs(2 * (winds + 1))).unwrap());
+            if now > last {
+                // A nanosecond of the machine is more than its reach: it stands until it is wound.
+                assert_eq!((clock.now(), clock.boot().since), (now, Duration::from_secs(2 * (winds + 1))));
+                clock.wind();
+                winds += 1;
+            }
+            last = now;
+        }
     }
 }

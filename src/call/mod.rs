@@ -24,6 +24,8 @@ mod remark;
 mod ring;
 mod speech;
 mod state;
+#[cfg(test)]
+mod stories;
 mod story;
 mod talk;
 mod transfer;

@@ -10,8 +10,10 @@ use super::command::{Command, Verb};
 use super::decide::{Decision, decide};
 use super::event::{Cause, Event, News, Refusal, Settled, Verdict, What};
 use super::ids::{CallId, LegNo};
+use super::leg::{Leg, Role};
 use super::remark::{EndWhy, Ignored, Remark};
 use super::state::Call;
+use crate::phone::Target;
 use crate::routing::{Outcome, Place, Rules};
 
 /// One event of a call and all that came of it.
@@ -39,71 +41,143 @@ pub fn replay<'a>(id: CallId, rules: &Rules, journal: impl Iterator<Item = (Time
     chapters
 }
 
-/// The story, a line each: seconds since the call began, then what happened, `-` why, `>` what was asked for. Events
-/// that changed nothing are left out.
+/// Columns of a line.
+const WIDTH: usize = 80;
+
+/// The story in lines of 80 columns: seconds since the call began, then what happened, `-` why, `>` what was asked for.
+/// Events that changed nothing are left out, and so is what another line says already.
 pub fn story(chapters: &[Chapter], rules: &Rules) -> String {
     let mut text = String::new();
     let Some(first) = chapters.first() else { return text };
     for chapter in chapters {
+        let Some(scene) = scene(chapter, rules) else { continue };
         let since = chapter.at.duration_since(first.at).as_secs_f64();
-        let call = &chapter.decision.call;
-        let remarks: Vec<String> = chapter.decision.remarks.iter().filter_map(|remark| told(remark, rules)).collect();
-        let commands: Vec<String> = chapter.decision.commands.iter().map(|command| asked(command, call)).collect();
-        let happened = happened(&chapter.event, call);
-        let nothing = chapter.decision.remarks.iter().any(|remark| matches!(remark, Remark::Ignored { .. }));
-        if commands.is_empty() && (nothing || (happened.is_none() && remarks.is_empty())) {
-            continue;
-        }
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{since:>6.1}s  {}", happened.unwrap_or_else(|| "time is up".to_owned()));
-        for remark in remarks {
-            let _ = writeln!(text, "         - {remark}");
-        }
-        for command in commands {
-            let _ = writeln!(text, "         > {command}");
-        }
+        put(&mut text, &format!("{since:>6.1}s  "), &scene.happened);
+        scene.remarks.iter().for_each(|remark| put(&mut text, "         - ", remark));
+        scene.commands.iter().for_each(|command| put(&mut text, "         > ", command));
     }
     text
+}
+
+/// A chapter in words.
+struct Scene {
+    happened: String,
+    remarks: Vec<String>,
+    commands: Vec<String>,
+}
+
+/// `None` if there is nothing to tell.
+fn scene(chapter: &Chapter, rules: &Rules) -> Option<Scene> {
+    let Decision { call, commands, remarks } = &chapter.decision;
+    let happened = happened(&chapter.event, call);
+    let ignored = remarks.iter().any(|remark| matches!(remark, Remark::Ignored { .. }));
+    let remarks: Vec<String> = remarks
+        .iter()
+        .filter(|remark| !is_said(remark, &happened, &chapter.decision))
+        .filter_map(|remark| told(remark, rules))
+        .collect();
+    let nothing_but_itself = remarks.is_empty() && is_minor(&chapter.event);
+    if commands.is_empty() && (ignored || nothing_but_itself) {
+        return None;
+    }
+    Some(Scene { happened, remarks, commands: commands.iter().map(|command| asked(command, call)).collect() })
+}
+
+/// Whether other lines of the same chapter say what this remark says.
+fn is_said(remark: &Remark, happened: &str, decision: &Decision) -> bool {
+    let dials = |verb: &Verb| matches!(verb, Verb::Dial { .. } | Verb::Transfer { .. });
+    if let Remark::Takes { name } | Remark::Out { name, .. } = remark {
+        return happened.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(' '));
+    }
+    if matches!(remark, Remark::Rings { .. }) {
+        return decision.commands.iter().any(|command| dials(&command.verb));
+    }
+    let gone = matches!(remark, Remark::CallerGone { .. } | Remark::PartyGone { .. });
+    gone && decision.remarks.iter().any(|other| matches!(other, Remark::Ends { .. }))
+}
+
+/// Whether an event is worth a line only for what came of it.
+fn is_minor(event: &Event) -> bool {
+    match &event.what {
+        What::Due { .. } => true,
+        What::Settled(settled) => matches!(settled.verdict, Verdict::Accepted { .. }),
+        What::Leg { news, .. } => matches!(news, News::Bridged),
+        What::Fault { .. } => false,
+    }
+}
+
+/// Adds a line, in several if it is long.
+fn put(text: &mut String, head: &str, line: &str) {
+    let indent = head.chars().count();
+    text.push_str(head);
+    let mut column = indent;
+    for (index, word) in line.split(' ').enumerate() {
+        let length = word.chars().count();
+        if index > 0 && column + 1 + length > WIDTH {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\n{:indent$}", "");
+            column = indent;
+        } else if index > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text.push('\n');
 }
 
 fn name(call: &Call, leg: LegNo) -> &str {
     call.leg(leg).map_or("somebody", |leg| leg.name())
 }
 
-/// `None` for what is not worth a line by itself.
-fn happened(event: &Event, call: &Call) -> Option<String> {
+/// `anna (+12025550111)`, or the number alone where nobody has given it a name.
+fn at(name: &str, target: &Target) -> String {
+    if name == target.as_str() { name.to_owned() } else { format!("{name} ({target})") }
+}
+
+fn happened(event: &Event, call: &Call) -> String {
     match &event.what {
-        What::Due { .. } => None,
-        What::Fault { .. } => Some("an event could not be decided".to_owned()),
+        What::Due { .. } => "time is up".to_owned(),
+        What::Fault { .. } => "an event could not be decided".to_owned(),
         What::Settled(settled) => outcome(settled, call),
         What::Leg { who, news } => {
             let known = call.legs.iter().find(|leg| leg.handle.is_some() && leg.handle == who.handle);
-            let by_us = known.is_some_and(|leg| leg.stop.as_ref().is_some_and(|stop| stop.asked.is_some()));
-            let who = known.map_or("somebody", |leg| leg.name());
-            Some(match news {
-                News::Arrived { from, to } => format!("{from} calls {to}"),
-                News::Placed => format!("{who} is being rung"),
-                News::Answered => format!("{who} picks up"),
-                News::Bridged => format!("{who} is joined"),
-                News::HungUp { .. } if by_us => format!("{who} is hung up"),
-                News::HungUp { cause } => format!("{who} {}", ended(*cause)),
-                News::SpeechEnded => "the text has been spoken".to_owned(),
-                News::PlaybackEnded { played: true } => "the audio has been played".to_owned(),
-                News::PlaybackEnded { played: false } => "the audio could not be played".to_owned(),
-                News::Other { name } => name.clone(),
-            })
+            news_of(news, known)
         }
     }
 }
 
-fn outcome(settled: &Settled, call: &Call) -> Option<String> {
+fn news_of(news: &News, leg: Option<&Leg>) -> String {
+    let who = leg.map_or("somebody", |leg| leg.name());
+    let is_caller = leg.is_some_and(|leg| leg.role == Role::Caller);
+    let by_us = leg.is_some_and(|leg| leg.stop.as_ref().is_some_and(|stop| stop.asked.is_some()));
+    let unheard = leg.is_some_and(|leg| leg.answered_at().is_none());
+    match news {
+        News::Arrived { from, to } => format!("{from} calls {to}"),
+        News::Placed => format!("{who} is being rung"),
+        News::Answered if is_caller => format!("{who} is answered"),
+        News::Answered => format!("{who} picks up"),
+        News::Bridged => format!("{who} is joined"),
+        News::HungUp { .. } if by_us && is_caller && unheard => format!("{who} is turned away"),
+        News::HungUp { .. } if by_us => format!("{who} is hung up"),
+        News::HungUp { cause: Cause::Cancelled } if !is_caller => format!("{who} rings no more"),
+        News::HungUp { cause } => format!("{who} {}", ended(*cause)),
+        News::SpeechEnded => "the text has been spoken".to_owned(),
+        News::PlaybackEnded { played: true } => "the audio has been played".to_owned(),
+        News::PlaybackEnded { played: false } => "the audio could not be played".to_owned(),
+        News::Other { name } => name.clone(),
+    }
+}
+
+fn outcome(settled: &Settled, call: &Call) -> String {
     let (kind, whom) = (settled.kind, name(call, settled.leg));
     match &settled.verdict {
-        Verdict::Accepted { .. } => None,
-        Verdict::Refused { why, code } => Some(format!("{kind} for {whom} refused: {} ({code})", refusal(*why))),
-        Verdict::Unknown => Some(format!("{kind} for {whom}: no answer")),
-        Verdict::Void => Some(format!("{kind} for {whom}: not needed any more")),
-        Verdict::Found { alive } => Some(format!("{whom} is {}", if *alive { "still there" } else { "gone" })),
+        Verdict::Accepted { .. } => format!("{kind} for {whom} accepted"),
+        Verdict::Refused { why, code } => format!("{kind} for {whom} refused: {} ({code})", refusal(*why)),
+        Verdict::Unknown => format!("{kind} for {whom}: no answer"),
+        Verdict::Void => format!("{kind} for {whom}: not needed any more"),
+        Verdict::Found { alive } => format!("{whom} is {}", if *alive { "still there" } else { "gone" }),
     }
 }
 
@@ -135,12 +209,14 @@ fn asked(command: &Command, call: &Call) -> String {
         Verb::Answer { .. } => "answer the caller".to_owned(),
         Verb::Reject { .. } => "reject the caller".to_owned(),
         Verb::Hangup { .. } => format!("hang up {leg}"),
-        Verb::Dial { to, from, .. } => format!("dial {leg} ({to}), showing {from}"),
+        Verb::Dial { to, from, .. } => format!("dial {}, showing {from}", at(leg, to)),
         Verb::Bridge { with, .. } => {
             let other = call.legs.iter().find(|leg| leg.handle.as_ref() == Some(with)).map_or("?", |leg| leg.name());
             format!("bridge the caller with {other}")
         }
-        Verb::Transfer { to, from, .. } => format!("transfer the caller to {to}, showing {from}"),
+        Verb::Transfer { to, from, target_tag, .. } => {
+            format!("transfer to {}, showing {from}", at(name(call, target_tag.leg), to))
+        }
         Verb::Speak { text, .. } => format!("say “{text}”"),
         Verb::Play { url, .. } => format!("play {url}"),
         Verb::StopPlay { .. } => "stop the audio".to_owned(),
@@ -156,7 +232,7 @@ pub fn told(remark: &Remark, rules: &Rules) -> Option<String> {
         Remark::NoRoute => "no line takes calls to this number".to_owned(),
         Remark::StepBegan { at, step } => format!("step `{}` ({})", step.word(), place(at)),
         Remark::StepSkipped { at } => format!("passed over: its `when` does not hold ({})", place(at)),
-        Remark::StepEnded { at, outcome } => format!("{} ({})", outcome_word(*outcome), place(at)),
+        Remark::StepEnded { at, outcome } => format!("the step ends: {} ({})", outcome_word(*outcome), place(at)),
         Remark::ListEnded { at } => format!("no step is left ({})", place(at)),
         Remark::Rings { name, .. } => format!("{name} is to be rung"),
         Remark::Out { name, outcome } => format!("{name}: {}", outcome_word(*outcome)),

@@ -1,4 +1,4 @@
-//! What every command takes.
+//! What every command takes, and how its result is printed.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The whole command line.
+//! The command line as a whole: which command, and what becomes of it.
 
 use std::process::ExitCode;
 

@@ -37,7 +37,7 @@ mod world;
 pub use chance::{BadSetting, Chance, Fault, Mishap, Rates};
 pub use ledger::{By, CallNo, CommandEntry, CommandNo, Entry, Fate, Ledger, LegNo, PostEntry, What};
 pub use outcome::{CallOutcome, End, Ring, Silence};
-pub use posts::Delivery;
+pub use posts::{Delivery, LONGEST_HELD};
 pub use reply::{NoAnswer, Reply};
 pub use script::{Callee, Script, Side, Talk};
 pub use settings::Settings;

@@ -18,7 +18,7 @@ use super::wire::Event;
 /// From the event to its webhook.
 const WAY: Duration = Duration::from_millis(20);
 /// How long a webhook that is to change places waits for another of its session.
-const HELD: Duration = Duration::from_secs(2);
+pub const LONGEST_HELD: Duration = Duration::from_secs(2);
 
 /// One attempt to deliver one webhook, to be made now. Its end is told by `World::delivered`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Posts {
             self.put(at, post);
             self.put(later(at, Duration::from_millis(1)), before);
         } else if network.hits(Mishap::Swap, rng) {
-            let key = self.put(later(at, HELD), post);
+            let key = self.put(later(at, LONGEST_HELD), post);
             self.held.insert(session, key);
         } else {
             self.put(at, post);

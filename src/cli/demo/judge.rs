@@ -3,37 +3,43 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::names::Names;
 use super::program::{Ending, Expect, LONGEST_DELAY};
-use crate::sim::{CallOutcome, End};
+use crate::sim::{CallOutcome, End, LONGEST_HELD};
 
-/// The longest a phone may ring on after its caller has left: two seconds, and as long as the news may be delayed.
-const OUTLIVE: Duration = Duration::from_secs(2).saturating_add(LONGEST_DELAY);
-/// The longest an answered caller may hear nothing while nothing goes wrong.
-const SILENCE: Duration = Duration::from_secs(5);
+/// How late a webhook may be: delayed, and then held until it changes places with the next.
+const LATEST: Duration = LONGEST_DELAY.saturating_add(LONGEST_HELD);
+/// The longest a phone may ring on after its caller has left: two seconds from when we can have heard of it.
+const OUTLIVE: Duration = Duration::from_secs(2).saturating_add(LATEST);
+/// The longest an answered caller may hear nothing: two seconds from when we can have heard that he is answered.
+const SILENCE: Duration = Duration::from_secs(2).saturating_add(LATEST);
 
 /// Everything that is not as it must be; nothing if all is well.
-pub fn judge(expect: &Expect, outcome: &CallOutcome) -> Vec<String> {
+pub fn judge(expect: &Expect, outcome: &CallOutcome, names: &Names) -> Vec<String> {
     let mut wrong = Vec::new();
     let end = outcome.end.map(ending);
     if end != Some(expect.end) {
-        let was = end.map_or("it did not end", Ending::word);
-        wrong.push(format!("expected: {}; was: {was}", expect.end.word()));
+        let was = end.map_or("still going on", Ending::word);
+        wrong.push(format!("expected to be over as: {}; was: {was}", expect.end.word()));
     }
-    if outcome.bridged_to != expect.talks_with {
-        wrong.push(format!("expected to talk with {}; was {}", list(&expect.talks_with), list(&outcome.bridged_to)));
+    let (expected, was) = (&expect.talks_with, &outcome.bridged_to);
+    if expected != was {
+        wrong.push(format!("expected to talk with {}; was {}", names.list(expected), names.list(was)));
     }
     let heard = outcome.heard.len() == expect.hears.len()
         && outcome.heard.iter().zip(&expect.hears).all(|(heard, words)| heard.contains(words));
     if !heard {
-        wrong.push(format!("expected to hear {}; was {}", list(&expect.hears), list(&outcome.heard)));
+        wrong.push(format!("expected to hear {}; was {}", quoted(&expect.hears), quoted(&outcome.heard)));
     }
     let rang: BTreeSet<&String> =
         outcome.rings.iter().filter(|ring| ring.rang.is_some()).map(|ring| &ring.target).collect();
-    if rang != expect.rings.iter().collect() {
-        wrong.push(format!("expected to ring {}; was {}", list(&expect.rings), list(rang)));
+    let expected: BTreeSet<&String> = expect.rings.iter().collect();
+    if rang != expected {
+        wrong.push(format!("expected to ring {}; was {}", names.list(expected), names.list(rang)));
     }
     for ring in outcome.rings.iter().filter(|ring| ring.answered.is_none() && ring.outlived > OUTLIVE) {
-        wrong.push(format!("{} rang on for {:.1?} after the caller had left", ring.target, ring.outlived));
+        let name = names.name(&ring.target);
+        wrong.push(format!("{name} rang on for {:.1?} after the caller had left", ring.outlived));
     }
     for silence in outcome.silences.iter().filter(|silence| silence.lasts() > SILENCE) {
         wrong.push(format!("the caller heard nothing for {:.1?}", silence.lasts()));
@@ -55,7 +61,7 @@ pub fn ending(end: End) -> Ending {
     }
 }
 
-fn list<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
-    let texts: Vec<String> = texts.into_iter().map(|text| format!("“{}”", text.as_ref())).collect();
+fn quoted(texts: &[String]) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| format!("“{text}”")).collect();
     if texts.is_empty() { "nothing".to_owned() } else { texts.join(", ") }
 }

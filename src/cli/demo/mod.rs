@@ -1,6 +1,8 @@
 //! `switchhook demo`: the main job without account, database server or network.
 
+mod day;
 mod judge;
+mod names;
 mod program;
 mod report;
 mod run;
@@ -8,4 +10,5 @@ mod screen;
 mod theatre;
 
 pub use program::{Act, Ending, Expect, acts};
+pub use report::Report;
 pub use run::{Demo, run};

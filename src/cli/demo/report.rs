@@ -1,65 +1,109 @@
-//! What the demo prints at its end: each call as a story, or all of it as JSON.
+//! What the demo says at its end: each call as a story, or all of it as JSON.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::judge::{ending, judge};
+use super::names::Names;
 use super::program::Ending;
 use super::theatre::{Performance, Played};
-use crate::call::{Leg, LegState, What, story, told};
+use crate::call::{Chapter, Leg, LegState, What, story, told};
 use crate::routing::Rules;
 
-/// Whether every call came to what it must.
-pub fn is_good(performance: &Performance) -> bool {
-    performance.acts.iter().all(|played| judge(&played.act.expect, &played.outcome).is_empty() && is_told(played))
+/// How the demo went.
+pub struct Report {
+    performance: Performance,
+    rules: Rules,
+    /// Of each act, what is not as it must be.
+    wrong: Vec<Vec<String>>,
 }
 
-/// A call without a journal was never ours.
-fn is_told(played: &Played) -> bool {
-    !played.chapters.is_empty()
-}
-
-/// The stories, for people.
-pub fn text(performance: &Performance, rules: &Rules) -> String {
-    let mut text = String::new();
-    for played in &performance.acts {
-        let wrong = judge(&played.act.expect, &played.outcome);
-        let mark = if wrong.is_empty() && is_told(played) { "ok" } else { "NOT AS EXPECTED" };
-        text.push_str(&format!("\n{} — {mark}\n", played.act.script.name));
-        text.push_str(&story(&played.chapters, rules));
-        for line in wrong {
-            text.push_str(&format!("   !! {line}\n"));
-        }
-        if !is_told(played) {
-            text.push_str("   !! the journal knows nothing of it\n");
-        }
+impl Report {
+    pub(super) fn new(performance: Performance, rules: Rules, names: &Names) -> Self {
+        let wrong = performance.acts.iter().map(|played| wrong(played, names)).collect();
+        Self { performance, rules, wrong }
     }
-    let mishaps: Vec<String> =
-        performance.mishaps.iter().map(|(name, n)| format!("{} {n}", name.replace("network.", ""))).collect();
-    let good = performance.acts.iter().filter(|played| judge(&played.act.expect, &played.outcome).is_empty()).count();
-    text.push_str(&format!(
-        "\n{good} of {} calls ended as their scripts say, in {:.1} s. Webhooks on the way: {}.\n",
-        performance.acts.len(),
-        performance.took.as_secs_f64(),
-        if mishaps.is_empty() { "none late, doubled or swapped".to_owned() } else { mishaps.join(", ") },
-    ));
-    text
+
+    /// Whether every call ended as it must.
+    pub fn is_good(&self) -> bool {
+        self.wrong.iter().all(Vec::is_empty)
+    }
+
+    /// 0 if it is good, else 1.
+    pub fn exit_code(&self) -> u8 {
+        u8::from(!self.is_good())
+    }
+
+    /// The stories, for people; with colours.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (played, wrong) in self.acts() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "\n{BOLD}{}{BOLD:#} — {}", played.act.script.name, mark(wrong));
+            text.extend(story(&played.chapters, &self.rules).lines().map(coloured));
+            for line in wrong {
+                let _ = writeln!(text, "      {RED}!! {line}{RED:#}");
+            }
+        }
+        let (calls, good) = (self.wrong.len(), self.wrong.iter().filter(|wrong| wrong.is_empty()).count());
+        let seconds = self.performance.took.as_secs_f64();
+        let _ = writeln!(text, "\n{good} of {calls} calls ended as their scripts say, in {seconds:.1} s.");
+        text + &on_the_way(&self.performance.counts)
+    }
+
+    /// All of it, for machines.
+    pub fn json(&self) -> Value {
+        let calls: Vec<Value> = self.acts().map(|(played, wrong)| call(played, wrong, &self.rules)).collect();
+        json!({ "good": self.is_good(), "seconds": self.performance.took.as_secs_f64(), "calls": calls })
+    }
+
+    fn acts(&self) -> impl Iterator<Item = (&Played, &[String])> {
+        self.performance.acts.iter().zip(self.wrong.iter().map(Vec::as_slice))
+    }
 }
 
-/// All of it, for machines.
-pub fn json(performance: &Performance, rules: &Rules) -> Value {
-    let calls: Vec<Value> = performance.acts.iter().map(|played| call(played, rules)).collect();
-    json!({ "good": is_good(performance), "seconds": performance.took.as_secs_f64(), "calls": calls })
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const GREEN: Style = AnsiColor::Green.on_default();
+const CYAN: Style = AnsiColor::Cyan.on_default();
+
+fn wrong(played: &Played, names: &Names) -> Vec<String> {
+    let mut wrong = judge(&played.act.expect, &played.outcome, names);
+    if played.chapters.is_empty() {
+        wrong.push("the journal knows nothing of it".to_owned());
+    }
+    wrong
 }
 
-fn call(played: &Played, rules: &Rules) -> Value {
-    let wrong = judge(&played.act.expect, &played.outcome);
+fn mark(wrong: &[String]) -> String {
+    if wrong.is_empty() { format!("{GREEN}ok{GREEN:#}") } else { format!("{RED}NOT AS EXPECTED{RED:#}") }
+}
+
+/// A line of a story: reasons in the background, commands before it.
+fn coloured(line: &str) -> String {
+    let style = match line.trim_start().chars().next() {
+        Some('-') => DIM,
+        Some('>') => CYAN,
+        Some(_) | None => Style::new(),
+    };
+    format!("{style}{line}{style:#}\n")
+}
+
+/// What became of webhooks on their way.
+fn on_the_way(counts: &BTreeMap<String, u64>) -> String {
+    let count = |name: &str| counts.get(&format!("network.{name}")).copied().unwrap_or(0);
+    let (late, twice, swapped) = (count("delay"), count("duplicate"), count("swap"));
+    format!("Of their webhooks {late} came late, {twice} twice, and {swapped} changed places with the next.\n")
+}
+
+fn call(played: &Played, wrong: &[String], rules: &Rules) -> Value {
     let last = played.chapters.last().map(|chapter| &chapter.decision.call);
     let legs: Vec<Value> = last.map(|call| call.legs.iter().map(leg).collect()).unwrap_or_default();
-    let events: Vec<Value> = played
-        .chapters
-        .iter()
-        .map(|chapter| json!({ "at": chapter.at.to_string(), "id": chapter.event.id.0, "event": word(&chapter.event.what) }))
-        .collect();
+    let events: Vec<Value> = played.chapters.iter().map(event).collect();
     let commands: Vec<Value> = played
         .commands
         .iter()
@@ -70,7 +114,7 @@ fn call(played: &Played, rules: &Rules) -> Value {
         "call": last.map(|call| call.id.to_string()),
         "from": played.act.script.from,
         "to": played.act.script.to,
-        "good": wrong.is_empty() && is_told(played),
+        "good": wrong.is_empty(),
         "wrong": wrong,
         "outcome": {
             "end": played.outcome.end.map(|end| Ending::word(ending(end))),
@@ -89,7 +133,8 @@ fn decisions(played: &Played, rules: &Rules) -> Vec<Value> {
     for chapter in &played.chapters {
         for remark in &chapter.decision.remarks {
             let (Some(at), Some(text)) = (remark.place(), told(remark, rules)) else { continue };
-            let file = rules.files.get(usize::from(at.file));
+            let (file, place) = (rules.files.get(usize::from(at.file)), format!(" ({})", rules.place(at)));
+            let text = text.strip_suffix(&place).unwrap_or(&text);
             decisions.push(json!({ "at": chapter.at.to_string(), "file": file, "line": at.line, "decision": text }));
         }
     }
@@ -104,11 +149,18 @@ fn leg(leg: &Leg) -> Value {
     json!({ "leg": leg.no.0, "name": leg.name(), "answered": leg.answered_at().is_some(), "ended": cause })
 }
 
-fn word(what: &What) -> Value {
-    match what {
+fn event(chapter: &Chapter) -> Value {
+    let Chapter { at, event, decision } = chapter;
+    let leg = match &event.what {
+        What::Leg { who, .. } => decision.call.legs.iter().find(|leg| leg.handle.is_some() && leg.handle == who.handle),
+        What::Settled(settled) => decision.call.leg(settled.leg),
+        What::Due { .. } | What::Fault { .. } => None,
+    };
+    let what = match &event.what {
         What::Leg { news, .. } => json!(news),
         What::Settled(settled) => json!({ "settled": settled.kind.word(), "verdict": settled.verdict.word() }),
         What::Due { .. } => json!("due"),
         What::Fault { .. } => json!("fault"),
-    }
+    };
+    json!({ "at": at.to_string(), "id": event.id.0, "leg": leg.map(|leg| leg.no.0), "event": what })
 }
