@@ -125,7 +125,7 @@ fn a_wrong_request_is_found() {
         return;
     };
     let faults = |template: &str, body: &str| {
-        let request = Request { method: Method::Post, path: String::new(), body: body.into() };
+        let request = Request { method: Method::Post, path: String::new(), body: body.to_owned().into() };
         published.faults(template, &request).join("; ")
     };
     let on = "/calls/{call_control_id}/actions";
