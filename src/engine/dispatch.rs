@@ -1,8 +1,7 @@
-//! Commands leave here, leg by leg in order; a hangup overtakes whatever waits for its leg.
+//! Commands leave here. Which one and when is said by [`Lanes`]; here they are sent, and their outcomes handed in.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -11,9 +10,9 @@ use tracing::{debug, warn};
 
 use super::apply::{Inlet, Put};
 use super::letter::Letter;
-use crate::call::{CallId, Event, EventId, Kind, LegNo, Settled, Verdict, What};
+use crate::call::{CommandId, Event, EventId, Settled, Verdict, What};
 use crate::clock::Clock;
-use crate::hall::{Arrival, courier};
+use crate::hall::{Arrival, Lanes, Move, Slip, courier};
 use crate::store::{Stamp, Store};
 use crate::telnyx::answer::{Reading, read};
 use crate::telnyx::client::{Client, Sent};
@@ -37,134 +36,125 @@ pub struct Sender {
     pub node: uuid::Uuid,
 }
 
-/// The commands of one leg.
-#[derive(Default)]
-struct Lane {
-    waiting: VecDeque<Letter>,
-    /// Set once a hangup is decided: what is being sent is not sent again.
-    over: Arc<AtomicBool>,
-}
-
-type Key = (CallId, LegNo);
-
 /// Sends what comes until `stop`, and then until all that is under way is settled.
 pub async fn run(sender: Sender, mut letters: mpsc::UnboundedReceiver<Letter>, mut stop: watch::Receiver<bool>) {
-    let sender = Arc::new(sender);
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    let mut lanes: HashMap<Key, Lane> = HashMap::new();
-    let mut flying: JoinSet<Option<Key>> = JoinSet::new();
+    let mut desk = Desk {
+        sender: Arc::new(sender),
+        places: Arc::new(Semaphore::new(AT_ONCE)),
+        lanes: Lanes::default(),
+        letters: HashMap::new(),
+        flying: JoinSet::new(),
+    };
     let mut open = true;
-    while open || !flying.is_empty() {
+    while open || !desk.flying.is_empty() {
         tokio::select! {
-            Some(letter) = letters.recv() => accept(letter, &sender, &places, &mut lanes, &mut flying),
+            Some(letter) = letters.recv() => desk.accept(letter),
             _ = stop.changed(), if open => open = false,
-            Some(done) = flying.join_next() => {
-                if let Ok(Some(key)) = done {
-                    go_on(key, &sender, &places, &mut lanes, &mut flying);
+            Some(done) = desk.flying.join_next() => {
+                if let Ok((id, done)) = done {
+                    desk.go_on(id, done);
                 }
             }
         }
     }
 }
 
-fn accept(
-    letter: Letter,
-    sender: &Arc<Sender>,
-    places: &Arc<Semaphore>,
-    lanes: &mut HashMap<Key, Lane>,
-    flying: &mut JoinSet<Option<Key>>,
-) {
-    let key = (letter.call, letter.leg);
-    if letter.kind == Kind::Hangup {
-        // It goes out at once, beside whatever is under way; what waits is void, what is under way is not repeated.
-        if let Some(lane) = lanes.get_mut(&key) {
-            lane.over.store(true, Ordering::Relaxed);
-            for letter in lane.waiting.drain(..) {
-                let sender = sender.clone();
-                flying.spawn(async move {
-                    sender.settle(&letter, Verdict::Void).await;
-                    None
-                });
+/// All that is waiting or under way.
+struct Desk {
+    sender: Arc<Sender>,
+    places: Arc<Semaphore>,
+    lanes: Lanes,
+    letters: HashMap<CommandId, Arc<Letter>>,
+    flying: JoinSet<(CommandId, Done)>,
+}
+
+/// What came of what was done for a command.
+enum Done {
+    /// It was sent, or could not be.
+    Sent(Reading),
+    /// The pause before its next try is over.
+    Rested,
+    /// Its outcome is kept.
+    Settled,
+}
+
+impl Desk {
+    fn accept(&mut self, letter: Letter) {
+        let Letter { call, leg, id, kind, .. } = letter;
+        // A command whose lease ran out while it waited here may be handed in again.
+        let Some(begun) = self.lanes.accept(Slip { call, leg, id, kind }) else { return };
+        self.letters.insert(id, Arc::new(letter));
+        for id in begun.void {
+            self.settle(id, Verdict::Void);
+        }
+        if begun.go {
+            self.next(id);
+        }
+    }
+
+    fn go_on(&mut self, id: CommandId, done: Done) {
+        match done {
+            Done::Sent(Reading::Verdict(verdict)) => self.settle(id, verdict),
+            Done::Sent(Reading::Again { after, code }) => {
+                if let Some(letter) = self.letters.get(&id) {
+                    warn!(call = %letter.call, kind = %letter.kind, code, "a command has no outcome yet");
+                }
+                self.lanes.unanswered(id, after);
+                self.next(id);
+            }
+            Done::Rested => self.next(id),
+            Done::Settled => {
+                self.letters.remove(&id);
+                if let Some(next) = self.lanes.settled(id) {
+                    self.next(next);
+                }
             }
         }
-        fly(letter, None, Arc::default(), sender, places, flying);
-        return;
     }
-    match lanes.get_mut(&key) {
-        Some(lane) => lane.waiting.push_back(letter),
-        None => {
-            let over = lanes.entry(key).or_default().over.clone();
-            fly(letter, Some(key), over, sender, places, flying);
+
+    fn next(&mut self, id: CommandId) {
+        let Some(letter) = self.letters.get(&id).cloned() else { return };
+        let age = letter.age(&self.sender.clock.boot());
+        match self.lanes.next(id, age) {
+            Some(Move::Settle(verdict)) => self.settle(id, verdict),
+            Some(Move::Wait(pause)) => {
+                let pause = self.sender.clock.real(pause);
+                self.flying.spawn(async move {
+                    tokio::time::sleep(pause).await;
+                    (id, Done::Rested)
+                });
+            }
+            Some(Move::Send { again }) => {
+                let (sender, places) = (self.sender.clone(), self.places.clone());
+                self.flying.spawn(async move {
+                    let _place = places.acquire().await;
+                    (id, Done::Sent(sender.once(&letter, again).await))
+                });
+            }
+            None => {}
         }
     }
-}
 
-/// The lane's last command is settled: the next one may go.
-fn go_on(
-    key: Key,
-    sender: &Arc<Sender>,
-    places: &Arc<Semaphore>,
-    lanes: &mut HashMap<Key, Lane>,
-    flying: &mut JoinSet<Option<Key>>,
-) {
-    let next = lanes.get_mut(&key).and_then(|lane| lane.waiting.pop_front().map(|letter| (letter, lane.over.clone())));
-    match next {
-        Some((letter, over)) => fly(letter, Some(key), over, sender, places, flying),
-        None => {
-            lanes.remove(&key);
-        }
+    fn settle(&mut self, id: CommandId, verdict: Verdict) {
+        let Some(letter) = self.letters.get(&id).cloned() else { return };
+        let sender = self.sender.clone();
+        self.flying.spawn(async move {
+            sender.settle(&letter, verdict).await;
+            (id, Done::Settled)
+        });
     }
-}
-
-fn fly(
-    letter: Letter,
-    key: Option<Key>,
-    over: Arc<AtomicBool>,
-    sender: &Arc<Sender>,
-    places: &Arc<Semaphore>,
-    flying: &mut JoinSet<Option<Key>>,
-) {
-    let (sender, places) = (sender.clone(), places.clone());
-    flying.spawn(async move {
-        let verdict = sender.deliver(&letter, &over, &places).await;
-        sender.settle(&letter, verdict).await;
-        key
-    });
 }
 
 impl Sender {
-    /// Sends a command until it is settled.
-    async fn deliver(&self, letter: &Letter, over: &AtomicBool, places: &Semaphore) -> Verdict {
-        let (mut tries, mut hint) = (0, None);
-        let mut waited = false;
-        loop {
-            if over.load(Ordering::Relaxed) {
-                return if tries == 0 { Verdict::Void } else { Verdict::Unknown };
-            }
-            match courier::next(letter.kind, letter.age(&self.clock.boot()), tries, hint) {
-                courier::Next::Settle(verdict) => return verdict,
-                courier::Next::Wait(pause) if !waited => {
-                    tokio::time::sleep(self.clock.real(pause)).await;
-                    waited = true;
-                }
-                courier::Next::Wait(_) | courier::Next::Send => {
-                    let _place = places.acquire().await;
-                    if tries > 0 && !self.is_still_ours(letter).await {
-                        return Verdict::Unknown;
-                    }
-                    match self.once(letter).await {
-                        Reading::Verdict(verdict) => return verdict,
-                        Reading::Again { after, code } => {
-                            warn!(call = %letter.call, kind = %letter.kind, code, tries, "a command has no outcome yet");
-                            (tries, hint, waited) = (tries + 1, after, false);
-                        }
-                    }
-                }
-            }
+    /// Sends a command once; `again`: not for the first time.
+    async fn once(&self, letter: &Letter, again: bool) -> Reading {
+        if again && !self.is_still_ours(letter).await {
+            return Reading::Verdict(Verdict::Unknown);
         }
-    }
-
-    async fn once(&self, letter: &Letter) -> Reading {
+        // It may have waited for its place.
+        if courier::next(letter.kind, letter.age(&self.clock.boot()), 0, None) != courier::Next::Send {
+            return Reading::Verdict(Verdict::Unknown);
+        }
         debug!(call = %letter.call, kind = %letter.kind, command = %letter.id, "sent");
         match self.client.send(&letter.request, self.clock.real(courier::TRY).max(Duration::from_secs(1))).await {
             Sent::Answer { status, hints, body } => read(letter.kind, status, hints, &body),

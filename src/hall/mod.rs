@@ -4,8 +4,10 @@
 mod arrival;
 pub mod courier;
 mod fold;
+mod lanes;
 mod locate;
 
 pub use arrival::{Arrival, Digest, Key};
 pub use fold::{Book, Changes, Entry, Fate, Loaded, MissingRules, Post, Saved, fold};
+pub use lanes::{Begun, Lanes, Move, Slip};
 pub use locate::{Clues, Index, clues, locate};

@@ -114,7 +114,7 @@ mod tests {
         let rules = loaded("version: 1\nnumbers: {'*': main}\nroutes: {main: [say: Hello]}\n").rules;
         assert_eq!(rules.defaults.caller_id, CallerId::Caller);
         assert_eq!(rules.defaults.timeout, Duration::from_secs(20));
-        assert_eq!(rules.defaults.max_call, Duration::from_secs(4 * 3600 - 60));
+        assert_eq!(rules.defaults.max_call, Duration::from_secs(13_800));
         let first = rules.entry(&Party::Withheld).unwrap().first;
         let Action::Say(say) = &rules.step(first).unwrap().action else { panic!("a say") };
         assert_eq!((say.voice.as_str(), say.language.as_deref()), ("AWS.Polly.Joanna", None));

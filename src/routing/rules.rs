@@ -260,8 +260,8 @@ impl Default for Defaults {
             voice: "AWS.Polly.Joanna".to_owned(),
             language: None,
             timeout: Duration::from_secs(20),
-            // Telnyx ends a leg after four hours; a minute of that is ours, for an orderly end.
-            max_call: Duration::from_secs(4 * 3600 - 60),
+            // Telnyx ends a leg before four hours are over; some minutes of that are ours, for an orderly end.
+            max_call: Duration::from_secs(13_800),
         }
     }
 }
