@@ -8,7 +8,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::telnyx::signature::Keys;
 use crate::yaml;
@@ -224,15 +224,11 @@ impl Settings {
 
     fn telnyx(&self, bad: &mut Vec<String>) -> Option<Telnyx> {
         let api_key = self.api_key.clone().or_else(|| self.read_of("telnyx.api_key_file", bad).map(Into::into));
-        if api_key.is_none() {
-            bad.push("TELNYX_API_KEY is not set: it is in Mission Control, Keys & Credentials, API Keys".to_owned());
-        }
+        let api_key = checked("TELNYX_API_KEY", api_key, API_KEY_PLACE, is_a_key, bad);
         let public = self.read_of("telnyx.public_key_file", bad).or_else(|| self.some("telnyx.public_key"));
         let keys = match public.as_deref().map(Keys::parse) {
             None => {
-                bad.push(
-                    "TELNYX_PUBLIC_KEY is not set: it is in Mission Control, Keys & Credentials, Public Key".to_owned(),
-                );
+                bad.push(format!("TELNYX_PUBLIC_KEY is not set: it is {PUBLIC_KEY_PLACE}"));
                 None
             }
             Some(Err(why)) => {
@@ -241,10 +237,9 @@ impl Settings {
             }
             Some(Ok(keys)) => Some(keys),
         };
-        let line = self.some("telnyx.connection_id");
-        if line.is_none() {
-            bad.push("TELNYX_CONNECTION_ID is not set: it is the id of your Call Control application (Voice API application) in Mission Control".to_owned());
-        }
+        let line = self.some("telnyx.connection_id").map(SecretString::from);
+        let line = checked("TELNYX_CONNECTION_ID", line, LINE_PLACE, is_an_id, bad);
+        let line = line.map(|line| line.expose_secret().to_owned());
         Some(Telnyx { api_key: api_key?, keys: keys?, line: line?, base_url: self.text("telnyx.base_url").to_owned() })
     }
 
@@ -275,6 +270,34 @@ impl Settings {
         }
         parsed
     }
+}
+
+const API_KEY_PLACE: &str = "in Mission Control, Keys & Credentials, API Keys";
+const PUBLIC_KEY_PLACE: &str = "in Mission Control, Keys & Credentials, Public Key";
+const LINE_PLACE: &str = "the id of your Call Control application (Voice API application) in Mission Control";
+
+/// A value that must be there and well formed. It is never shown: it may be another one's secret, in the wrong place.
+fn checked(
+    name: &str,
+    value: Option<SecretString>,
+    place: &str,
+    good: fn(&str) -> bool,
+    bad: &mut Vec<String>,
+) -> Option<SecretString> {
+    match value {
+        None => bad.push(format!("{name} is not set: it is {place}")),
+        Some(value) if good(value.expose_secret()) => return Some(value),
+        Some(_) => bad.push(format!("{name} has characters that do not belong there, such as a space: it is {place}")),
+    }
+    None
+}
+
+fn is_a_key(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_an_id(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn known(setting: &str) -> Option<&'static str> {

@@ -36,6 +36,9 @@ pub async fn open(database: &Database, alone: bool) -> Result<Opened> {
 }
 
 fn lock(path: &Path) -> Result<File> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        bail!("the database {} cannot be made: there is no folder {}", path.display(), folder.display());
+    }
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let file = File::options()
@@ -43,7 +46,7 @@ fn lock(path: &Path) -> Result<File> {
         .truncate(false)
         .write(true)
         .open(&name)
-        .with_context(|| format!("the database {} cannot be locked", path.display()))?;
+        .with_context(|| format!("the database {} cannot be used: its lock file cannot be made", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => bail!(

@@ -1,11 +1,12 @@
 //! `switchhook serve`
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -13,7 +14,9 @@ use super::common::Common;
 use super::failure::Failure;
 use crate::app::{App, Parts, load_rules, open};
 use crate::clock::Clock;
+use crate::config::{Server, Settings};
 use crate::http::Limits;
+use crate::routing::{Loaded, Sources};
 use crate::telnyx::client::Client;
 
 /// Run the server
@@ -33,14 +36,12 @@ impl Serve {
             ("routes.file", self.routes.map(|path| path.display().to_string())),
             ("server.listen", self.listen.map(|address| address.to_string())),
         ];
-        let settings = common.settings(&flags)?;
-        let server = settings.server().map_err(Failure::config)?;
-        let env = std::env::vars().collect();
-        let (sources, loaded) = load_rules(&server.routes, &env).map_err(Failure::config)?;
+        let Prepared { server, client, sources, loaded } = prepare(&common.settings(&flags)?)?;
         for warning in &loaded.warnings {
             warn!("{warning}");
         }
-        let client = Client::new(&server.telnyx.base_url, &server.telnyx.api_key).map_err(Failure::config)?;
+        // Whoever asks it to stop while it starts is heard as well.
+        let signals = signals().map_err(|why| Failure::unavailable(format!("signals cannot be heard: {why}")))?;
         let listener = TcpListener::bind(server.listen).await.map_err(|why| {
             Failure::unavailable(format!(
                 "cannot listen on {}: {why}; is another program using the port?",
@@ -62,11 +63,34 @@ impl Serve {
         };
         let app = App::start(parts).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;
         info!(address = %app.address, "listening for webhooks at /webhooks/telnyx");
-        stopped().await;
+        stopped(signals).await;
         info!("stopping: what is under way is finished first");
         app.stop().await;
         drop(opened.lock);
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What there is before anything is opened.
+struct Prepared {
+    server: Server,
+    client: Client,
+    sources: Sources,
+    loaded: Loaded,
+}
+
+/// Checks settings and rules, and tells everything that is wrong with both at once.
+fn prepare(settings: &Settings) -> Result<Prepared, Failure> {
+    let env = std::env::vars().collect();
+    let mut bad = Vec::new();
+    let server = settings.server().map_err(|why| bad.push(why.to_string())).ok();
+    let client = server.as_ref().and_then(|server| {
+        Client::new(&server.telnyx.base_url, &server.telnyx.api_key).map_err(|why| bad.push(why.to_string())).ok()
+    });
+    let rules = load_rules(&settings.routes(), &env).map_err(|why| bad.push(why.to_string())).ok();
+    match (server, client, rules) {
+        (Some(server), Some(client), Some((sources, loaded))) => Ok(Prepared { server, client, sources, loaded }),
+        _ => Err(Failure::config(bad.join("\n"))),
     }
 }
 
@@ -76,12 +100,13 @@ fn new_node() -> Uuid {
     Uuid::new_v4()
 }
 
-/// Waits for SIGINT or SIGTERM.
-async fn stopped() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
+/// SIGINT and SIGTERM, from now on.
+fn signals() -> io::Result<[Signal; 2]> {
+    Ok([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?])
+}
+
+/// Waits for one of them.
+async fn stopped([mut interrupt, mut terminate]: [Signal; 2]) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

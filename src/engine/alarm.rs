@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::apply::Inlet;
 use super::letter::Letter;
@@ -40,6 +40,7 @@ impl Watch {
     /// Rings for every deadline that is over, until `stop`.
     pub async fn alarm(self, mut wakes: mpsc::UnboundedReceiver<Timestamp>, mut stop: watch::Receiver<bool>) {
         let mut next = self.clock.now();
+        let mut lost = false;
         loop {
             let sleep = self.clock.until(next).min(LOOK_EVERY);
             tokio::select! {
@@ -52,11 +53,17 @@ impl Watch {
             }
             next = match self.store.due(self.clock.now(), AT_ONCE).await {
                 Ok(due) => {
+                    if std::mem::take(&mut lost) {
+                        info!("deadlines can be read again");
+                    }
                     self.ring(due.calls).await;
                     due.next.unwrap_or(Timestamp::MAX)
                 }
                 Err(why) => {
-                    warn!(%why, "deadlines could not be read; trying again");
+                    // Once, however long it lasts.
+                    if !std::mem::replace(&mut lost, true) {
+                        warn!(%why, "deadlines cannot be read; trying again until they can");
+                    }
                     Timestamp::MAX
                 }
             };
@@ -77,19 +84,25 @@ impl Watch {
     /// Takes over commands whose node is gone, until `stop`. `alone`: no other process can hold any.
     pub async fn take_over(self, letters: mpsc::UnboundedSender<Letter>, alone: bool, mut stop: watch::Receiver<bool>) {
         let mut all = alone;
+        let mut lost = false;
         loop {
             let boot = self.clock.boot();
             let since = boot.since;
             let stamp = Stamp { node: self.node, boot: boot.boot, since, lease: courier::LEASE };
             match self.store.claim(&stamp, AT_ONCE, all).await {
                 Ok(claimed) => {
+                    lost = false;
                     all = alone && claimed.len() == AT_ONCE as usize;
                     for row in claimed {
                         warn!(call = %row.call, kind = %row.kind, command = %row.id, "a command was taken over");
                         let _ = letters.send(letter(row, since));
                     }
                 }
-                Err(why) => warn!(%why, "commands could not be taken over; trying again"),
+                Err(_) if lost => {}
+                Err(why) => {
+                    lost = true;
+                    warn!(%why, "commands cannot be taken over; trying again until they can");
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(self.clock.real(TAKE_OVER_EVERY)) => {}

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::apply::{Inlet, Put};
@@ -36,7 +37,8 @@ pub struct Sender {
     pub node: uuid::Uuid,
 }
 
-/// Sends what comes until `stop`, and then until all that is under way is settled.
+/// Sends what comes until `stop`. Then what was committed is still sent, and answers are waited for, but nothing is
+/// sent again: that is left, with its lease released, to whoever runs next.
 pub async fn run(sender: Sender, mut letters: mpsc::UnboundedReceiver<Letter>, mut stop: watch::Receiver<bool>) {
     let mut desk = Desk {
         sender: Arc::new(sender),
@@ -44,9 +46,10 @@ pub async fn run(sender: Sender, mut letters: mpsc::UnboundedReceiver<Letter>, m
         lanes: Lanes::default(),
         letters: HashMap::new(),
         flying: JoinSet::new(),
+        stop: stop.clone(),
     };
     let mut open = true;
-    while open || !desk.flying.is_empty() {
+    while open || !letters.is_empty() || !desk.flying.is_empty() {
         tokio::select! {
             Some(letter) = letters.recv() => desk.accept(letter),
             _ = stop.changed(), if open => open = false,
@@ -57,6 +60,9 @@ pub async fn run(sender: Sender, mut letters: mpsc::UnboundedReceiver<Letter>, m
             }
         }
     }
+    for letter in desk.letters.values() {
+        desk.sender.release(letter).await;
+    }
 }
 
 /// All that is waiting or under way.
@@ -66,6 +72,8 @@ struct Desk {
     lanes: Lanes,
     letters: HashMap<CommandId, Arc<Letter>>,
     flying: JoinSet<(CommandId, Done)>,
+    /// True once nothing is to be sent again.
+    stop: watch::Receiver<bool>,
 }
 
 /// What came of what was done for a command.
@@ -117,10 +125,12 @@ impl Desk {
         let age = letter.age(&self.sender.clock.boot());
         match self.lanes.next(id, age) {
             Some(Move::Settle(verdict)) => self.settle(id, verdict),
+            Some(Move::Wait(_) | Move::Send { again: true }) if *self.stop.borrow() => {}
             Some(Move::Wait(pause)) => {
-                let pause = self.sender.clock.real(pause);
+                let (pause, mut stop) = (self.sender.clock.real(pause), self.stop.clone());
                 self.flying.spawn(async move {
-                    tokio::time::sleep(pause).await;
+                    // The end of the pause, or of everything.
+                    drop(timeout(pause, stop.wait_for(|stop| *stop)).await);
                     (id, Done::Rested)
                 });
             }
@@ -165,9 +175,17 @@ impl Sender {
     /// Renews the lease before a command is sent again. Where the database does not answer, nobody else can have
     /// taken it over either.
     async fn is_still_ours(&self, letter: &Letter) -> bool {
+        self.store.renew(letter.call, letter.id, &self.stamp(courier::LEASE)).await.unwrap_or(true)
+    }
+
+    /// Ends the lease: anybody may take the command over at once. Where the database does not answer it runs out.
+    async fn release(&self, letter: &Letter) {
+        drop(self.store.renew(letter.call, letter.id, &self.stamp(Duration::ZERO)).await);
+    }
+
+    fn stamp(&self, lease: Duration) -> Stamp {
         let boot = self.clock.boot();
-        let stamp = Stamp { node: self.node, boot: boot.boot, since: boot.since, lease: courier::LEASE };
-        self.store.renew(letter.call, letter.id, &stamp).await.unwrap_or(true)
+        Stamp { node: self.node, boot: boot.boot, since: boot.since, lease }
     }
 
     /// Hands the outcome in, until it is kept: a node that dies before leaves the command to another.

@@ -1,0 +1,157 @@
+//! The small commands: their output and exit codes.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::base::{Base, checkout, on_both};
+use crate::post::{NIGHT, arrival, bytes, post};
+use crate::server::{House, program};
+use crate::stub::Stub;
+
+on_both! {
+    migrate_may_be_run_again
+    migrate_beside_a_server
+}
+
+/// Nothing listens here.
+const NOWHERE: &str = "http://127.0.0.1:1/v2";
+
+fn run(args: &[&str]) -> Output {
+    program(args).output().unwrap()
+}
+
+fn told(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn migrate_may_be_run_again(base: Base) {
+    let house = House::new(base, NOWHERE);
+    for _ in 0..2 {
+        // It needs no keys, and no rules.
+        let output = program(&["migrate"]).env("DATABASE_URL", house.base.url()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        assert!(told(&output).contains("up to date"));
+    }
+    assert_eq!(house.base.kept(), 0);
+    drop(house.start());
+}
+
+fn migrate_beside_a_server(base: Base) {
+    let stub = Stub::start();
+    let house = House::new(base, &stub.url);
+    let server = house.start();
+    let output = program(&["migrate"]).env("DATABASE_URL", house.base.url()).output().unwrap();
+    // A file has one writer; a database server is there for many.
+    let expected = if house.base.file().is_some() { 69 } else { 0 };
+    assert_eq!(output.status.code(), Some(expected), "{}", told(&output));
+    assert_eq!(post(server.address, &house.key, &bytes(&arrival(NIGHT))), 200);
+}
+
+#[test]
+fn check_tells_people_and_machines() {
+    let good = checkout("config/routes.yaml");
+    let good = good.to_str().unwrap();
+    let output = run(&["check", good]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(told(&output), format!("{good}: good (0 errors, 0 warnings)\n"));
+    let output = run(&["check", good, "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json, serde_json::json!({"good": true, "errors": [], "warnings": []}));
+
+    let bad = checkout("tests/bad_rules/steps.yaml");
+    let bad = bad.to_str().unwrap();
+    let output = run(&["check", bad]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = told(&output);
+    let output = run(&["check", bad, "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["good"], false);
+    let errors = json["errors"].as_array().unwrap();
+    assert!(!errors.is_empty());
+    for error in errors {
+        let place = format!("error: steps.yaml:{}:{}: ", error["line"], error["column"]);
+        let line =
+            text.lines().find(|line| line.starts_with(&place) && line.ends_with(error["message"].as_str().unwrap()));
+        assert!(line.is_some() && error["file"] == "steps.yaml", "{error}: {text}");
+    }
+    assert!(
+        text.ends_with(&format!(
+            "{bad}: not good ({} errors, {} warnings)\n",
+            errors.len(),
+            json["warnings"].as_array().unwrap().len()
+        )),
+        "{text}"
+    );
+}
+
+#[test]
+fn warnings_fail_only_where_they_are_meant_to() {
+    let file = checkout("tests/bad_rules/unused-things.yaml");
+    let file = file.to_str().unwrap();
+    let output = run(&["check", file]);
+    assert!(told(&output).contains("warning: unused-things.yaml:"), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(run(&["check", file, "--strict"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_file_to_check_that_is_not_there_is_bad_configuration() {
+    for args in [&["check", "/no/such.yaml"][..], &["check", "/no/such.yaml", "--format", "json"]] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(78));
+        assert!(told(&output).contains("/no/such.yaml cannot be read"), "{}", told(&output));
+    }
+}
+
+#[test]
+fn health_is_what_the_server_says() {
+    let house = House::new(Base::sqlite(), NOWHERE);
+    let server = house.start();
+    let url = format!("http://{}/healthz", server.address);
+    let well = run(&["health", "--url", &url]);
+    assert_eq!(well.status.code(), Some(0), "{}", told(&well));
+    let wrong = run(&["health", "--url", &format!("http://{}/elsewhere", server.address)]);
+    assert_eq!(wrong.status.code(), Some(69), "{}", told(&wrong));
+    assert!(told(&wrong).contains("404"), "{}", told(&wrong));
+    server.terminate();
+    let gone = run(&["health", "--url", &url]);
+    assert_eq!(gone.status.code(), Some(69), "{}", told(&gone));
+    assert!(told(&gone).contains(&format!("{url} does not answer")), "{}", told(&gone));
+}
+
+#[test]
+fn every_command_has_help() {
+    let help = run(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    let text = told(&help);
+    let list = text.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
+    let commands: Vec<&str> = list
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    for command in ["serve", "check", "migrate", "health", "demo", "sim"] {
+        assert!(commands.contains(&command), "{text}");
+    }
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        let output = run(&[command, "--help"]);
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        assert!(told(&output).contains("Usage: switchhook"), "{}", told(&output));
+    }
+    let version = run(&["--version"]);
+    assert_eq!(told(&version), concat!("switchhook ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn a_line_that_makes_no_sense_is_usage() {
+    for args in
+        [&["frobnicate"][..], &["serve", "--lisen", "x"], &["check", "--format", "xml"], &["demo", "--times", "0"], &[]]
+    {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(told(&output).contains("Usage:") || told(&output).contains("--help"), "{}", told(&output));
+    }
+}

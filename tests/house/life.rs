@@ -1,0 +1,242 @@
+//! A server's life from its first call to its end, orderly or not.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use switchhook::sim::face::{self, Face, FaceSettings, Pace};
+use switchhook::sim::{CallOutcome, Callee, End, Script, Settings, Side, World};
+use tokio::net::TcpListener;
+
+use crate::base::{Base, RUNTIME, Sent, on_both};
+use crate::post::{NIGHT, arrival, bytes, connect, now, post, send, signed};
+use crate::server::{API_KEY, House, LINE, Server, timed, wait_for};
+use crate::stub::{Seen, Stub};
+
+on_both! {
+    a_call_is_answered_and_joined
+    a_number_of_nobody_is_rejected
+    an_idle_server_stops_at_once
+    a_server_stops_although_telnyx_does_not_answer
+    whoever_was_answered_under_traffic_is_in_the_journal
+    a_command_that_was_never_sent_is_sent_by_the_next_life
+    a_command_cut_off_is_sent_again_by_the_next_life
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+/// The line that rings anna, and her number.
+const ANNAS_LINE: &str = "+12025550101";
+const ANNA: &str = "+12025550111";
+
+/// A server with a simulated Telnyx, on the machine's own time.
+struct Stage {
+    server: Server,
+    house: House,
+    world: Arc<Mutex<World>>,
+    face: Face,
+}
+
+impl Stage {
+    fn new(base: Base) -> Self {
+        let listener = RUNTIME.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let house = House::new(base, &format!("http://{}/v2", listener.local_addr().unwrap()));
+        let server = house.start();
+        let webhook_url = format!("http://{}/webhooks/telnyx", server.address);
+        let settings =
+            Settings { connection_id: LINE.to_owned(), webhook_url: webhook_url.clone(), ..Settings::default() };
+        let world = Arc::new(Mutex::new(World::new(1, settings)));
+        let pace = Pace { now: Arc::new(now), times: 1 };
+        let settings = FaceSettings { webhook_url, api_key: Some(API_KEY.to_owned()), pace, key: house.key.clone() };
+        let face = RUNTIME.block_on(async { face::serve(listener, world.clone(), settings) }).unwrap();
+        Self { server, house, world, face }
+    }
+
+    /// Plays a call to its end, for the simulator and for us.
+    fn play(&self, script: &Script) -> CallOutcome {
+        let call = self.world.lock().unwrap().call_in(now(), script);
+        wait_for("the call ends and every command of it is settled", || {
+            let outcome = self.world.lock().unwrap().outcome(call).unwrap();
+            let over = outcome.ended.is_some() && outcome.rings.iter().all(|ring| ring.ended.is_some());
+            let settled = self.house.base.outbox().iter().all(|row| row.status != "open");
+            (over && settled && !self.server.said("{\\\"ends\\\"").is_empty()).then_some(outcome)
+        })
+    }
+
+    fn end(self) {
+        RUNTIME.block_on(self.face.stop());
+        let (status, _) = self.server.terminate();
+        assert!(status.success(), "{status}");
+    }
+}
+
+fn a_call_is_answered_and_joined(base: Base) {
+    let stage = Stage::new(base);
+    let script = Script::call("through the house", "+12025550131", ANNAS_LINE)
+        .callee(ANNA, Callee::answers(SECOND))
+        .talk(SECOND, Side::Caller);
+    let outcome = stage.play(&script);
+    assert_eq!((outcome.end, outcome.bridged_to), (Some(End::CallerLeft), vec![ANNA.to_owned()]));
+    assert_eq!(outcome.most_effects, 1);
+    let journal = stage.house.base.journal();
+    let calls: BTreeSet<&str> = journal.iter().map(|entry| entry.call.as_str()).collect();
+    assert_eq!(calls.len(), 1, "all of it is one call: {journal:#?}");
+    let kinds: Vec<String> = stage.house.base.outbox().into_iter().map(|row| row.kind).collect();
+    assert_eq!(kinds, ["dial", "answer", "bridge"]);
+    assert!(!stage.server.said("connected").is_empty(), "a milestone is told");
+    assert!(stage.server.said(ANNA).is_empty(), "numbers are masked in the log");
+    stage.end();
+}
+
+fn a_number_of_nobody_is_rejected(base: Base) {
+    let stage = Stage::new(base);
+    let outcome = stage.play(&Script::call("astray", "+12025550131", "+12025550177"));
+    assert!(matches!(outcome.end, Some(End::Rejected(_))), "{outcome:?}");
+    assert!(outcome.answered.is_none() && outcome.rings.is_empty());
+    let journal = stage.house.base.journal();
+    assert!(journal[0].remarks.contains("no_route"), "{journal:?}");
+    assert_eq!(stage.house.base.outbox().iter().map(|row| row.kind.as_str()).collect::<Vec<_>>(), ["reject"]);
+    stage.end();
+}
+
+fn an_idle_server_stops_at_once(base: Base) {
+    let stub = Stub::start();
+    let house = House::new(base, &stub.url);
+    let server = house.start();
+    assert_eq!(post(server.address, &house.key, &bytes(&arrival(NIGHT))), 200);
+    wait_for("the command is settled", || house.base.outbox().iter().all(|row| row.status != "open").then_some(()));
+    // Two that are connected and say nothing: one from the start, one after a request.
+    let silent = connect(server.address).unwrap();
+    let mut resting = connect(server.address).unwrap();
+    resting.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut answer = [0; 12];
+    std::io::Read::read_exact(&mut resting, &mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    let (status, took) = server.terminate();
+    println!("an idle server stopped in {took:?}");
+    assert!(status.success(), "{status}");
+    assert!(took < 2 * SECOND, "{took:?}");
+    drop((silent, resting));
+}
+
+fn command_id(seen: &Seen) -> String {
+    let body: Value = serde_json::from_slice(&seen.body).unwrap();
+    body["command_id"].as_str().unwrap().to_owned()
+}
+
+/// The first command for the call, as the outbox has it.
+fn first_command(house: &House) -> Sent {
+    house.base.outbox().swap_remove(0)
+}
+
+/// How often the first command was sent; always on the same path, with the same bytes and its own id.
+fn sendings(house: &House, stub: &Stub) -> usize {
+    let row = first_command(house);
+    let sent: Vec<Seen> = stub.commands().into_iter().filter(|seen| command_id(seen) == row.id).collect();
+    for seen in &sent {
+        assert_eq!((&seen.path, &seen.body), (&format!("/v2{}", row.path), &row.body));
+    }
+    sent.len()
+}
+
+/// The next life settles the first command, whatever became of the one before.
+fn next_life(house: &House, stub: &Stub) {
+    let before = sendings(house, stub);
+    assert_eq!(first_command(house).status, "open");
+    stub.release();
+    let (server, took) = timed(|| {
+        let server = house.start();
+        wait_for("the next life sends it", || (first_command(house).status == "accepted").then_some(()));
+        server
+    });
+    println!("the next life had settled the command after {took:?}");
+    assert_eq!(sendings(house, stub), before + 1, "once more, the same");
+    assert_eq!(server.said("a command was taken over").len(), 1);
+    assert!(server.terminate().0.success());
+}
+
+fn a_server_stops_although_telnyx_does_not_answer(base: Base) {
+    let stub = Stub::start();
+    let house = House::new(base, &stub.url);
+    let server = house.start();
+    stub.hold();
+    assert_eq!(post(server.address, &house.key, &bytes(&arrival(NIGHT))), 200);
+    wait_for("the command is under way", || (!stub.commands().is_empty()).then_some(()));
+    let (status, took) = server.terminate();
+    println!("a server whose command has no answer stopped in {took:?}");
+    assert!(status.success(), "{status}");
+    assert!(took < 7 * SECOND, "well before those who stop it lose patience: {took:?}");
+    next_life(&house, &stub);
+}
+
+fn whoever_was_answered_under_traffic_is_in_the_journal(base: Base) {
+    let stub = Stub::start();
+    let house = House::new(base, &stub.url);
+    let server = house.start();
+    let acknowledged = AtomicUsize::new(0);
+    let (kept, took) = thread::scope(|scope| {
+        let work = || {
+            let mut kept = Vec::new();
+            loop {
+                let body = bytes(&arrival(NIGHT));
+                match send(server.address, &signed(&house.key, now(), &body)) {
+                    Some(status) => assert_eq!(status, 200, "it answers well to the last"),
+                    None => return kept,
+                }
+                acknowledged.fetch_add(1, Ordering::SeqCst);
+                kept.push(body);
+            }
+        };
+        let workers: Vec<_> = (0..6).map(|_| scope.spawn(work)).collect();
+        wait_for("there is traffic", || (acknowledged.load(Ordering::SeqCst) > 100).then_some(()));
+        server.ask_to_stop();
+        let kept: Vec<Vec<u8>> = workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
+        (kept, acknowledged.load(Ordering::SeqCst))
+    });
+    assert_eq!(kept.len(), took);
+    let (status, took) = server.terminate();
+    println!("a server under traffic stopped in {took:?} after {} webhooks", kept.len());
+    assert!(status.success() && took < 15 * SECOND, "{status} {took:?}");
+    let journal: BTreeSet<Vec<u8>> = house.base.journal().into_iter().map(|entry| entry.raw).collect();
+    let lost = kept.iter().filter(|body| !journal.contains(*body)).count();
+    assert_eq!(lost, 0, "acknowledged and lost");
+    let next = house.start();
+    wait_for("every command is settled", || {
+        house.base.outbox().iter().all(|row| row.status == "accepted").then_some(())
+    });
+    let ids: BTreeSet<String> = stub.commands().iter().map(command_id).collect();
+    let outbox: BTreeSet<String> = house.base.outbox().into_iter().map(|row| row.id).collect();
+    assert_eq!(ids, outbox);
+    assert_eq!(outbox.len(), journal.len(), "one command for each call");
+    drop(next);
+}
+
+fn a_command_that_was_never_sent_is_sent_by_the_next_life(base: Base) {
+    let stub = Stub::start();
+    let house = House::new(base, &stub.url);
+    let server = house.start();
+    stub.hold();
+    let body = bytes(&arrival(NIGHT));
+    assert_eq!(post(server.address, &house.key, &body), 200);
+    server.kill();
+    assert_eq!(house.base.journal()[0].raw, body, "what was acknowledged is kept");
+    next_life(&house, &stub);
+    let server = house.start();
+    assert_eq!(post(server.address, &house.key, &body), 200);
+    assert_eq!(house.base.journal().len(), 1, "it knows the event");
+}
+
+fn a_command_cut_off_is_sent_again_by_the_next_life(base: Base) {
+    let stub = Stub::start();
+    let house = House::new(base, &stub.url);
+    let server = house.start();
+    stub.hold();
+    assert_eq!(post(server.address, &house.key, &bytes(&arrival(NIGHT))), 200);
+    wait_for("the command is under way", || (!stub.commands().is_empty()).then_some(()));
+    server.kill();
+    next_life(&house, &stub);
+    assert!(sendings(&house, &stub) >= 2);
+}

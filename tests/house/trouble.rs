@@ -1,0 +1,53 @@
+//! A database that does not do its part: the sender is asked to come again, and nothing is kept twice.
+
+use std::time::Duration;
+
+use crate::base::{Base, Locked, on_both};
+use crate::post::{NIGHT, arrival, bytes, post};
+use crate::server::{House, timed, wait_for};
+use crate::stub::Stub;
+
+on_both! {
+    a_slow_database_is_not_waited_for
+}
+
+fn a_slow_database_is_not_waited_for(base: Base) {
+    let stub = Stub::start();
+    let house = House::new(base, &stub.url);
+    let server = house.start();
+    let body = bytes(&arrival(NIGHT));
+    let lock = Locked::new(&house.base);
+    let (status, took) = timed(|| post(server.address, &house.key, &body));
+    lock.release();
+    assert_eq!(status, 503);
+    assert!(took > Duration::from_millis(900) && took < Duration::from_secs(3), "after a second: {took:?}");
+    wait_for("it is kept, at the latest when it comes again", || {
+        (post(server.address, &house.key, &body) == 200).then_some(())
+    });
+    assert_eq!(house.base.journal().len(), 1);
+    wait_for("one command is sent", || house.base.outbox().iter().all(|row| row.status == "accepted").then_some(()));
+    assert_eq!((stub.commands().len(), house.base.outbox().len()), (1, 1));
+}
+
+#[test]
+fn a_database_that_is_gone_is_503_until_it_is_back() {
+    let Some(base) = Base::postgres() else { return };
+    let stub = Stub::start();
+    let house = House::new(base, &stub.url);
+    let mut server = house.start();
+    server.expects = "events could not be kept";
+    let Base::Postgres { house: database, .. } = &house.base else { unreachable!() };
+    let body = bytes(&arrival(NIGHT));
+    database.close();
+    for _ in 0..3 {
+        assert_eq!(post(server.address, &house.key, &body), 503);
+    }
+    database.open();
+    wait_for("it is kept once the database is back", || (post(server.address, &house.key, &body) == 200).then_some(()));
+    assert_eq!(house.base.journal().len(), 1);
+    wait_for("the alarm goes on", || {
+        (server.said("deadlines can be read again").len() == server.said("deadlines cannot be read").len())
+            .then_some(())
+    });
+    assert!(server.terminate().0.success());
+}
