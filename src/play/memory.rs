@@ -75,7 +75,7 @@ impl Memory {
             kept.wake_at = saved.wake_at.map(whole);
         }
         for entry in &changes.entries {
-            let digest = entry.index.and_then(|index| batch.get(index)).map_or([0; 32], |arrival| arrival.digest);
+            let digest = batch.get(entry.index).map_or([0; 32], |arrival| arrival.digest);
             self.seen.insert(entry.key.clone(), digest);
             if let Some(kept) = self.calls.get_mut(&entry.call) {
                 let event = serde_json::to_string(&entry.event).unwrap_or_default();
