@@ -2,7 +2,8 @@
 //!
 //! Whoever sends hands in what happens to a command and is told what to do next with it. A command is sent again only
 //! while nothing waits behind it: once the call wants something else of the leg, it does not wait for this any more,
-//! and what comes late would come out of place.
+//! and what comes late would come out of place. Only the end of looped audio is not given up for what is to follow it:
+//! nothing else would be heard.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -94,7 +95,7 @@ impl Lanes {
             return Some(Begun { go: vec![id], void: lane.waiting.drain(..).collect() });
         }
         lane.waiting.push_back(id);
-        let rests = first.is_some_and(|first| first.rests);
+        let rests = first.is_some_and(|first| first.rests && first.gives_way());
         Some(Begun { go: rests.then_some(lane.first).into_iter().collect(), void: Vec::new() })
     }
 
@@ -110,7 +111,7 @@ impl Lanes {
             _ if held.over => Move::Settle(if again { Verdict::Unknown } else { Verdict::Void }),
             courier::Next::Settle(verdict) => Move::Settle(verdict),
             // One repeat at once is not worth losing it for.
-            courier::Next::Wait(pause) if awaited && !(pause.is_zero() && held.tries < 2) => {
+            courier::Next::Wait(pause) if awaited && held.gives_way() && !(pause.is_zero() && held.tries < 2) => {
                 Move::Settle(Verdict::Unknown)
             }
             courier::Next::Wait(pause) if !held.rests => Move::Wait(pause),
@@ -148,6 +149,13 @@ impl Lanes {
     /// Whether nothing is waiting or under way.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
+    }
+}
+
+impl Held {
+    /// Whether it is given up for what waits behind it.
+    fn gives_way(&self) -> bool {
+        self.slip.kind != Kind::StopPlay
     }
 }
 
@@ -241,7 +249,7 @@ mod tests {
     #[test]
     fn one_repeat_at_once_is_made_all_the_same() {
         let mut lanes = Lanes::default();
-        lanes.accept(slip(1, 0, Kind::StopPlay));
+        lanes.accept(slip(1, 0, Kind::Answer));
         lanes.accept(slip(2, 0, Kind::Bridge));
         lanes.next(id(1), FRESH);
         lanes.unanswered(id(1), None);
@@ -249,6 +257,18 @@ mod tests {
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Send { again: true }));
         lanes.unanswered(id(1), None);
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Settle(Verdict::Unknown)));
+    }
+
+    #[test]
+    fn the_end_of_looped_audio_is_waited_for() {
+        let mut lanes = Lanes::default();
+        lanes.accept(slip(1, 0, Kind::StopPlay));
+        lanes.next(id(1), FRESH);
+        let hint = Duration::from_secs(1);
+        lanes.unanswered(id(1), Some(hint));
+        assert_eq!(lanes.next(id(1), FRESH), Some(Move::Wait(hint)));
+        assert_eq!(lanes.accept(slip(2, 0, Kind::Speak)), Some(Begun::default()));
+        assert_eq!(lanes.next(id(1), Some(hint)), Some(Move::Send { again: true }));
     }
 
     #[test]
