@@ -31,7 +31,7 @@ const WALLS: &Walls = &[
     ("http", &["engine", "store", "telnyx/signature", "telnyx/webhook", "call", "clock"]),
     // Its own wire types: a wrong idea of the wire must not agree with itself.
     ("sim", &[]),
-    ("play", &["call", "hall", "routing", "telnyx/webhook", "telnyx/request", "sim"]),
+    ("play", &["call", "hall", "routing", "telnyx/webhook", "telnyx/request", "telnyx/answer", "sim"]),
     ("config", &["telnyx/signature", "yaml"]),
     ("telemetry", &[]),
     ("app", ALL),

@@ -19,7 +19,7 @@ create index calls_began_at on calls (began_at);
 -- The call record: one row per leg, written as it ends.
 create table legs (
     call uuid not null,
-    leg smallint not null,
+    leg bigint not null,
     name text not null,
     target text,
     began_at bigint not null,
@@ -32,7 +32,7 @@ create table legs (
 -- What legs are known by, so that any word of theirs finds their call.
 create table handles (
     call uuid not null,
-    leg smallint not null,
+    leg bigint not null,
     handle text,
     leg_id text,
     session text,
@@ -59,9 +59,9 @@ create unique index journal_call on journal (call, version);
 create table outbox (
     call uuid not null,
     id uuid not null,
-    seq integer not null,
+    seq bigint not null,
     version bigint not null,
-    leg smallint not null,
+    leg bigint not null,
     kind text not null,
     path text not null,
     body bytea not null,

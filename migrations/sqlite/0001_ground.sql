@@ -1,5 +1,5 @@
 -- Times named *_at are milliseconds since 1970, UTC. SQLite has no clock of its own: an outbox row carries the boot it
--- was written in and the time since that boot, and its age is known to the same boot only.
+-- was written in and the time since that boot, and its age is known to the same boot only (first_sent is null later).
 
 create table calls (
     id text primary key,
@@ -68,7 +68,7 @@ create table outbox (
     status text not null,
     code text,
     boot text not null,
-    first_sent integer not null,
+    first_sent integer,
     lease_until integer not null,
     node text not null,
     primary key (call, id)

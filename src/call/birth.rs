@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::event::{Event, News, What};
+use super::event::{Cause, Event, News, What};
 use super::ids::LegNo;
 use super::learn::{Change, Fact};
 use super::leg::{Leg, LegState, Role};
@@ -18,8 +18,8 @@ use crate::routing::RejectWith;
 const LATE: Duration = Duration::from_secs(10);
 /// How long it may then go without a sign before it is looked at again.
 const LOOK_EVERY: Duration = Duration::from_secs(300);
-/// The longest a leg of somebody else is kept without its end.
-const FOREIGN: Duration = Duration::from_secs(5 * 3600);
+/// The longest a call that we do not run is kept without its end: Telnyx ends a leg after four hours.
+const LONGEST: Duration = Duration::from_secs(5 * 3600);
 
 /// Takes a call's first event.
 pub(super) fn first(event: &Event, turn: &mut Turn<'_>) -> Flow {
@@ -44,7 +44,8 @@ pub(super) fn first(event: &Event, turn: &mut Turn<'_>) -> Flow {
             leg.state = LegState::Answered { at: now };
             Phase::Discovered { since: now }
         }
-        News::Bridged | News::SpeechEnded | News::PlaybackEnded { .. } | News::Other { .. } => {
+        News::Bridged | News::Other { .. } => Phase::Discovered { since: now },
+        News::SpeechStarted | News::SpeechEnded | News::PlaybackStarted | News::PlaybackEnded { .. } => {
             Phase::Discovered { since: now }
         }
     };
@@ -76,19 +77,35 @@ pub(super) fn discovered(since: Timestamp, fact: &Fact, turn: &mut Turn<'_>) -> 
         Fact::Leg { change: Change::Alive | Change::Answered | Change::Bridged, .. } => {
             Flow::Stay(Phase::Discovered { since: turn.now })
         }
+        // A leg without a handle cannot be looked at; nothing of it can be done either.
+        Fact::Due if turn.caller_handle().is_none() || is_old(turn) => Flow::Stay(forget(turn)),
         Fact::Due => {
-            // A leg without a handle cannot be looked at; nothing of it can be done either.
-            let known = turn.caller_handle().is_some();
             turn.look(LegNo::CALLER);
-            Flow::Stay(if known { Phase::Discovered { since: turn.now } } else { Phase::Ended { since: turn.now } })
+            Flow::Stay(Phase::Discovered { since: turn.now })
         }
         Fact::Leg { .. } | Fact::Settled(_) | Fact::Fault => Flow::Stay(Phase::Discovered { since }),
     }
 }
 
 /// Hears a fact of somebody else's leg.
-pub(super) fn foreign(since: Timestamp, turn: &Turn<'_>) -> Phase {
-    if turn.now >= later(since, FOREIGN) { Phase::Ended { since: turn.now } } else { Phase::Foreign { since } }
+pub(super) fn foreign(since: Timestamp, turn: &mut Turn<'_>) -> Phase {
+    if is_old(turn) { forget(turn) } else { Phase::Foreign { since } }
+}
+
+fn is_old(turn: &Turn<'_>) -> bool {
+    turn.now >= later(turn.call.began, LONGEST)
+}
+
+/// Its end was missed. Its leg is taken for ended, not for lost: it was never ours to hang up.
+fn forget(turn: &mut Turn<'_>) -> Phase {
+    let now = turn.now;
+    if let Some(leg) = turn.call.leg_mut(LegNo::CALLER)
+        && !leg.has_ended()
+    {
+        leg.end(now, Cause::Normal);
+    }
+    turn.remark(Remark::Over);
+    Phase::Ended { since: now }
 }
 
 /// When a discovered call is looked at: soon after its last sign, then now and then.
@@ -96,6 +113,6 @@ pub(super) fn discovered_deadline(since: Timestamp, began: Timestamp) -> Timesta
     if since == began { later(since, LATE) } else { later(since, LOOK_EVERY) }
 }
 
-pub(super) fn foreign_deadline(since: Timestamp) -> Timestamp {
-    later(since, FOREIGN)
+pub(super) fn foreign_deadline(began: Timestamp) -> Timestamp {
+    later(began, LONGEST)
 }

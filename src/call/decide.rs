@@ -9,17 +9,12 @@ use super::command::Command;
 use super::event::Event;
 use super::ids::LegNo;
 use super::learn::{Change, Fact, learn};
-use super::leg::Leg;
 use super::phase::Phase;
 use super::remark::{EndWhy, Remark, StepWord};
 use super::state::Call;
 use super::turn::{Flow, Turn, later};
 use super::{answer, birth, ending, ring, speech, talk, transfer};
 use crate::routing::{Action, Outcome, Place, RejectWith, RingAsked, Rules, StepId};
-
-/// How many steps one decision may walk through. The loader refuses rules that go in circles; this holds whatever
-/// it may have missed.
-const MOST_STEPS: usize = 200;
 
 /// What came of an event.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,14 +39,12 @@ pub fn decide(call: Call, event: &Event, rules: &Rules, now: Timestamp) -> Decis
             Ok(fact) => react(phase, &fact, &mut turn),
             Err(why) => {
                 turn.remark(Remark::Ignored { why });
-                // News of a leg may have come too late for its phase and still have revived or ended a leg.
-                settle(phase, &mut turn)
+                phase
             }
         }
     };
     ending::sweep(&mut turn);
-    let phase = std::mem::take(&mut turn.call.phase);
-    turn.call.phase = settle(phase, &mut turn);
+    ending::close(&mut turn);
     turn.call.version += 1;
     Decision { call: turn.call, commands: turn.commands, remarks: turn.remarks }
 }
@@ -61,7 +54,7 @@ pub fn deadline(call: &Call, rules: &Rules) -> Option<Timestamp> {
     let phase = match &call.phase {
         Phase::Arriving => Some(call.began),
         Phase::Discovered { since } => Some(birth::discovered_deadline(*since, call.began)),
-        Phase::Foreign { since } => Some(birth::foreign_deadline(*since)),
+        Phase::Foreign { .. } => Some(birth::foreign_deadline(call.began)),
         Phase::Answering(answering) => Some(answering.pickup.deadline()),
         Phase::Speaking(speaking) => Some(speaking.until),
         Phase::Ringing(ringing) => ring::deadline(ringing, call, rules),
@@ -85,14 +78,28 @@ fn react(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Phase {
         return ending::begin(EndWhy::CallerGone, with, turn);
     }
     let too_long = turn.now >= later(turn.call.began, turn.rules.defaults.max_call);
+    let waits = phase.is_under_way() && with.is_none();
     let flow = if matches!(fact, Fact::Due) && phase.is_under_way() && too_long {
         Flow::End(EndWhy::TooLong)
-    } else if matches!(fact, Fact::Fault) && phase.is_under_way() && with.is_none() {
+    } else if matches!(fact, Fact::Fault) && waits {
         Flow::End(EndWhy::Fault)
+    } else if let Some(leg) = given_to(fact, turn).filter(|_| waits) {
+        if let Phase::Ringing(mut ringing) = phase {
+            ringing.silence(turn);
+        }
+        Flow::Talk(leg)
     } else {
         hear(phase, fact, turn)
     };
     follow(flow, with, turn)
+}
+
+/// The party a caller was given to, as he picks up: Telnyx joins them by itself, whatever the call does by then.
+fn given_to(fact: &Fact, turn: &Turn<'_>) -> Option<LegNo> {
+    match fact {
+        Fact::Leg { no, change: Change::Answered } => turn.call.leg(*no).filter(|leg| leg.is_given()).map(|leg| leg.no),
+        Fact::Leg { .. } | Fact::Settled(_) | Fact::Arrived { .. } | Fact::Due | Fact::Fault => None,
+    }
 }
 
 fn hear(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
@@ -106,27 +113,14 @@ fn hear(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
         Phase::Transferring(transferring) => transfer::on(transferring, fact, turn),
         Phase::Talking { with, since, looked } => talk::on(with, since, looked, fact, turn),
         Phase::Ending { since } => ending::on(since, fact, turn),
-        Phase::Ended { since } => ending::after(since, fact, turn),
+        Phase::Ended { since } => ending::after(since, turn),
     }
 }
 
-/// An ending is over when no leg is left, and an end is none while one is.
-fn settle(phase: Phase, turn: &mut Turn<'_>) -> Phase {
-    let live = turn.call.legs.iter().any(Leg::is_live);
-    let to_stop = turn.call.legs.iter().any(|leg| leg.is_live() && leg.stop.is_some());
-    if matches!(phase, Phase::Ending { .. }) && !live {
-        turn.remark(Remark::Over);
-        return Phase::Ended { since: turn.now };
-    }
-    if matches!(phase, Phase::Ended { .. }) && to_stop {
-        return Phase::Ending { since: turn.now };
-    }
-    phase
-}
-
-/// Walks from step to step until one of them waits for something.
+/// Walks from step to step until one of them waits for something. The loader refuses rules that go in circles, so no
+/// step is met twice on the way, and each takes three turns here at most; this ends whatever it may have missed.
 fn follow(mut flow: Flow, with: Option<LegNo>, turn: &mut Turn<'_>) -> Phase {
-    for _ in 0..MOST_STEPS {
+    for _ in 0..turn.rules.steps.len().saturating_mul(3).saturating_add(3) {
         flow = match flow {
             Flow::Stay(phase) => return phase,
             Flow::Talk(leg) => return talk::begin(leg, turn),

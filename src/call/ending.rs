@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::command::Verb;
 use super::event::Cause;
 use super::ids::LegNo;
-use super::learn::{Change, Fact};
+use super::learn::Fact;
 use super::leg::{Leg, LegState, Role};
 use super::phase::Phase;
 use super::remark::{EndWhy, Remark};
@@ -40,7 +40,7 @@ pub(super) fn begin(why: EndWhy, with: Option<LegNo>, turn: &mut Turn<'_>) -> Ph
             leg.stop_from(if by_itself && bridged { later(now, ITS_OWN) } else { now });
         }
     }
-    done(now, turn)
+    Phase::Ending { since: now }
 }
 
 /// Turns the caller away: unanswered if that is still possible.
@@ -68,24 +68,28 @@ pub(super) fn on(since: Timestamp, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             lose(no, turn);
         }
     }
-    Flow::Stay(done(since, turn))
+    Flow::Stay(stop_all(since, turn))
 }
 
 /// Hears a fact after the end. A leg of ours that shows itself alive is hung up: then the end was not the end.
-pub(super) fn after(since: Timestamp, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
-    let shown = matches!(fact, Fact::Leg { change: Change::Placed | Change::Answered | Change::Bridged, .. });
-    if shown && turn.call.legs.iter().any(Leg::is_live) {
-        return Flow::Stay(Phase::Ending { since: turn.now });
-    }
-    Flow::Stay(Phase::Ended { since })
+pub(super) fn after(since: Timestamp, turn: &mut Turn<'_>) -> Flow {
+    let back = turn.call.legs.iter().any(Leg::is_live);
+    Flow::Stay(if back { stop_all(turn.now, turn) } else { Phase::Ended { since } })
 }
 
-fn done(since: Timestamp, turn: &mut Turn<'_>) -> Phase {
-    if turn.call.legs.iter().any(Leg::is_live) {
-        return Phase::Ending { since };
+/// Whatever is alive is to be hung up, also what shows itself only now.
+fn stop_all(since: Timestamp, turn: &mut Turn<'_>) -> Phase {
+    let now = turn.now;
+    turn.call.legs.iter_mut().filter(|leg| leg.is_live() && leg.stop.is_none()).for_each(|leg| leg.stop_from(now));
+    Phase::Ending { since }
+}
+
+/// An ending is over when nothing is alive.
+pub(super) fn close(turn: &mut Turn<'_>) {
+    if matches!(turn.call.phase, Phase::Ending { .. }) && !turn.call.legs.iter().any(Leg::is_live) {
+        turn.remark(Remark::Over);
+        turn.call.phase = Phase::Ended { since: turn.now };
     }
-    turn.remark(Remark::Over);
-    Phase::Ended { since: turn.now }
 }
 
 /// Hangs up every leg whose time has come. A leg without a handle cannot be: it is, as soon as it has one.

@@ -86,9 +86,13 @@ pub enum News {
         /// Why.
         cause: Cause,
     },
-    /// A text was spoken to its end, or cut off.
+    /// A text begins to be heard.
+    SpeechStarted,
+    /// A text was spoken to its end.
     SpeechEnded,
-    /// Audio was played to its end, or cut off.
+    /// Audio begins to be heard.
+    PlaybackStarted,
+    /// Audio was played to its end. Audio that was stopped has no end that anybody waits for.
     PlaybackEnded {
         /// Whether anything was heard: false if the file was not found or broken.
         played: bool,

@@ -8,12 +8,15 @@ use jiff::Timestamp;
 use super::*;
 use crate::phone::{Number, Party, Target};
 use crate::routing::{
-    Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Ring, RingAsked, Rules, RulesHash, Say,
-    Step, StepId, Text, Transfer,
+    Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Play, Ring, RingAsked, Rules,
+    RulesHash, Say, Step, StepId, Text, Transfer,
 };
 
 pub const CALLER: &str = "+12025550111";
 pub const OURS: &str = "+12025550100";
+pub const RINGBACK: &str = "https://example.com/ringback.mp3";
+/// What a call wants that wants nothing.
+pub const NOTHING: [&str; 0] = [];
 
 /// Rules with one route of these actions, each falling to the next; `on` of a step by its index.
 pub fn rules(actions: Vec<Action>, on: &[(u32, Outcome, u32)]) -> Rules {
@@ -68,6 +71,10 @@ pub fn transfer(member: Member) -> Action {
     Action::Transfer(Transfer { name, target, ring_for, caller_id: CallerId::Caller })
 }
 
+pub fn play(url: &str) -> Action {
+    Action::Play(Play { url: url.into() })
+}
+
 pub fn say(text: &str) -> Action {
     Action::Say(Say { text: Text::parse(text).unwrap(), voice: "voice".into(), language: None })
 }
@@ -98,6 +105,15 @@ impl<'a> Life<'a> {
         life
     }
 
+    /// A call of rules that begin with `answer`, picked up; what was wanted so far is told.
+    pub fn answered(rules: &'a Rules) -> Self {
+        let mut life = Self::begun(rules);
+        life.accept(Kind::Answer, 0);
+        assert_eq!(life.wants(), ["answer 0"]);
+        life.news(0, News::Answered);
+        life
+    }
+
     pub fn take(&mut self, what: What) {
         self.events += 1;
         let event = Event { id: EventId(format!("e{}", self.events)), at: None, what };
@@ -107,17 +123,16 @@ impl<'a> Life<'a> {
         self.remarks = decision.remarks;
     }
 
+    /// What webhooks of a leg say of who it is.
+    pub fn who(&self, leg: u16) -> Who {
+        let tag = (leg > 0).then_some(Tag { call: self.call.id, leg: LegNo(leg) });
+        let handle = Some(Handle(format!("v3:h{leg}")));
+        Who { tag, handle, leg: Some(format!("l{leg}")), session: Some("s".into()), line: None }
+    }
+
     /// News of a leg, by its number.
     pub fn news(&mut self, leg: u16, news: News) {
-        let tag = (leg > 0).then_some(Tag { call: self.call.id, leg: LegNo(leg) });
-        let who = Who {
-            tag,
-            handle: Some(Handle(format!("v3:h{leg}"))),
-            leg: Some(format!("l{leg}")),
-            session: Some("s".into()),
-            line: None,
-        };
-        self.take(What::Leg { who, news });
+        self.take(What::Leg { who: self.who(leg), news });
     }
 
     pub fn hangs_up(&mut self, leg: u16, cause: Cause) {
@@ -134,6 +149,18 @@ impl<'a> Life<'a> {
 
     pub fn accept(&mut self, kind: Kind, leg: u16) {
         self.settle(kind, leg, Verdict::Accepted { made: None });
+    }
+
+    /// The dial of a leg is accepted: it is known by a handle from now on.
+    pub fn dialled(&mut self, leg: u16) {
+        let Who { handle, leg: id, session, .. } = self.who(leg);
+        let made = Made { handle: handle.unwrap(), leg: id, session };
+        self.settle(Kind::Dial, leg, Verdict::Accepted { made: Some(made) });
+    }
+
+    /// A look-up has its answer.
+    pub fn found(&mut self, leg: u16, alive: bool) {
+        self.settle(Kind::Look, leg, Verdict::Found { alive });
     }
 
     pub fn refuse(&mut self, kind: Kind, leg: u16, why: Refusal) {
@@ -166,4 +193,36 @@ impl<'a> Life<'a> {
     pub fn phase(&self) -> &'static str {
         self.call.phase.word()
     }
+
+    /// How long it is until the next deadline, in seconds.
+    pub fn next_in(&self) -> f64 {
+        self.deadline().expect("a deadline").duration_since(self.now).as_secs_f64()
+    }
+
+    pub fn leg(&self, no: u16) -> &Leg {
+        self.call.leg(LegNo(no)).expect("a leg of that number")
+    }
+}
+
+/// Legs at whose other end somebody is or may come, whom nobody waits for and nobody hangs up. There must be none.
+pub fn left_alone(call: &Call) -> Vec<LegNo> {
+    let waited_for: Vec<LegNo> = match &call.phase {
+        Phase::Discovered { .. } | Phase::Foreign { .. } => vec![LegNo::CALLER],
+        Phase::Answering(_) | Phase::Speaking(_) => vec![LegNo::CALLER],
+        Phase::Ringing(ringing) => {
+            let accepted = |joining: &&Joining| match joining.stage {
+                Stage::PickingUp(_) => false,
+                Stage::Bridging { accepted, .. } | Stage::TooEarly { accepted, .. } => accepted,
+            };
+            let winner = ringing.joining.as_ref().filter(accepted).map(|joining| joining.leg);
+            let ring = ringing.chairs.iter().filter(|chair| chair.out.is_none()).filter_map(|chair| chair.leg);
+            let rung = ring.filter(|leg| winner.is_none_or(|winner| winner == *leg));
+            rung.chain([LegNo::CALLER]).collect()
+        }
+        Phase::Transferring(transferring) => vec![LegNo::CALLER, transferring.leg],
+        Phase::Talking { with, .. } => vec![LegNo::CALLER, *with],
+        Phase::Arriving | Phase::Ending { .. } | Phase::Ended { .. } => Vec::new(),
+    };
+    let alone = |leg: &&Leg| leg.is_live() && leg.stop.is_none() && !waited_for.contains(&leg.no);
+    call.legs.iter().filter(alone).map(|leg| leg.no).collect()
 }

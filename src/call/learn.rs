@@ -37,10 +37,14 @@ pub(super) enum Change {
     Refused(Refusal),
     /// Nobody knows whether the dial made a leg.
     Unsure,
+    SpeechStarted,
     SpeechEnded,
+    PlaybackStarted,
     PlaybackEnded,
     /// A look-up found it alive.
     Alive,
+    /// A look-up found it not alive, as it finds every leg that was never picked up, rung or gone.
+    NotAlive,
 }
 
 /// Takes in an event: moves the leg it is about, and says what that amounts to.
@@ -63,6 +67,7 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
     let now = turn.now;
     let leg = turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?;
     leg.recognise(who);
+    leg.heard = true;
     let change = match news {
         News::Arrived { from, to } if no == LegNo::CALLER => {
             return if leg.has_ended() {
@@ -82,6 +87,10 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
         News::Answered if leg.answered_at().is_some() => return Err(Ignored::Twice),
         News::Answered => {
             leg.state = LegState::Answered { at: now };
+            // What was to turn him away unanswered comes too late for that: he is hung up at once.
+            if let Some(stop) = leg.stop.as_mut().filter(|_| no == LegNo::CALLER) {
+                stop.asked = None;
+            }
             Change::Answered
         }
         News::Bridged => {
@@ -89,21 +98,22 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
             let _ = placed(leg);
             Change::Bridged
         }
+        News::SpeechStarted => Change::SpeechStarted,
         News::SpeechEnded => Change::SpeechEnded,
+        News::PlaybackStarted => Change::PlaybackStarted,
         News::PlaybackEnded { .. } => Change::PlaybackEnded,
     };
-    found_again(turn, no);
+    found_again(turn, no, change);
     Ok(Fact::Leg { no, change })
 }
 
-/// A leg that shows itself after it was taken for gone is hung up: nobody waits for it any more.
-fn found_again(turn: &mut Turn<'_>, no: LegNo) {
+/// A leg that shows itself after it was taken for gone is hung up: nobody waits for it any more. Only a party the
+/// caller was given to is with him once he picks up, and what that means is for the phase to say.
+fn found_again(turn: &mut Turn<'_>, no: LegNo, change: Change) {
     let now = turn.now;
-    if let Some(leg) = turn.call.leg_mut(no)
-        && leg.lost
-        && !leg.has_ended()
-    {
-        leg.lost = false;
+    let Some(leg) = turn.call.leg_mut(no).filter(|leg| leg.lost && !leg.has_ended()) else { return };
+    leg.lost = false;
+    if !(leg.is_given() && change == Change::Answered) {
         leg.stop_from(now);
         turn.remark(Remark::LegFound { leg: no });
     }
@@ -131,12 +141,13 @@ fn find(turn: &Turn<'_>, who: &Who) -> Option<LegNo> {
         let tag = who.tag.filter(|tag| tag.call == turn.call.id)?;
         turn.call.leg(tag.leg).filter(stranger)
     };
-    let given = || {
-        let mut waiting = legs
-            .iter()
-            .filter(|leg| matches!(leg.role, Role::Given { .. }) && leg.handle.is_none() && !leg.has_ended());
+    // The new leg of a transfer may come without its tag: it is the one that is waited for, or was.
+    let waiting = |lost: bool| {
+        let new = |leg: &&Leg| leg.is_given() && leg.handle.is_none() && !leg.has_ended();
+        let mut waiting = legs.iter().filter(new).filter(|leg| leg.lost == lost);
         waiting.next().filter(|_| waiting.next().is_none())
     };
+    let given = || waiting(false).or_else(|| waiting(true)).filter(|_| who.handle.is_some());
     // The first leg of a call whose beginning we missed may be known by its session alone.
     let only = || legs.first().filter(|leg| legs.len() == 1 && leg.handle.is_none() && leg.id.is_none());
     by_handle().or_else(by_id).or_else(by_tag).or_else(given).or_else(only).map(|leg| leg.no)
@@ -151,7 +162,13 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled) -> Result<Fact, Ignor
     match (settled.kind, &settled.verdict) {
         (Kind::Dial, verdict) => {
             let change = dial_settled(leg, verdict, now)?;
-            found_again(turn, no);
+            if change == Change::Placed {
+                found_again(turn, no, change);
+            }
+            if change == Change::Refused(Refusal::Ended) {
+                // What it was to be linked to is gone.
+                turn.look(LegNo::CALLER);
+            }
             Ok(Fact::Leg { no, change })
         }
         (Kind::Hangup, Verdict::Refused { why: Refusal::Ended, .. }) if !leg.has_ended() => {
@@ -160,10 +177,12 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled) -> Result<Fact, Ignor
         }
         (Kind::Hangup, _) => Err(Ignored::NothingToDo),
         (Kind::Look, Verdict::Found { alive: true }) if leg.is_live() => Ok(Fact::Leg { no, change: Change::Alive }),
-        // A leg that rings is never reported alive: that says nothing.
         (Kind::Look, Verdict::Found { alive: false }) if !leg.has_ended() && (caller || leg.is_answered()) => {
             leg.end(now, Cause::Normal);
             Ok(Fact::Leg { no, change: Change::Ended(Cause::Normal) })
+        }
+        (Kind::Look, Verdict::Found { alive: false }) if leg.is_live() => {
+            Ok(Fact::Leg { no, change: Change::NotAlive })
         }
         (Kind::Look, _) => Err(Ignored::NothingToDo),
         (_, Verdict::Refused { why: Refusal::Ended, .. }) => {

@@ -27,6 +27,9 @@ pub struct Leg {
     /// Its session, once we know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// A webhook told of it. An accepted dial alone is no sign that anything rings.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub heard: bool,
     /// That it is to be hung up, and how far that has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stop>,
@@ -98,7 +101,18 @@ pub struct Stop {
 impl Leg {
     /// A leg we know of or ask for at `now`.
     pub fn new(no: LegNo, role: Role, state: LegState, now: Timestamp) -> Self {
-        Self { no, role, began: now, state, handle: None, id: None, session: None, stop: None, lost: false }
+        Self {
+            no,
+            role,
+            began: now,
+            state,
+            handle: None,
+            id: None,
+            session: None,
+            heard: false,
+            stop: None,
+            lost: false,
+        }
     }
 
     /// Whether somebody may be at it.
@@ -114,6 +128,11 @@ impl Leg {
     /// Whether it is picked up now.
     pub fn is_answered(&self) -> bool {
         self.is_live() && matches!(self.state, LegState::Answered { .. })
+    }
+
+    /// Whether it is of somebody the caller was given to: Telnyx made it, and joins them.
+    pub fn is_given(&self) -> bool {
+        matches!(self.role, Role::Given { .. })
     }
 
     /// When it was picked up, if ever.

@@ -26,6 +26,8 @@ mod speech;
 mod state;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod storm;
 mod story;
 mod talk;
 mod transfer;
@@ -37,7 +39,7 @@ pub use event::{Cause, Event, Made, News, Refusal, Settled, Verdict, What, Who};
 pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Tag};
 pub use kind::Kind;
 pub use leg::{Leg, LegState, Role, Stop};
-pub use phase::{Answering, Chair, Joining, Phase, PickUp, Ringing, Speaking, Stage, Transferring};
+pub use phase::{Answering, Chair, Joining, Phase, PickUp, Ringing, Sound, Speaking, Stage, Transferring};
 pub use remark::{EndWhy, Ignored, Remark, StepWord};
 pub use state::Call;
 pub use story::{Chapter, replay, story, told};

@@ -79,8 +79,24 @@ pub struct Speaking {
     pub step: StepId,
     /// The command that speaks or plays.
     pub command: CommandId,
-    /// When it is over at the latest.
+    /// How far that has come.
+    #[serde(default)]
+    pub sound: Sound,
+    /// When it is looked after at the latest.
     pub until: Timestamp,
+}
+
+/// How far what is spoken or played has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sound {
+    /// It was asked for.
+    #[default]
+    Asked,
+    /// That was accepted, and nothing was heard yet.
+    Accepted,
+    /// It has begun, or was asked for a second time: only its end is waited for.
+    Begun,
 }
 
 /// Parties are being rung.
@@ -109,9 +125,12 @@ pub struct Chair {
     /// When that leg was known to ring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rings_since: Option<Timestamp>,
-    /// Our own number was shown to him.
+    /// Our own number was shown to him, and his leg was not linked to the caller's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own: bool,
+    /// His leg was not linked to the caller's: that was refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
     /// How he is out of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out: Option<Outcome>,
@@ -140,7 +159,10 @@ pub enum Stage {
         asked: Timestamp,
         /// How many were.
         tries: u8,
-        /// It was accepted.
+        /// How many of them nothing came of in time.
+        #[serde(default)]
+        silent: u8,
+        /// One of them was accepted.
         accepted: bool,
     },
     /// A bridge came too early, and is asked for again at a moment.
@@ -149,6 +171,12 @@ pub enum Stage {
         again: Timestamp,
         /// How many were asked for.
         tries: u8,
+        /// How many of them nothing came of in time.
+        #[serde(default)]
+        silent: u8,
+        /// One of them was accepted.
+        #[serde(default)]
+        accepted: bool,
     },
 }
 

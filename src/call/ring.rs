@@ -23,14 +23,7 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(3);
 /// Begins to ring.
 pub(super) fn enter(step: StepId, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
     let chairs = vec![Chair::default(); ring.members.len()];
-    let mut ringing = Ringing { step, since: turn.now, chairs, joining: None, ringback: false };
-    if turn.call.caller_is_answered()
-        && let (Some(on), Some(url)) = (turn.caller_handle(), turn.rules.defaults.ringback.clone())
-    {
-        turn.command(LegNo::CALLER, Verb::Play { on, url, looped: true });
-        ringing.ringback = true;
-    }
-    proceed(ringing, ring, turn)
+    proceed(Ringing { step, since: turn.now, chairs, joining: None, ringback: false }, ring, turn)
 }
 
 /// Hears a fact while parties ring.
@@ -50,10 +43,7 @@ pub(super) fn on(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow
                 }
                 ringing.joining = Some(joining);
             }
-            Joined::Yes => {
-                ringing.stop_others(winner, turn);
-                return Flow::Talk(winner);
-            }
+            Joined::Yes => return Flow::Talk(winner),
             Joined::No => {
                 turn.stop(winner, turn.now);
                 ringing.out(winner, Outcome::Failed, turn);
@@ -66,7 +56,7 @@ pub(super) fn on(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow
 /// When a ring wants to be asked again if nothing happens before.
 pub(super) fn deadline(ringing: &Ringing, call: &Call, rules: &Rules) -> Option<Timestamp> {
     let Some(ring) = ring_of(ringing, rules) else { return Some(ringing.since) };
-    let seats = ringing.seats(call);
+    let seats = ringing.seats(call, rules);
     let joining = ringing.joining.as_ref().map(Joining::deadline);
     plan::deadline(ring, ringing.since, &seats, joining.is_some()).into_iter().chain(joining).min()
 }
@@ -81,7 +71,7 @@ fn ring_of<'a>(ringing: &Ringing, rules: &'a Rules) -> Option<&'a Ring> {
 fn proceed(mut ringing: Ringing, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
     // A refused dial may empty a seat at once, so a plan may follow on a plan; each gives a seat its end or a leg.
     for _ in 0..=ring.members.len() {
-        let seats = ringing.seats(&turn.call);
+        let seats = ringing.seats(&turn.call, turn.rules);
         let moves = plan::plan(ring, ringing.since, &seats, ringing.joining.is_some(), turn.now);
         for index in moves.stop {
             if let Some(leg) = ringing.chairs.get(index).and_then(|chair| chair.leg) {
@@ -104,18 +94,25 @@ fn proceed(mut ringing: Ringing, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
             break;
         }
     }
+    if ringing.joining.is_none() {
+        ringing.sound(turn);
+    }
     Flow::Stay(Phase::Ringing(ringing))
 }
 
 impl Ringing {
-    fn seats(&self, call: &Call) -> Vec<Seat> {
+    fn seats(&self, call: &Call, rules: &Rules) -> Vec<Seat> {
+        let silent = call.caller_is_answered() && rules.defaults.ringback.is_none();
         self.chairs
             .iter()
             .map(|chair| match (chair.out, chair.leg.and_then(|no| call.leg(no))) {
                 (Some(outcome), _) => Seat::Out(outcome),
                 (None, None) => Seat::Waiting,
+                // Told to hang up for somebody else's sake: he is out, whatever becomes of that.
+                (None, Some(leg)) if leg.stop.is_some() => Seat::Out(Outcome::NoAnswer),
                 (None, Some(leg)) => match leg.state {
                     LegState::Dialled => Seat::Dialled(leg.began),
+                    LegState::Ringing if silent && !leg.heard => Seat::Unseen(chair.rings_since.unwrap_or(leg.began)),
                     LegState::Ringing => Seat::Ringing(chair.rings_since.unwrap_or(leg.began)),
                     LegState::Answered { .. } => Seat::Answered,
                     LegState::Ended { .. } => Seat::Out(Outcome::Failed),
@@ -126,19 +123,20 @@ impl Ringing {
 
     /// Dials a member. False: he cannot be dialled, and is out.
     fn dial(&mut self, index: usize, ring: &Ring, turn: &mut Turn<'_>) -> bool {
+        let alone = self.chairs.iter().any(|chair| chair.alone);
         let (Some(member), Some(chair)) = (ring.members.get(index), self.chairs.get_mut(index)) else { return false };
-        let Some(from) = turn.number_shown(&ring.caller_id, chair.own) else {
+        let role = Role::Rung { name: member.name.clone(), target: member.target.clone() };
+        let from = turn.number_shown(&ring.caller_id, chair.own);
+        let Some((from, leg)) = from.and_then(|from| Some((from, turn.add_leg(role)?))) else {
             chair.out = Some(Outcome::Failed);
             turn.remark(Remark::Out { name: member.name.clone(), outcome: Outcome::Failed });
             return false;
         };
-        let role = Role::Rung { name: member.name.clone(), target: member.target.clone() };
-        let leg = turn.add_leg(role);
         chair.leg = Some(leg);
         chair.rings_since = None;
+        chair.alone = alone;
         turn.remark(Remark::Rings { name: member.name.clone(), leg });
-        // Where linking is what was refused, the second try must do without.
-        let link_to = if chair.own { None } else { turn.caller_handle() };
+        let link_to = if chair.alone || chair.own { None } else { turn.caller_handle() };
         let (tag, time_limit) = (turn.tag(leg), turn.time_limit());
         let to = member.target.clone();
         turn.command(leg, Verb::Dial { to, from, ring_for: member.ring_for, time_limit, link_to, tag });
@@ -149,22 +147,34 @@ impl Ringing {
         let Some(chair) = self.chairs.iter_mut().find(|chair| chair.leg == Some(no) && chair.out.is_none()) else {
             return;
         };
+        // Whoever is not wanted any more is not rung again, and nobody is while another is being joined.
+        let stopped = turn.call.leg(no).is_some_and(|leg| leg.stop.is_some());
+        let wanted = self.joining.is_none() && !stopped;
         match change {
             Change::Placed => chair.rings_since = Some(turn.now),
             Change::Refused(why) => {
-                let again = why == Refusal::Invalid && self.once_more(no, ring, turn);
-                if !again {
+                if !(wanted && self.dial_otherwise(no, why, ring, turn)) {
                     self.out(no, Outcome::Failed, turn);
                 }
             }
             Change::Unsure => self.out(no, Outcome::Failed, turn),
             Change::Ended(cause) => {
-                let again = refused_at_once(no, cause, &ring.caller_id, turn) && self.once_more(no, ring, turn);
-                if !again {
+                let plainly = wanted && refused_at_once(no, cause, &ring.caller_id, turn);
+                if !(plainly && self.once_more(no, ring, turn)) {
                     self.out(no, outcome_of(cause), turn);
                 }
             }
-            Change::Answered | Change::Bridged | Change::SpeechEnded | Change::PlaybackEnded | Change::Alive => {}
+            Change::Answered | Change::Bridged | Change::Alive | Change::NotAlive => {}
+            Change::SpeechStarted | Change::SpeechEnded | Change::PlaybackStarted | Change::PlaybackEnded => {}
+        }
+    }
+
+    /// Rings a member again whose dial was refused, if something about it can be changed.
+    fn dial_otherwise(&mut self, no: LegNo, why: Refusal, ring: &Ring, turn: &mut Turn<'_>) -> bool {
+        match why {
+            Refusal::NotAnswered => self.without_link(no, ring, turn),
+            Refusal::Invalid | Refusal::Key => self.once_more(no, ring, turn),
+            Refusal::Ended | Refusal::Limit => false,
         }
     }
 
@@ -174,6 +184,15 @@ impl Ringing {
         let Some(chair) = self.chairs.get_mut(index).filter(|chair| !chair.own) else { return false };
         chair.own = true;
         turn.remark(Remark::OnceMore { name: turn.name(no) });
+        self.dial(index, ring, turn)
+    }
+
+    /// Rings a member again without linking him to the caller, who may not be linked to before he is picked up.
+    /// Whoever is rung after him is not linked either.
+    fn without_link(&mut self, no: LegNo, ring: &Ring, turn: &mut Turn<'_>) -> bool {
+        let Some(index) = self.chairs.iter().position(|chair| chair.leg == Some(no)) else { return false };
+        let Some(chair) = self.chairs.get_mut(index).filter(|chair| !chair.alone && !chair.own) else { return false };
+        chair.alone = true;
         self.dial(index, ring, turn)
     }
 
@@ -190,8 +209,19 @@ impl Ringing {
         }
     }
 
+    /// Plays ringing to a caller who is picked up: Telnyx plays him none.
+    fn sound(&mut self, turn: &mut Turn<'_>) {
+        if !self.ringback
+            && turn.call.caller_is_answered()
+            && let (Some(on), Some(url)) = (turn.caller_handle(), turn.rules.defaults.ringback.clone())
+        {
+            turn.command(LegNo::CALLER, Verb::Play { on, url, looped: true });
+            self.ringback = true;
+        }
+    }
+
     /// Stops the ringing that we play.
-    fn silence(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn silence(&mut self, turn: &mut Turn<'_>) {
         if std::mem::take(&mut self.ringback)
             && let Some(on) = turn.caller_handle()
         {
@@ -213,5 +243,397 @@ pub(super) fn outcome_of(cause: Cause) -> Outcome {
         Cause::Declined => Outcome::Declined,
         Cause::NoAnswer | Cause::Normal | Cause::Cancelled | Cause::TimeLimit => Outcome::NoAnswer,
         Cause::Failed => Outcome::Failed,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "whatever a test does not name it does not want")]
+mod tests {
+    use super::super::kit::{CALLER, Life, NOTHING, OURS, RINGBACK, dial, member, ring, rules, say, secs, transfer};
+    use super::super::{Command, Handle, Kind, Leg, News, Tag, Verdict, What, Who};
+    use super::*;
+    use crate::phone::{Number, Party};
+    use crate::routing::{Action, Member, Order};
+
+    fn three() -> Vec<Member> {
+        vec![member("anna", 141, 20), member("ben", 142, 20), member("cleo", 143, 20)]
+    }
+
+    fn at_once() -> Rules {
+        rules(vec![ring(Order::Simultaneous, three()), Action::Hangup], &[])
+    }
+
+    fn in_turn() -> Rules {
+        rules(vec![ring(Order::Sequential, three()), Action::Hangup], &[])
+    }
+
+    /// A caller who is picked up, and what follows.
+    fn picked_up(then: Vec<Action>) -> Rules {
+        rules(std::iter::once(Action::Answer).chain(then).collect(), &[])
+    }
+
+    fn number(text: &str) -> Number {
+        Number::parse(text).unwrap()
+    }
+
+    /// What the last dial shows, and what it is linked to.
+    fn shown(life: &Life<'_>) -> (String, Option<Handle>) {
+        let dial = life.asked.iter().rev().find_map(|command| match &command.verb {
+            Verb::Dial { from, link_to, .. } => Some((from.to_string(), link_to.clone())),
+            _ => None,
+        });
+        dial.expect("a dial")
+    }
+
+    fn linked() -> Option<Handle> {
+        Some(Handle("v3:h0".into()))
+    }
+
+    #[test]
+    fn a_dial_carries_all_that_is_known() {
+        let rules = rules(vec![dial(member("anna", 141, 20))], &[]);
+        let mut life = Life::begun(&rules);
+        assert_eq!((life.wants(), life.phase()), (vec!["dial 1".into()], "ringing"));
+        let tag = Tag { call: life.call.id, leg: LegNo(1) };
+        let expected = Verb::Dial {
+            to: member("anna", 141, 20).target,
+            from: number(CALLER),
+            ring_for: secs(20),
+            time_limit: secs(4 * 3600 + 60),
+            link_to: linked(),
+            tag,
+        };
+        assert_eq!(life.asked[0].verb, expected);
+    }
+
+    #[test]
+    fn the_first_to_pick_up_is_joined_and_the_others_are_hung_up() {
+        let rules = at_once();
+        let mut life = Life::begun(&rules);
+        (1..=3).for_each(|leg| life.dialled(leg));
+        (1..=3).for_each(|leg| life.news(leg, News::Placed));
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "dial 3"]);
+        life.news(2, News::Answered);
+        assert_eq!(life.wants(), ["answer 0"], "the caller first; the others ring on");
+        life.news(0, News::Answered);
+        assert_eq!(life.wants(), ["bridge 0"]);
+        life.accept(Kind::Bridge, 0);
+        assert_eq!(life.wants(), ["hangup 1", "hangup 3"]);
+        life.news(2, News::Bridged);
+        assert_eq!((life.wants(), life.call.phase.talks_with()), (vec![], Some(LegNo(2))));
+        life.news(3, News::Answered);
+        life.hangs_up(1, Cause::Cancelled);
+        life.hangs_up(3, Cause::Normal);
+        assert_eq!((life.wants(), life.phase()), (vec![], "talking"), "a late answer changes nothing");
+    }
+
+    #[test]
+    fn one_after_the_other_until_the_steps_end() {
+        let rules = in_turn();
+        let mut life = Life::begun(&rules);
+        for (leg, cause) in [(1, Cause::Busy), (2, Cause::Declined), (3, Cause::NoAnswer)] {
+            assert_eq!(life.wants(), [format!("dial {leg}")]);
+            life.dialled(leg);
+            life.hangs_up(leg, cause);
+        }
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
+    }
+
+    #[test]
+    fn he_rings_for_his_time_from_when_it_is_known() {
+        let rules = in_turn();
+        let mut life = Life::begun(&rules);
+        life.sleep(7);
+        life.dialled(1);
+        assert!((life.next_in() - 20.0).abs() < 0.001, "{}", life.next_in());
+        life.sleep(2);
+        life.news(1, News::Placed);
+        life.wait();
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "hangup 1"]);
+        life.news(1, News::Answered);
+        assert_eq!((life.wants(), life.phase()), (vec![], "ringing"), "he is being hung up already");
+    }
+
+    #[test]
+    fn who_picks_up_before_the_dial_is_answered_is_taken() {
+        let rules = at_once();
+        let mut life = Life::begun(&rules);
+        life.news(1, News::Answered);
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "dial 3", "answer 0"]);
+        life.dialled(1);
+        life.news(1, News::Placed);
+        assert_eq!(life.wants(), NOTHING);
+    }
+
+    #[test]
+    fn whoever_picks_up_second_is_joined_if_the_first_is_lost() {
+        let rules = at_once();
+        let mut life = Life::begun(&rules);
+        life.news(0, News::Answered);
+        (1..=3).for_each(|leg| life.news(leg, News::Placed));
+        life.news(1, News::Answered);
+        life.news(2, News::Answered);
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "dial 3", "bridge 0"]);
+        life.hangs_up(1, Cause::Normal);
+        assert_eq!(life.wants(), ["bridge 0"]);
+        let Some(Command { verb: Verb::Bridge { with, .. }, .. }) = life.asked.last() else { panic!() };
+        assert_eq!(with.0, "v3:h2");
+    }
+
+    #[test]
+    fn a_winner_lost_before_the_bridge_is_accepted_leaves_the_others_ringing() {
+        let rules = at_once();
+        let mut life = Life::begun(&rules);
+        (1..=3).for_each(|leg| life.news(leg, News::Placed));
+        life.news(1, News::Answered);
+        life.hangs_up(1, Cause::Normal);
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "dial 3", "answer 0"]);
+        assert_eq!(life.phase(), "ringing");
+        life.news(3, News::Answered);
+        assert_eq!(life.wants(), ["answer 0"]);
+    }
+
+    #[test]
+    fn a_winner_lost_after_it_leaves_nobody() {
+        let rules = at_once();
+        let mut life = Life::begun(&rules);
+        life.news(0, News::Answered);
+        (1..=3).for_each(|leg| life.news(leg, News::Placed));
+        life.news(1, News::Answered);
+        life.news(2, News::Answered);
+        life.accept(Kind::Bridge, 0);
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "dial 3", "bridge 0", "hangup 2", "hangup 3"]);
+        life.hangs_up(1, Cause::Normal);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"), "the others are told to go");
+    }
+
+    #[test]
+    fn a_loser_whose_dial_is_not_settled_is_hung_up_as_soon_as_he_can_be() {
+        let rules = at_once();
+        let mut life = Life::begun(&rules);
+        life.news(0, News::Answered);
+        life.news(1, News::Answered);
+        life.accept(Kind::Bridge, 0);
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "dial 3", "bridge 0"]);
+        life.dialled(2);
+        assert_eq!(life.wants(), ["hangup 2"]);
+        life.news(1, News::Bridged);
+        life.news(3, News::Answered);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 3".into()], "talking"));
+    }
+
+    #[test]
+    fn a_caller_who_leaves_takes_everybody_along() {
+        let rules = at_once();
+        let mut life = Life::begun(&rules);
+        life.dialled(1);
+        life.news(2, News::Placed);
+        life.hangs_up(0, Cause::Cancelled);
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "dial 3", "hangup 1", "hangup 2"]);
+        life.dialled(3);
+        assert_eq!(life.wants(), ["hangup 3"]);
+        (1..=3).for_each(|leg| life.hangs_up(leg, Cause::Cancelled));
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+    }
+
+    #[test]
+    fn a_dial_of_which_nobody_knows_is_taken_for_gone_until_its_leg_shows_itself() {
+        for news in [News::Placed, News::Answered, News::Bridged] {
+            let rules = in_turn();
+            let mut life = Life::begun(&rules);
+            life.settle(Kind::Dial, 1, Verdict::Unknown);
+            assert_eq!(life.wants(), ["dial 1", "dial 2"]);
+            life.news(1, news.clone());
+            assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ringing"), "{news:?}");
+            assert!(life.remarks.contains(&Remark::LegFound { leg: LegNo(1) }));
+        }
+    }
+
+    #[test]
+    fn a_refused_dial_is_tried_as_plainly_as_possible_once() {
+        for why in [Refusal::Invalid, Refusal::Key] {
+            let rules = in_turn();
+            let mut life = Life::begun(&rules);
+            assert_eq!(shown(&life), (CALLER.into(), linked()));
+            life.refuse(Kind::Dial, 1, why);
+            assert_eq!(life.wants(), ["dial 1", "dial 2"]);
+            assert_eq!(shown(&life), (OURS.into(), None), "{why:?}");
+            life.refuse(Kind::Dial, 2, why);
+            assert_eq!(life.wants(), ["dial 3"]);
+            assert_eq!(shown(&life), (CALLER.into(), linked()), "the next one is another matter");
+            assert_eq!(life.leg(3).name(), "ben");
+        }
+    }
+
+    #[test]
+    fn a_dial_that_cannot_be_linked_goes_without() {
+        let rules = in_turn();
+        let mut life = Life::begun(&rules);
+        life.refuse(Kind::Dial, 1, Refusal::NotAnswered);
+        assert_eq!(life.wants(), ["dial 1", "dial 2"]);
+        assert_eq!((shown(&life), life.leg(2).name()), ((CALLER.into(), None), "anna"));
+        life.hangs_up(2, Cause::Busy);
+        assert_eq!(life.wants(), ["dial 3"]);
+        assert_eq!((shown(&life), life.leg(3).name()), ((CALLER.into(), None), "ben"), "nor does the next one");
+        life.refuse(Kind::Dial, 3, Refusal::NotAnswered);
+        assert_eq!((life.wants(), life.leg(4).name()), (vec!["dial 4".into()], "cleo"), "linking was not it");
+    }
+
+    #[test]
+    fn no_more_channels_is_final_for_a_member() {
+        let rules = in_turn();
+        let mut life = Life::begun(&rules);
+        life.refuse(Kind::Dial, 1, Refusal::Limit);
+        assert_eq!((life.wants(), life.leg(2).name()), (vec!["dial 1".into(), "dial 2".into()], "ben"));
+    }
+
+    #[test]
+    fn a_dial_that_cannot_be_linked_to_somebody_gone_makes_us_look() {
+        let rules = in_turn();
+        let mut life = Life::begun(&rules);
+        life.refuse(Kind::Dial, 1, Refusal::Ended);
+        assert_eq!(life.wants(), ["dial 1", "look 0", "dial 2"]);
+        life.found(0, false);
+        assert_eq!((life.wants(), life.phase()), (vec![], "ending"));
+        life.dialled(2);
+        assert_eq!(life.wants(), ["hangup 2"]);
+    }
+
+    #[test]
+    fn a_leg_refused_at_once_is_tried_with_our_own_number() {
+        for (after, wanted) in [(3, vec!["dial 1", "dial 2"]), (4, vec!["dial 1", "hangup 0"])] {
+            let rules = rules(vec![dial(member("anna", 141, 20)), Action::Hangup], &[]);
+            let mut life = Life::begun(&rules);
+            life.dialled(1);
+            life.sleep(after);
+            life.hangs_up(1, Cause::Failed);
+            assert_eq!(life.wants(), wanted);
+        }
+        let rules = rules(vec![dial(member("anna", 141, 20)), Action::Hangup], &[]);
+        let mut life = Life::new(&rules);
+        life.news(0, News::Arrived { from: Party::Withheld, to: Party::read(OURS) });
+        assert_eq!(shown(&life).0, OURS);
+        life.hangs_up(1, Cause::Failed);
+        assert_eq!(life.wants(), ["dial 1", "hangup 0"], "it was our own already");
+    }
+
+    #[test]
+    fn nobody_is_rung_again_while_another_is_joined() {
+        let rules = at_once();
+        let mut life = Life::begun(&rules);
+        life.news(1, News::Answered);
+        life.refuse(Kind::Dial, 2, Refusal::Invalid);
+        life.dialled(3);
+        life.hangs_up(3, Cause::Failed);
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "dial 3", "answer 0"]);
+    }
+
+    #[test]
+    fn without_a_number_to_show_nobody_is_rung() {
+        let rules = in_turn();
+        let mut life = Life::new(&rules);
+        life.news(0, News::Arrived { from: Party::Withheld, to: Party::read("sip:office@example.com") });
+        assert_eq!((life.wants(), life.call.legs.len()), (vec!["hangup 0".into()], 1));
+    }
+
+    #[test]
+    fn more_legs_than_can_be_numbered_are_not_dialled() {
+        let rules = in_turn();
+        let mut life = Life::begun(&rules);
+        let ended = LegState::Ended { at: life.now, cause: Cause::Busy, answered: None };
+        for no in 2..=u16::MAX {
+            life.call.legs.push(Leg::new(LegNo(no), Role::Caller, ended.clone(), life.now));
+        }
+        life.hangs_up(1, Cause::Busy);
+        assert_eq!((life.wants(), life.phase()), (vec!["dial 1".into(), "hangup 0".into()], "ending"));
+    }
+
+    #[test]
+    fn a_member_may_ring_later_than_the_others() {
+        let mut members = three();
+        (members[1].delay, members[2].delay) = (secs(7), secs(9));
+        let rules = rules(vec![ring(Order::Simultaneous, members), Action::Hangup], &[]);
+        let mut life = Life::begun(&rules);
+        life.dialled(1);
+        assert_eq!(life.wants(), ["dial 1"]);
+        life.wait();
+        assert_eq!(life.wants(), ["dial 2"]);
+        life.hangs_up(1, Cause::Busy);
+        assert_eq!(life.wants(), NOTHING);
+        life.hangs_up(2, Cause::Busy);
+        assert_eq!(life.wants(), ["dial 3"], "nobody rings: he need not wait");
+    }
+
+    #[test]
+    fn a_caller_who_is_picked_up_hears_ringing_until_somebody_takes_him() {
+        let mut rules = picked_up(vec![ring(Order::Simultaneous, three()), say("Nobody is here.")]);
+        rules.defaults.ringback = Some(RINGBACK.into());
+        let mut life = Life::answered(&rules);
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "dial 3", "play 0"]);
+        life.news(1, News::Answered);
+        assert_eq!(life.wants(), ["stop_play 0", "bridge 0"]);
+        life.hangs_up(1, Cause::Normal);
+        assert_eq!(life.wants(), ["play 0"], "he waits again");
+        life.hangs_up(2, Cause::Busy);
+        assert_eq!(life.wants(), NOTHING);
+        life.hangs_up(3, Cause::Busy);
+        assert_eq!(life.wants(), ["stop_play 0", "speak 0"]);
+    }
+
+    #[test]
+    fn a_caller_picked_up_in_mid_ring_hears_ringing_too() {
+        let mut rules = at_once();
+        rules.defaults.ringback = Some(RINGBACK.into());
+        let mut life = Life::begun(&rules);
+        (1..=3).for_each(|leg| life.news(leg, News::Placed));
+        life.news(1, News::Answered);
+        life.hangs_up(1, Cause::Normal);
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "dial 3", "answer 0"]);
+        life.news(0, News::Answered);
+        assert_eq!(life.wants(), ["play 0"]);
+    }
+
+    #[test]
+    fn a_dial_that_shows_nothing_leaves_nobody_in_silence() {
+        let rules = picked_up(vec![ring(Order::Sequential, three())]);
+        let mut life = Life::answered(&rules);
+        life.dialled(1);
+        assert!((life.next_in() - 10.0).abs() < 0.001);
+        let mut heard = life.clone();
+        life.wait();
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "hangup 1"]);
+        heard.news(1, News::Placed);
+        assert!((heard.next_in() - 20.0).abs() < 0.001, "now it is known to ring");
+
+        let unanswered = in_turn();
+        let mut life = Life::begun(&unanswered);
+        life.dialled(1);
+        assert!((life.next_in() - 20.0).abs() < 0.001, "the caller hears it ring");
+    }
+
+    #[test]
+    fn a_leg_of_an_earlier_ring_is_none_of_this_one() {
+        let rules = picked_up(vec![dial(member("anna", 141, 20)), dial(member("ben", 142, 20))]);
+        let mut life = Life::answered(&rules);
+        life.settle(Kind::Dial, 1, Verdict::Unknown);
+        life.dialled(2);
+        assert_eq!(life.wants(), ["dial 1", "dial 2"]);
+        life.news(1, News::Answered);
+        life.hangs_up(1, Cause::Failed);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ringing"));
+    }
+
+    #[test]
+    fn strangers_and_transfers_do_not_touch_a_ring() {
+        let rules = picked_up(vec![transfer(member("dora", 144, 5)), ring(Order::Sequential, three())]);
+        let mut life = Life::answered(&rules);
+        life.hangs_up(1, Cause::Busy);
+        life.news(2, News::Placed);
+        assert_eq!(life.wants(), ["transfer 0", "dial 2"]);
+        let who = Who { handle: Some(Handle("v3:other".into())), session: Some("s".into()), ..Who::default() };
+        for news in [News::Placed, News::Answered, News::Bridged, News::HungUp { cause: Cause::Busy }] {
+            life.take(What::Leg { who: who.clone(), news });
+            assert_eq!((life.wants(), life.phase()), (vec![], "ringing"));
+        }
     }
 }

@@ -3,55 +3,257 @@
 use std::time::Duration;
 
 use super::command::Verb;
-use super::event::{Settled, Verdict};
+use super::event::{Refusal, Settled, Verdict};
 use super::ids::LegNo;
+use super::kind::Kind;
 use super::learn::{Change, Fact};
-use super::phase::{Phase, Speaking};
+use super::phase::{Phase, Sound, Speaking};
+use super::remark::Remark;
 use super::turn::{Flow, Turn};
-use crate::routing::{Play, Say, StepId};
+use crate::routing::{Action, Play, Say, StepId};
 
 /// How much longer than expected a speech may take before the call goes on without its end.
 const SLACK: Duration = Duration::from_secs(10);
-/// A slow voice: time per character of a text.
-const PER_CHARACTER: Duration = Duration::from_millis(100);
+/// How long something accepted may go without being heard to begin before it is asked for again; captures show 1.5 s.
+const BEGINS: Duration = Duration::from_secs(8);
+/// Time per character of a text, slowly spoken.
+const PER_CHARACTER: Duration = Duration::from_millis(80);
+/// The same for scripts in which a character is a syllable or a word: Chinese, Japanese, Korean.
+const PER_SYLLABLE: Duration = Duration::from_millis(300);
+/// The first character of those scripts.
+const SYLLABLES: char = '\u{2e80}';
 /// The longest audio that is waited for; nobody tells its length beforehand.
 const LONGEST_PLAY: Duration = Duration::from_secs(600);
 
 /// Speaks a text.
 pub(super) fn enter_say(step: StepId, say: &Say, turn: &mut Turn<'_>) -> Flow {
-    let Some(on) = turn.caller_handle() else { return Flow::Advance(step, None) };
-    if !turn.call.caller_is_answered() {
-        return Flow::AnswerFor(step);
-    }
-    let text = say.text.render(&turn.call.from, &turn.call.to);
-    let length = PER_CHARACTER.saturating_mul(u32::try_from(text.chars().count()).unwrap_or(u32::MAX));
-    let verb = Verb::Speak { on, text, voice: say.voice.clone(), language: say.language.clone() };
+    let Some((verb, length)) = speak(say, turn) else { return Flow::Advance(step, None) };
     listen(step, verb, length, turn)
 }
 
 /// Plays audio.
 pub(super) fn enter_play(step: StepId, play: &Play, turn: &mut Turn<'_>) -> Flow {
-    let Some(on) = turn.caller_handle() else { return Flow::Advance(step, None) };
-    if !turn.call.caller_is_answered() {
-        return Flow::AnswerFor(step);
-    }
-    listen(step, Verb::Play { on, url: play.url.clone(), looped: false }, LONGEST_PLAY, turn)
+    let Some((verb, length)) = audio(play, turn) else { return Flow::Advance(step, None) };
+    listen(step, verb, length, turn)
 }
 
 fn listen(step: StepId, verb: Verb, length: Duration, turn: &mut Turn<'_>) -> Flow {
+    if !turn.call.caller_is_answered() {
+        return Flow::AnswerFor(step);
+    }
     let command = turn.command(LegNo::CALLER, verb);
-    Flow::Stay(Phase::Speaking(Speaking { step, command, until: turn.after(length + SLACK) }))
+    Flow::Stay(Phase::Speaking(Speaking { step, command, sound: Sound::Asked, until: turn.after(length + SLACK) }))
 }
 
 /// Hears a fact while the caller listens.
-pub(super) fn on(speaking: Speaking, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
-    let over = match fact {
-        Fact::Leg { no: LegNo::CALLER, change: Change::SpeechEnded | Change::PlaybackEnded } => true,
-        Fact::Settled(Settled { command, verdict, .. }) => {
-            *command == speaking.command && matches!(verdict, Verdict::Refused { .. } | Verdict::Void)
+pub(super) fn on(at: Speaking, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
+    let Some((verb, length)) = verb_of(&at, turn) else { return Flow::Advance(at.step, None) };
+    let says = verb.kind() == Kind::Speak;
+    match fact {
+        Fact::Leg { no: LegNo::CALLER, change } => match change {
+            Change::SpeechEnded if says => Flow::Advance(at.step, None),
+            Change::PlaybackEnded if !says => Flow::Advance(at.step, None),
+            Change::SpeechStarted if says => begun(at, length, turn),
+            Change::PlaybackStarted if !says => begun(at, length, turn),
+            Change::SpeechStarted | Change::SpeechEnded | Change::PlaybackStarted | Change::PlaybackEnded => stay(at),
+            Change::Placed | Change::Answered | Change::Bridged | Change::Ended(_) | Change::Refused(_) => stay(at),
+            Change::Unsure | Change::Alive | Change::NotAlive => stay(at),
+        },
+        Fact::Settled(Settled { command, verdict, .. }) if *command == at.command => settled(at, verdict, turn),
+        Fact::Due if turn.now >= at.until => overdue(at, verb, length, turn),
+        Fact::Leg { .. } | Fact::Settled(_) | Fact::Due | Fact::Arrived { .. } | Fact::Fault => stay(at),
+    }
+}
+
+fn begun(at: Speaking, length: Duration, turn: &Turn<'_>) -> Flow {
+    stay(Speaking { sound: Sound::Begun, until: turn.after(length + SLACK), ..at })
+}
+
+fn settled(at: Speaking, verdict: &Verdict, turn: &Turn<'_>) -> Flow {
+    match verdict {
+        Verdict::Accepted { .. } if at.sound == Sound::Asked => {
+            stay(Speaking { sound: Sound::Accepted, until: turn.after(BEGINS), ..at })
         }
-        Fact::Due => turn.now >= speaking.until,
-        Fact::Leg { .. } | Fact::Arrived { .. } | Fact::Fault => false,
-    };
-    if over { Flow::Advance(speaking.step, None) } else { Flow::Stay(Phase::Speaking(speaking)) }
+        // The caller is being looked at; the next step would be for nobody.
+        Verdict::Refused { why: Refusal::Ended, .. } => stay(at),
+        Verdict::Refused { .. } | Verdict::Void => Flow::Advance(at.step, None),
+        Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Found { .. } => stay(at),
+    }
+}
+
+/// What was accepted and never begins is asked for once more; what never ends is left.
+fn overdue(at: Speaking, verb: Verb, length: Duration, turn: &mut Turn<'_>) -> Flow {
+    turn.remark(Remark::NothingCame { kind: verb.kind() });
+    match at.sound {
+        Sound::Accepted => {
+            let command = turn.command(LegNo::CALLER, verb);
+            stay(Speaking { command, sound: Sound::Begun, until: turn.after(length + SLACK), ..at })
+        }
+        Sound::Asked | Sound::Begun => Flow::Advance(at.step, None),
+    }
+}
+
+fn stay(at: Speaking) -> Flow {
+    Flow::Stay(Phase::Speaking(at))
+}
+
+/// What the step speaks or plays, and how long that takes at most.
+fn verb_of(at: &Speaking, turn: &Turn<'_>) -> Option<(Verb, Duration)> {
+    match &turn.rules.step(at.step)?.action {
+        Action::Say(say) => speak(say, turn),
+        Action::Play(play) => audio(play, turn),
+        Action::Answer | Action::Ring(_) | Action::Transfer(_) | Action::Reject(_) | Action::Hangup => None,
+        Action::Goto { .. } | Action::Do { .. } => None,
+    }
+}
+
+fn speak(say: &Say, turn: &Turn<'_>) -> Option<(Verb, Duration)> {
+    let on = turn.caller_handle()?;
+    let text = say.text.render(&turn.call.from, &turn.call.to);
+    let length = text.chars().map(|c| if c < SYLLABLES { PER_CHARACTER } else { PER_SYLLABLE }).sum();
+    Some((Verb::Speak { on, text, voice: say.voice.clone(), language: say.language.clone() }, length))
+}
+
+fn audio(play: &Play, turn: &Turn<'_>) -> Option<(Verb, Duration)> {
+    let on = turn.caller_handle()?;
+    Some((Verb::Play { on, url: play.url.clone(), looped: false }, LONGEST_PLAY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kit::{Life, NOTHING, play, rules, say};
+    use super::super::{Cause, Kind, News, Refusal, Remark, Verdict};
+    use crate::routing::{Action, Rules};
+
+    const AUDIO: &str = "https://example.com/closed.mp3";
+
+    fn says(text: &str) -> Rules {
+        rules(vec![Action::Answer, say(text), Action::Hangup], &[])
+    }
+
+    fn plays() -> Rules {
+        rules(vec![Action::Answer, play(AUDIO), Action::Hangup], &[])
+    }
+
+    #[test]
+    fn the_next_step_comes_when_the_text_has_been_spoken() {
+        let rules = says("We are closed.");
+        let mut life = Life::answered(&rules);
+        assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"));
+        life.news(0, News::SpeechStarted);
+        life.accept(Kind::Speak, 0);
+        life.news(0, News::PlaybackStarted);
+        life.news(0, News::PlaybackEnded { played: true });
+        assert_eq!((life.wants(), life.phase()), (vec![], "speaking"), "that was other audio");
+        life.news(0, News::SpeechEnded);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
+    }
+
+    #[test]
+    fn the_next_step_comes_when_the_audio_has_been_played_or_cannot_be() {
+        for played in [true, false] {
+            let rules = plays();
+            let mut life = Life::answered(&rules);
+            assert_eq!(life.wants(), ["play 0"]);
+            life.news(0, News::SpeechStarted);
+            life.news(0, News::SpeechEnded);
+            assert_eq!((life.wants(), life.phase()), (vec![], "speaking"), "that was a text");
+            life.news(0, News::PlaybackEnded { played });
+            assert_eq!(life.wants(), ["hangup 0"]);
+        }
+    }
+
+    #[test]
+    fn a_caller_who_is_not_picked_up_is_first() {
+        let rules = rules(vec![say("Hello.")], &[]);
+        let mut life = Life::begun(&rules);
+        assert_eq!(life.wants(), ["answer 0"]);
+        life.news(0, News::Answered);
+        assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"));
+    }
+
+    #[test]
+    fn what_begins_and_never_ends_is_waited_for_as_long_as_it_can_take() {
+        for (text, expected) in [("x".repeat(50), 14.0), ("あ".repeat(50), 25.0)] {
+            let rules = says(&text);
+            let mut life = Life::answered(&rules);
+            life.accept(Kind::Speak, 0);
+            life.news(0, News::SpeechStarted);
+            assert!((life.next_in() - expected).abs() < 0.001, "{text}: {}", life.next_in());
+            life.wait();
+            assert_eq!(life.wants(), ["speak 0", "hangup 0"]);
+        }
+        let rules = plays();
+        let mut life = Life::answered(&rules);
+        life.news(0, News::PlaybackStarted);
+        assert!((life.next_in() - 610.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn what_was_accepted_and_never_begins_is_asked_for_once_more() {
+        let rules = says(&"x".repeat(500));
+        let mut life = Life::answered(&rules);
+        assert!(life.next_in() > 40.0, "nobody knows yet whether it was taken");
+        life.accept(Kind::Speak, 0);
+        assert!((life.next_in() - 8.0).abs() < 0.001);
+        life.wait();
+        assert_eq!(life.wants(), ["speak 0", "speak 0"]);
+        assert_eq!(life.remarks, [Remark::NothingCame { kind: Kind::Speak }]);
+        life.accept(Kind::Speak, 0);
+        life.wait();
+        assert_eq!(life.wants(), ["hangup 0"], "the call goes on without it");
+    }
+
+    #[test]
+    fn what_is_refused_is_passed_over() {
+        for why in [Refusal::NotAnswered, Refusal::Limit, Refusal::Key, Refusal::Invalid] {
+            let rules = says("We are closed.");
+            let mut life = Life::answered(&rules);
+            life.refuse(Kind::Speak, 0, why);
+            assert_eq!(life.wants(), ["speak 0", "hangup 0"], "{why:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_begins_for_a_caller_who_may_be_gone() {
+        let rules = says("We are closed.");
+        let mut life = Life::answered(&rules);
+        life.refuse(Kind::Speak, 0, Refusal::Ended);
+        assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into(), "look 0".into()], "speaking"));
+        life.found(0, false);
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_waited_for() {
+        let rules = says("We are closed.");
+        let mut life = Life::answered(&rules);
+        life.settle(Kind::Speak, 0, Verdict::Unknown);
+        assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"));
+        life.wait();
+        assert_eq!(life.wants(), ["hangup 0"]);
+    }
+
+    #[test]
+    fn the_outcome_of_an_earlier_text_says_nothing_of_this_one() {
+        let rules = rules(vec![Action::Answer, say("One."), say("Two.")], &[]);
+        let mut life = Life::answered(&rules);
+        let first = life.clone();
+        life.news(0, News::SpeechEnded);
+        assert_eq!(life.wants(), ["speak 0", "speak 0"]);
+        life.asked = first.asked;
+        life.refuse(Kind::Speak, 0, Refusal::Invalid);
+        assert_eq!((life.remarks.len(), life.phase()), (1, "speaking"));
+    }
+
+    #[test]
+    fn a_caller_who_hangs_up_ends_it() {
+        let rules = says("We are closed.");
+        let mut life = Life::answered(&rules);
+        life.hangs_up(0, Cause::Normal);
+        life.news(0, News::SpeechEnded);
+        assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "ended"));
+        life.accept(Kind::Speak, 0);
+        assert_eq!(life.wants(), NOTHING);
+    }
 }

@@ -16,8 +16,10 @@ use crate::routing::{Action, Outcome, StepId, Transfer};
 
 /// How much longer than its ring time a transfer may go without an end.
 const BACKSTOP: Duration = Duration::from_secs(10);
-/// How long a look at the new leg may take once that time is over.
-const LAST_LOOK: Duration = Duration::from_secs(3);
+/// How long an accepted transfer may go without any word of the new leg while the caller hears nothing.
+const UNSEEN: Duration = Duration::from_secs(10);
+/// How long a look at a leg may take once that time is over: longer than a try that gets no answer.
+const LAST_LOOK: Duration = Duration::from_secs(6);
 
 /// Begins to give the caller away.
 pub(super) fn enter(step: StepId, transfer: &Transfer, turn: &mut Turn<'_>) -> Flow {
@@ -28,7 +30,8 @@ fn begin(step: StepId, transfer: &Transfer, own: bool, turn: &mut Turn<'_>) -> F
     let (Some(on), Some(from)) = (turn.caller_handle(), turn.number_shown(&transfer.caller_id, own)) else {
         return Flow::Advance(step, Some(Outcome::Failed));
     };
-    let leg = turn.add_leg(Role::Given { name: transfer.name.clone(), target: transfer.target.clone() });
+    let role = Role::Given { name: transfer.name.clone(), target: transfer.target.clone() };
+    let Some(leg) = turn.add_leg(role) else { return Flow::Advance(step, Some(Outcome::Failed)) };
     turn.remark(Remark::Rings { name: transfer.name.clone(), leg });
     let verb = Verb::Transfer {
         on,
@@ -40,12 +43,17 @@ fn begin(step: StepId, transfer: &Transfer, own: bool, turn: &mut Turn<'_>) -> F
         target_tag: turn.tag(leg),
     };
     let command = turn.command(LegNo::CALLER, verb);
-    let until = turn.after(transfer.ring_for.max(Duration::from_secs(5)) + BACKSTOP);
+    let until = turn.after(rings_for(transfer) + BACKSTOP);
     Flow::Stay(Phase::Transferring(Transferring { step, leg, command, until, own, looked: false }))
 }
 
-/// Hears a fact while the caller is being given away. Only the new leg's answer settles it: a bridge before that is
-/// early media.
+/// Telnyx rings for five seconds at least.
+fn rings_for(transfer: &Transfer) -> Duration {
+    transfer.ring_for.max(Duration::from_secs(5))
+}
+
+/// Hears a fact while the caller is being given away. Only the new leg's answer settles it, in every phase alike: a
+/// bridge before that is early media.
 pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
     let step = at.step;
     let Some(Action::Transfer(transfer)) = turn.rules.step(step).map(|step| &step.action) else {
@@ -53,21 +61,29 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
     };
     match fact {
         Fact::Leg { no, change } if *no == at.leg => match change {
-            Change::Answered => Flow::Talk(at.leg),
-            // Found alive after its time: it was answered, for a leg that rings is never found alive.
+            // Found alive after its time to ring: it was answered.
             Change::Alive if at.looked => Flow::Talk(at.leg),
+            Change::NotAlive if at.looked => given_up(at, turn),
+            Change::Placed | Change::Bridged if !at.looked => {
+                stay(Transferring { until: turn.after(rings_for(transfer) + BACKSTOP), ..at })
+            }
             Change::Ended(cause) => {
                 if !at.own && refused_at_once(at.leg, *cause, &transfer.caller_id, turn) {
                     return once_more(&at, transfer, turn);
                 }
                 out(&at, outcome_of(*cause), turn)
             }
-            Change::Placed | Change::Bridged | Change::Alive | Change::Refused(_) | Change::Unsure => stay(at),
-            Change::SpeechEnded | Change::PlaybackEnded => stay(at),
+            Change::Placed | Change::Answered | Change::Bridged | Change::Refused(_) | Change::Unsure => stay(at),
+            Change::SpeechStarted | Change::SpeechEnded | Change::PlaybackStarted | Change::PlaybackEnded => stay(at),
+            Change::Alive | Change::NotAlive => stay(at),
         },
-        Fact::Settled(Settled { command, verdict: Verdict::Refused { why, .. }, .. }) if *command == at.command => {
-            refused(at, *why, transfer, turn)
-        }
+        Fact::Settled(Settled { command, verdict, .. }) if *command == at.command => match verdict {
+            Verdict::Refused { why, .. } => refused(at, *why, transfer, turn),
+            Verdict::Accepted { .. } if is_unseen(&at, turn) && turn.call.caller_is_answered() => {
+                stay(Transferring { until: turn.after(UNSEEN), ..at })
+            }
+            Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Void | Verdict::Found { .. } => stay(at),
+        },
         Fact::Due if turn.now >= at.until => overdue(at, turn),
         Fact::Leg { .. } | Fact::Settled(_) | Fact::Due | Fact::Arrived { .. } | Fact::Fault => stay(at),
     }
@@ -76,14 +92,12 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
 fn refused(at: Transferring, why: Refusal, transfer: &Transfer, turn: &mut Turn<'_>) -> Flow {
     match why {
         // The caller is being looked at; if he is alive after all, the deadline goes on with the next step.
-        Refusal::Ended => {
-            Flow::Stay(Phase::Transferring(Transferring { until: turn.after(LAST_LOOK), looked: true, ..at }))
-        }
+        Refusal::Ended => stay(Transferring { until: turn.after(LAST_LOOK), looked: true, ..at }),
         Refusal::NotAnswered if !turn.call.caller_is_answered() => {
             end_leg(at.leg, turn);
             Flow::AnswerFor(at.step)
         }
-        Refusal::Invalid if !at.own => once_more(&at, transfer, turn),
+        Refusal::Invalid | Refusal::Key if !at.own => once_more(&at, transfer, turn),
         Refusal::Invalid | Refusal::NotAnswered | Refusal::Limit | Refusal::Key => {
             end_leg(at.leg, turn);
             out(&at, Outcome::Failed, turn)
@@ -98,17 +112,27 @@ fn once_more(at: &Transferring, transfer: &Transfer, turn: &mut Turn<'_>) -> Flo
 }
 
 fn overdue(at: Transferring, turn: &mut Turn<'_>) -> Flow {
-    let known = turn.call.leg(at.leg).is_some_and(|leg| leg.handle.is_some());
-    if known && !at.looked {
-        turn.remark(Remark::NothingCame { kind: Kind::Transfer });
-        turn.look(at.leg);
-        return Flow::Stay(Phase::Transferring(Transferring { until: turn.after(LAST_LOOK), looked: true, ..at }));
+    turn.remark(Remark::NothingCame { kind: Kind::Transfer });
+    if at.looked || is_unseen(&at, turn) {
+        return given_up(at, turn);
     }
+    turn.look(at.leg);
+    stay(Transferring { until: turn.after(LAST_LOOK), looked: true, ..at })
+}
+
+/// The caller goes on. A leg that never showed itself is taken for gone.
+fn given_up(at: Transferring, turn: &mut Turn<'_>) -> Flow {
     turn.stop(at.leg, turn.now);
-    if let Some(leg) = turn.call.leg_mut(at.leg).filter(|leg| leg.handle.is_none()) {
+    if is_unseen(&at, turn)
+        && let Some(leg) = turn.call.leg_mut(at.leg)
+    {
         leg.lost = true;
     }
     out(&at, Outcome::NoAnswer, turn)
+}
+
+fn is_unseen(at: &Transferring, turn: &Turn<'_>) -> bool {
+    turn.call.leg(at.leg).is_none_or(|leg| leg.handle.is_none())
 }
 
 fn out(at: &Transferring, outcome: Outcome, turn: &mut Turn<'_>) -> Flow {

@@ -69,11 +69,11 @@ impl<'a> Turn<'a> {
         Tag { call: self.call.id, leg }
     }
 
-    /// Adds a leg we ask for.
-    pub fn add_leg(&mut self, role: Role) -> LegNo {
-        let no = LegNo(u16::try_from(self.call.legs.len()).unwrap_or(u16::MAX));
+    /// Adds a leg we ask for. `None`: the call has had as many as can be numbered.
+    pub fn add_leg(&mut self, role: Role) -> Option<LegNo> {
+        let no = LegNo(u16::try_from(self.call.legs.len()).ok()?);
         self.call.legs.push(Leg::new(no, role, LegState::Dialled, self.now));
-        no
+        Some(no)
     }
 
     /// Wants a leg hung up from now on. A leg whose handle is not known yet is hung up when it is.

@@ -1,7 +1,8 @@
 //! The one way in: every event goes through here, many to a transaction.
 //!
 //! A batch is whatever arrived while the last one was being committed: alone an event is a batch of one, and under load
-//! the batches grow by themselves. There is one batch at a time, so no two of this node hold events of the same call.
+//! the batches grow by themselves. Each writer has one batch at a time, and the events of a call go to the same writer;
+//! where one of them does not say whose it is and goes to the other, the database keeps the two apart.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +18,7 @@ use super::letter::Letter;
 use super::library::Library;
 use crate::call::{Event, News, What};
 use crate::clock::Clock;
-use crate::hall::{Arrival, Changes, Digest, Fate, Loaded, MissingRules, courier, fold};
+use crate::hall::{Arrival, Changes, Digest, Fate, Loaded, MissingRules, courier, fold, likely};
 use crate::store::{Draft, Parcel, Stamp, Store, StoreError, Taken};
 use crate::telnyx::request::{Request, render};
 
@@ -44,7 +45,7 @@ pub enum Put {
 /// Where events are handed in. Cheap to clone.
 #[derive(Clone)]
 pub struct Inlet {
-    jobs: mpsc::UnboundedSender<Job>,
+    writers: Vec<mpsc::UnboundedSender<Job>>,
     waiting: Arc<AtomicUsize>,
     store: Arc<dyn Store>,
     clock: Clock,
@@ -66,7 +67,10 @@ impl Inlet {
             return Put::Busy;
         }
         let (answer, answered) = oneshot::channel();
-        if self.jobs.send(Job { arrival, answer }).is_err() {
+        let writers = self.writers.len().max(1) as u128;
+        let of_call = likely(&arrival).map_or(0, |call| usize::try_from(call.0.as_u128() % writers).unwrap_or(0));
+        let sent = self.writers.get(of_call).is_some_and(|writer| writer.send(Job { arrival, answer }).is_ok());
+        if !sent {
             return Put::Busy;
         }
         answered.await.unwrap_or(Put::Busy)
@@ -101,6 +105,7 @@ pub struct Writer {
 }
 
 /// What the writer needs of the house.
+#[derive(Clone)]
 pub struct Parts {
     /// The database.
     pub store: Arc<dyn Store>,
@@ -118,13 +123,17 @@ pub struct Parts {
     pub wakes: mpsc::UnboundedSender<Timestamp>,
 }
 
-/// A writer, and where to hand events in to it.
-pub fn new(parts: Parts) -> (Inlet, Writer) {
-    let (sender, jobs) = mpsc::unbounded_channel();
+/// So many writers, and where to hand events in to them.
+pub fn new(parts: &Parts, writers: usize) -> (Inlet, Vec<Writer>) {
     let waiting = Arc::new(AtomicUsize::new(0));
-    let inlet =
-        Inlet { jobs: sender, waiting: waiting.clone(), store: parts.store.clone(), clock: parts.clock.clone() };
-    (inlet, Writer { jobs, waiting, parts })
+    let (senders, writers) = (0..writers)
+        .map(|_| {
+            let (sender, jobs) = mpsc::unbounded_channel();
+            (sender, Writer { jobs, waiting: waiting.clone(), parts: parts.clone() })
+        })
+        .unzip();
+    let inlet = Inlet { writers: senders, waiting, store: parts.store.clone(), clock: parts.clock.clone() };
+    (inlet, writers)
 }
 
 impl Writer {

@@ -95,7 +95,7 @@ impl Desk {
         for id in begun.void {
             self.settle(id, Verdict::Void);
         }
-        if begun.go {
+        for id in begun.go {
             self.next(id);
         }
     }

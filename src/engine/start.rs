@@ -20,6 +20,9 @@ use crate::telnyx::client::Client;
 /// How long what is under way may take to finish when the engine stops.
 const LAST_WORDS: Duration = Duration::from_secs(8);
 
+/// How many batches may be under way at once where the database bears it.
+const WRITERS: usize = 2;
+
 /// What the engine is made of.
 pub struct House {
     /// The database.
@@ -43,7 +46,7 @@ pub struct Engine {
     inlet: Inlet,
     stop: watch::Sender<bool>,
     watchers: Vec<JoinHandle<()>>,
-    writer: JoinHandle<()>,
+    writers: Vec<JoinHandle<()>>,
     sender: JoinHandle<()>,
 }
 
@@ -56,16 +59,18 @@ impl Engine {
         let (stop, stopped) = watch::channel(false);
         let parts =
             Parts { store: store.clone(), library, clock: clock.clone(), node, line, letters: letters.clone(), wakes };
-        let (inlet, writer) = apply::new(parts);
+        // SQLite has one writer. On PostgreSQL one batch is decided while another is being committed.
+        let (inlet, writers) = apply::new(&parts, if alone { 1 } else { WRITERS });
+        drop(parts);
         let sender = Sender { client, inlet: inlet.clone(), store: store.clone(), clock: clock.clone(), node };
         let watch = Watch { store, clock, inlet: inlet.clone(), node };
         let watchers = vec![
             tokio::spawn(watch.clone().alarm(woken, stopped.clone())),
             tokio::spawn(watch.take_over(letters, alone, stopped.clone())),
         ];
-        let writer = tokio::spawn(writer.run());
+        let writers = writers.into_iter().map(|writer| tokio::spawn(writer.run())).collect();
         let sender = tokio::spawn(dispatch::run(sender, out, stopped));
-        Self { inlet, stop, watchers, writer, sender }
+        Self { inlet, stop, watchers, writers, sender }
     }
 
     /// Where events are handed in.
@@ -76,21 +81,22 @@ impl Engine {
     /// Stops: nothing new is begun, what is under way is finished if it finishes soon. Whatever does not is in the
     /// database, for this process's next life or for another node.
     pub async fn stop(self) {
-        let Self { inlet, stop, watchers, writer, sender } = self;
+        let Self { inlet, stop, watchers, mut writers, mut sender } = self;
         let _ = stop.send(true);
         for watcher in watchers {
             let _ = watcher.await;
         }
         drop(inlet);
-        let (mut writer, mut sender) = (writer, sender);
         let finished = timeout(LAST_WORDS, async {
-            let _ = (&mut writer).await;
             let _ = (&mut sender).await;
+            for writer in &mut writers {
+                let _ = writer.await;
+            }
         });
         if finished.await.is_err() {
             warn!("commands are still under way; whoever runs next goes on with them");
             sender.abort();
-            writer.abort();
+            writers.iter().for_each(JoinHandle::abort);
         }
     }
 }

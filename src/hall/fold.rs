@@ -86,9 +86,9 @@ pub struct Saved {
 /// A journal row.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Index of the event in the batch; `None` for one that was made here.
-    pub index: Option<usize>,
-    /// What it is taken once under.
+    /// Index in the batch of what arrived.
+    pub index: usize,
+    /// What that is taken once under.
     pub key: Key,
     /// The call.
     pub call: CallId,
@@ -96,7 +96,7 @@ pub struct Entry {
     pub version: u64,
     /// The time the decision was given.
     pub decided_at: Timestamp,
-    /// The event.
+    /// The event that was decided: what arrived, or the news that it could not be decided.
     pub event: Event,
     /// Why it was decided as it was.
     pub remarks: Vec<Remark>,
@@ -181,22 +181,22 @@ impl Fold<'_> {
                 if let What::Settled(settled) = &arrival.event.what {
                     self.changes.settled.push((id, settled.command, settled.verdict.clone()));
                 }
-                self.keep(Some(index), arrival.key.clone(), arrival.event.clone(), decision);
+                self.keep(index, arrival.key.clone(), arrival.event.clone(), decision);
                 Fate::Taken
             }
             None => self.fault(index, arrival, call),
         }
     }
 
-    /// An event that cannot be decided must not take its call with it: the call hears of the fault instead.
+    /// An event that cannot be decided must not take its call with it: the call hears of the fault instead, in its
+    /// place, so that it is taken once like any other.
     fn fault(&mut self, index: usize, arrival: &Arrival, call: Call) -> Fate {
         self.changes.aside.push((index, "it could not be decided: please report this as a bug".to_owned()));
         let id = EventId::fault(call.id, &arrival.event.id);
-        let key = Key { stream: call.id.to_string(), event: id.clone() };
         let event = Event { id, at: None, what: What::Fault { event: arrival.event.id.clone() } };
         let known = self.loaded.calls.contains_key(&call.id);
         if known && let Some(decision) = self.decided(call, &event) {
-            self.keep(None, key, event, decision);
+            self.keep(index, arrival.key.clone(), event, decision);
         }
         Fate::Aside
     }
@@ -207,7 +207,7 @@ impl Fold<'_> {
         catch_unwind(AssertUnwindSafe(|| decide(call, event, rules, self.now))).ok()
     }
 
-    fn keep(&mut self, index: Option<usize>, key: Key, event: Event, decision: Decision) {
+    fn keep(&mut self, index: usize, key: Key, event: Event, decision: Decision) {
         let Decision { call, commands, remarks } = decision;
         let (id, version, decided_at) = (call.id, call.version, self.now);
         let first = call.commands - u32::try_from(commands.len()).unwrap_or(0);

@@ -1,6 +1,8 @@
 //! Which command leaves when: leg by leg in order, and a hangup overtakes whatever waits for its leg.
 //!
-//! Whoever sends hands in what happens to a command and is told what to do next with it.
+//! Whoever sends hands in what happens to a command and is told what to do next with it. A command is sent again only
+//! while nothing waits behind it: once the call wants something else of the leg, it does not wait for this any more,
+//! and what comes late would come out of place.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -38,8 +40,8 @@ pub enum Move {
 /// What a new command sets going.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Begun {
-    /// It may go now: ask what to do with it.
-    pub go: bool,
+    /// Commands that have their turn: ask what to do with them.
+    pub go: Vec<CommandId>,
     /// Commands that are void because of it: hand that in.
     pub void: Vec<CommandId>,
 }
@@ -63,63 +65,66 @@ struct Held {
     slip: Slip,
     tries: u32,
     hint: Option<Duration>,
-    /// The pause before the next try is over.
-    rested: bool,
+    /// It was told to let some time pass before the next try.
+    rests: bool,
     /// A hangup was decided for its leg: it is not sent again.
     over: bool,
+    /// It has its outcome.
+    settled: bool,
 }
 
 impl Lanes {
     /// Takes a command in. One that is here already is not taken twice: `None`.
     pub fn accept(&mut self, slip: Slip) -> Option<Begun> {
-        if self.held.contains_key(&slip.id) {
+        let Slip { call, leg, id, kind } = slip;
+        if self.held.contains_key(&id) {
             return None;
         }
-        self.held.insert(slip.id, Held { slip, tries: 0, hint: None, rested: false, over: false });
-        let lane = self.lanes.get_mut(&(slip.call, slip.leg));
-        Some(match (slip.kind, lane) {
+        self.held.insert(id, Held { slip, tries: 0, hint: None, rests: false, over: false, settled: false });
+        let Some(lane) = self.lanes.get_mut(&(call, leg)) else {
+            if kind != Kind::Hangup {
+                self.lanes.insert((call, leg), Lane { first: id, waiting: VecDeque::new() });
+            }
+            return Some(Begun { go: vec![id], void: Vec::new() });
+        };
+        let first = self.held.get_mut(&lane.first);
+        if kind == Kind::Hangup {
             // It goes out at once, beside whatever is under way; what waits is void, what is under way not repeated.
-            (Kind::Hangup, lane) => {
-                let first = lane.as_ref().map(|lane| lane.first);
-                let void: Vec<CommandId> = lane.map(|lane| lane.waiting.drain(..).collect()).unwrap_or_default();
-                if let Some(first) = first.and_then(|first| self.held.get_mut(&first)) {
-                    first.over = true;
-                }
-                Begun { go: true, void }
-            }
-            (_, Some(lane)) => {
-                lane.waiting.push_back(slip.id);
-                Begun::default()
-            }
-            (_, None) => {
-                self.lanes.insert((slip.call, slip.leg), Lane { first: slip.id, waiting: VecDeque::new() });
-                Begun { go: true, void: Vec::new() }
-            }
-        })
+            first.into_iter().for_each(|first| first.over = true);
+            return Some(Begun { go: vec![id], void: lane.waiting.drain(..).collect() });
+        }
+        lane.waiting.push_back(id);
+        let rests = first.is_some_and(|first| first.rests);
+        Some(Begun { go: rests.then_some(lane.first).into_iter().collect(), void: Vec::new() })
     }
 
-    /// What to do with a command that may go. `age`: time since its first byte may have been sent, `None` if nobody
-    /// can say. `None`: it is not here.
+    /// What to do with a command that has its turn. `age`: time since its first byte may have been sent, `None` if
+    /// nobody can say. `None`: nothing, it is not here or has its outcome.
     pub fn next(&mut self, id: CommandId, age: Option<Duration>) -> Option<Move> {
-        let held = self.held.get_mut(&id)?;
+        let held = self.held.get_mut(&id).filter(|held| !held.settled)?;
+        let lane = self.lanes.get(&(held.slip.call, held.slip.leg));
+        let awaited = lane.is_some_and(|lane| lane.first == id && !lane.waiting.is_empty());
         let again = held.tries > 0;
-        if held.over {
-            return Some(Move::Settle(if again { Verdict::Unknown } else { Verdict::Void }));
-        }
-        Some(match courier::next(held.slip.kind, age, held.tries, held.hint) {
+        let next = courier::next(held.slip.kind, age, held.tries, held.hint);
+        let next = match next {
+            _ if held.over => Move::Settle(if again { Verdict::Unknown } else { Verdict::Void }),
             courier::Next::Settle(verdict) => Move::Settle(verdict),
-            courier::Next::Wait(pause) if !held.rested => {
-                held.rested = true;
-                Move::Wait(pause)
+            // One repeat at once is not worth losing it for.
+            courier::Next::Wait(pause) if awaited && !(pause.is_zero() && held.tries < 2) => {
+                Move::Settle(Verdict::Unknown)
             }
+            courier::Next::Wait(pause) if !held.rests => Move::Wait(pause),
             courier::Next::Wait(_) | courier::Next::Send => Move::Send { again },
-        })
+        };
+        held.rests = matches!(next, Move::Wait(_));
+        held.settled = matches!(next, Move::Settle(_));
+        Some(next)
     }
 
     /// A command was sent and has no outcome yet; `hint`: the pause that was asked for.
     pub fn unanswered(&mut self, id: CommandId, hint: Option<Duration>) {
         if let Some(held) = self.held.get_mut(&id) {
-            (held.tries, held.hint, held.rested) = (held.tries + 1, hint, false);
+            (held.tries, held.hint, held.rests) = (held.tries + 1, hint, false);
         }
     }
 
@@ -162,22 +167,22 @@ mod tests {
         CommandId(Uuid::from_u128(no))
     }
 
-    fn goes() -> Option<Begun> {
-        Some(Begun { go: true, void: vec![] })
+    fn goes(no: u128) -> Option<Begun> {
+        Some(Begun { go: vec![id(no)], void: vec![] })
     }
 
     #[test]
     fn a_leg_has_its_commands_in_order_and_legs_do_not_wait_for_each_other() {
         let mut lanes = Lanes::default();
-        assert_eq!(lanes.accept(slip(1, 0, Kind::Answer)), goes());
+        assert_eq!(lanes.accept(slip(1, 0, Kind::Answer)), goes(1));
         assert_eq!(lanes.accept(slip(2, 0, Kind::Speak)), Some(Begun::default()));
-        assert_eq!(lanes.accept(slip(3, 1, Kind::Dial)), goes());
+        assert_eq!(lanes.accept(slip(3, 1, Kind::Dial)), goes(3));
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Send { again: false }));
         assert_eq!(lanes.settled(id(3)), None);
         assert_eq!(lanes.settled(id(1)), Some(id(2)), "only now its turn has come");
         assert_eq!(lanes.settled(id(2)), None);
         assert!(lanes.is_empty());
-        assert_eq!(lanes.accept(slip(4, 0, Kind::Speak)), goes());
+        assert_eq!(lanes.accept(slip(4, 0, Kind::Speak)), goes(4));
     }
 
     #[test]
@@ -188,7 +193,7 @@ mod tests {
         }
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Send { again: false }));
         let begun = lanes.accept(slip(4, 0, Kind::Hangup));
-        assert_eq!(begun, Some(Begun { go: true, void: vec![id(2), id(3)] }));
+        assert_eq!(begun, Some(Begun { go: vec![id(4)], void: vec![id(2), id(3)] }));
         lanes.unanswered(id(1), None);
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Settle(Verdict::Unknown)));
         for no in [2, 3, 4, 1] {
@@ -217,6 +222,33 @@ mod tests {
         assert_eq!(lanes.next(id(1), Some(2 * hint)), Some(Move::Send { again: true }));
         lanes.unanswered(id(1), None);
         assert_eq!(lanes.next(id(1), Some(courier::WINDOW)), Some(Move::Settle(Verdict::Unknown)));
+    }
+
+    #[test]
+    fn nothing_is_sent_again_that_another_waits_for() {
+        let mut lanes = Lanes::default();
+        lanes.accept(slip(1, 0, Kind::Bridge));
+        assert_eq!(lanes.next(id(1), FRESH), Some(Move::Send { again: false }));
+        lanes.unanswered(id(1), Some(Duration::from_secs(30)));
+        assert_eq!(lanes.next(id(1), FRESH), Some(Move::Wait(Duration::from_secs(30))));
+        let begun = lanes.accept(slip(2, 0, Kind::Transfer));
+        assert_eq!(begun, goes(1), "the first rests: it is to be asked about again");
+        assert_eq!(lanes.next(id(1), FRESH), Some(Move::Settle(Verdict::Unknown)));
+        assert_eq!(lanes.next(id(1), FRESH), None, "and once only, though its rest ends later");
+        assert_eq!(lanes.settled(id(1)), Some(id(2)));
+    }
+
+    #[test]
+    fn one_repeat_at_once_is_made_all_the_same() {
+        let mut lanes = Lanes::default();
+        lanes.accept(slip(1, 0, Kind::StopPlay));
+        lanes.accept(slip(2, 0, Kind::Bridge));
+        lanes.next(id(1), FRESH);
+        lanes.unanswered(id(1), None);
+        assert_eq!(lanes.next(id(1), FRESH), Some(Move::Wait(Duration::ZERO)));
+        assert_eq!(lanes.next(id(1), FRESH), Some(Move::Send { again: true }));
+        lanes.unanswered(id(1), None);
+        assert_eq!(lanes.next(id(1), FRESH), Some(Move::Settle(Verdict::Unknown)));
     }
 
     #[test]

@@ -65,6 +65,12 @@ pub fn locate(
     tagged.or_else(by_handle).or_else(by_leg).or_else(by_session).or_else(|| begun_by(who))
 }
 
+/// The call an event most likely belongs to, by its own word alone: for dividing events among writers.
+pub fn likely(arrival: &Arrival) -> Option<CallId> {
+    let What::Leg { who, .. } = &arrival.event.what else { return arrival.call };
+    arrival.call.or(who.tag.map(|tag| tag.call)).or_else(|| begun_by(who))
+}
+
 /// The call that a leg begins if it belongs to none: its id follows from what names the leg.
 fn begun_by(who: &Who) -> Option<CallId> {
     let handle = who.handle.as_ref().map(|handle| handle.0.as_str());

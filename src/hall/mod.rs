@@ -10,4 +10,4 @@ mod locate;
 pub use arrival::{Arrival, Digest, Key};
 pub use fold::{Book, Changes, Entry, Fate, Loaded, MissingRules, Post, Saved, fold};
 pub use lanes::{Begun, Lanes, Move, Slip};
-pub use locate::{Clues, Index, clues, locate};
+pub use locate::{Clues, Index, clues, likely, locate};

@@ -48,7 +48,10 @@ impl World {
         }
         self.room_for_a_dial()?;
         let linked = link.and_then(|no| self.leg(no)).map(|leg| (leg.call, leg.session));
-        let (call, session) = linked.unwrap_or_else(|| (self.call_of_dial(&from, &to), uuid(&mut self.rng)));
+        let (call, session) = linked.unwrap_or_else(|| {
+            let call = self.asking.or_else(|| self.call_of_dial(&from, &to));
+            (call, uuid(&mut self.rng))
+        });
         let callee = self.reach(call, &to)?;
         let purpose = link.filter(|_| bridge_on_answer).map_or(Purpose::Wait, Purpose::Join);
         let outbound = Outbound { callee, ring_for, retry_on_timeout, time_limit, purpose };

@@ -38,6 +38,8 @@ pub struct World {
     /// The minute that is counted, and the requests in it.
     pub(super) minute: (Timestamp, u32),
     pub(super) ledger: Ledger,
+    /// The call that requests are made for, where whoever asks can tell.
+    pub(super) asking: Option<CallNo>,
     pub(super) behaviours: BTreeMap<&'static str, u64>,
 }
 
@@ -73,6 +75,7 @@ impl World {
             dials: VecDeque::new(),
             minute: (Timestamp::UNIX_EPOCH, 0),
             ledger: Ledger::default(),
+            asking: None,
             behaviours: BTreeMap::new(),
         }
     }
@@ -140,6 +143,21 @@ impl World {
     /// The caller's `call_control_id`, once he has called.
     pub fn caller(&self, call: CallNo) -> Option<&str> {
         Some(self.leg(self.call(call)?.caller?)?.control_id.as_str())
+    }
+
+    /// Says which call the next requests are for: of a dial without a link the world can only guess it.
+    pub fn on_behalf_of(&mut self, call: Option<CallNo>) {
+        self.asking = call;
+    }
+
+    /// The legs of a call so far, the caller's first.
+    pub fn legs(&self, call: CallNo) -> &[LegNo] {
+        self.call(call).map(|call| call.legs.as_slice()).unwrap_or_default()
+    }
+
+    /// The `call_control_id` of a leg.
+    pub fn control_id(&self, leg: LegNo) -> Option<&str> {
+        self.leg(leg).map(|leg| leg.control_id.as_str())
     }
 
     pub(super) fn call(&self, no: CallNo) -> Option<&Call> {

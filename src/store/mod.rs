@@ -1,5 +1,6 @@
 //! The only room with SQL. One trait of units of work, two databases behind it, one suite that both must pass.
 
+mod held;
 mod postgres;
 mod postgres_write;
 mod rows;

@@ -5,9 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Acquire, PgConnection};
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::held::Held;
 use super::postgres_write as write;
 use super::rows::{self, failed};
 use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
@@ -16,8 +18,13 @@ use crate::hall::{Arrival, Clues, Digest, Loaded, clues};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
-/// How long one statement may take; the door answers long before.
+/// How long one statement may take, and how long a transaction may stand still; the door answers long before.
 const STATEMENT: &str = "5s";
+/// Every statement here finds its rows by key. A plan is made once and kept: one that was made while a table was small
+/// would read all of it in every batch until somebody counts its rows again.
+const BY_KEY: [(&str, &str); 3] = [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+/// How long it may take to be connected.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// A pool of connections to PostgreSQL.
 #[derive(Debug)]
@@ -29,7 +36,7 @@ impl Postgres {
     /// Connects to `url`, with at most `connections` connections.
     ///
     /// # Errors
-    /// The address is not one, or nothing answers there within 5 s.
+    /// The address is not one, nothing answers there within 5 s, or the server turns us away.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
         let options: PgConnectOptions = url.parse().map_err(|why| {
             StoreError::Unusable(format!("DATABASE_URL is not an address of a PostgreSQL database: {why}"))
@@ -39,12 +46,11 @@ impl Postgres {
             ("lock_timeout", "2s"),
             ("idle_in_transaction_session_timeout", STATEMENT),
         ]);
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_with(options)
-            .await
-            .map_err(|why| StoreError::Lost(why.to_string()))?;
+        let options = options.options(BY_KEY);
+        // The pool itself would only say that its time is over, and not why.
+        reach(&options).await?.close().await.map_err(failed)?;
+        let pool =
+            PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECT).connect_lazy_with(options);
         Ok(Self { pool })
     }
 }
@@ -52,7 +58,15 @@ impl Postgres {
 #[async_trait]
 impl Store for Postgres {
     async fn migrate(&self) -> Result<(), StoreError> {
-        MIGRATIONS.run(&self.pool).await.map_err(|why| StoreError::Unusable(format!("migration failed: {why}")))
+        // It may take its time, and wait for another node that is at it. On a connection of its own: what a failure
+        // leaves behind is gone with it.
+        let options = PgConnectOptions::clone(&self.pool.connect_options());
+        let mut connection = reach(&options.options([("statement_timeout", "0"), ("lock_timeout", "0")])).await?;
+        MIGRATIONS
+            .run_direct(None, &mut connection, false)
+            .await
+            .map_err(|why| StoreError::Unusable(format!("the tables cannot be brought up to this version: {why}")))?;
+        connection.close().await.map_err(failed)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -60,33 +74,24 @@ impl Store for Postgres {
     }
 
     async fn take(&self, batch: &[Arrival], stamp: &Stamp, decide: Decider<'_>) -> Result<Taken, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let mut transaction = connection.begin().await.map_err(failed)?;
-        let loaded = load(&mut transaction, batch).await?;
-        let draft = match decide(loaded) {
-            Ok(draft) => draft,
-            Err(missing) => {
-                transaction.rollback().await.map_err(failed)?;
-                return Ok(Taken::Missing(missing));
+        let mut held = Held::new(self.pool.acquire().await.map_err(failed)?);
+        let mut transaction = held.connection().begin().await.map_err(failed)?;
+        let taken = take(&mut transaction, batch, stamp, decide).await;
+        match taken {
+            Ok(Taken::Written(_)) => transaction.commit().await.map_err(failed)?,
+            Ok(Taken::Missing(_)) | Err(_) => {
+                if let Err(why) = transaction.rollback().await {
+                    return taken.and(Err(failed(why)));
+                }
             }
-        };
-        write::draft(&mut transaction, batch, &draft, stamp).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(Taken::Written(draft))
+        }
+        held.let_go();
+        taken
     }
 
     async fn quarantine(&self, digest: Digest, raw: &[u8], why: &str, at: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(
-            "insert into quarantine (digest, arrived_at, why, raw) values ($1, $2, $3, $4) on conflict do nothing",
-        )
-        .bind(digest.as_slice())
-        .bind(at.as_millisecond())
-        .bind(why)
-        .bind(raw)
-        .execute(&self.pool)
-        .await
-        .map(drop)
-        .map_err(failed)
+        let query = sqlx::query(rows::QUARANTINE).bind(digest.as_slice()).bind(at.as_millisecond()).bind(why).bind(raw);
+        query.execute(&self.pool).await.map(drop).map_err(failed)
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Due, StoreError> {
@@ -108,7 +113,7 @@ impl Store for Postgres {
                 order by lease_until limit $3 for update skip locked)
              update outbox o set node = $1, lease_until = now() + $2 * interval '1 millisecond'
              from free where o.call = free.call and o.id = free.id
-             returning o.call::text, o.id::text, o.seq::bigint, o.leg::bigint, o.kind, o.path, o.body,
+             returning o.call::text, o.id::text, o.seq, o.leg, o.kind, o.path, o.body,
                 (extract(epoch from now() - o.first_sent_at) * 1000)::bigint",
         )
         .bind(stamp.node)
@@ -168,8 +173,7 @@ impl Store for Postgres {
 
     async fn outbox(&self, call: CallId) -> Result<Vec<OutboxRow>, StoreError> {
         let rows: Vec<rows::Outbox> = sqlx::query_as(
-            "select id::text, seq::bigint, version, leg::bigint, kind, path, body, status, code
-             from outbox where call = $1 order by outbox.seq",
+            "select id::text, seq, version, leg, kind, path, body, status, code from outbox where call = $1 order by seq",
         )
         .bind(call.0)
         .fetch_all(&self.pool)
@@ -179,8 +183,8 @@ impl Store for Postgres {
     }
 
     async fn calls(&self, limit: u32) -> Result<Vec<CallRow>, StoreError> {
-        let rows: Vec<(String, Option<i64>)> =
-            sqlx::query_as("select state, wake_at from calls order by began_at desc, id limit $1")
+        let rows: Vec<(String, String, Option<i64>)> =
+            sqlx::query_as("select id::text, state, wake_at from calls order by began_at desc, calls.id limit $1")
                 .bind(i64::from(limit))
                 .fetch_all(&self.pool)
                 .await
@@ -202,13 +206,40 @@ impl Store for Postgres {
     }
 }
 
+/// Connects once.
+async fn reach(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+    let place = || format!("{}:{}", options.get_host(), options.get_port());
+    match timeout(CONNECT, PgConnection::connect_with(options)).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(why)) if rows::turned_away(&why) => {
+            Err(StoreError::Unusable(format!("{} turns us away; check DATABASE_URL: {why}", place())))
+        }
+        Ok(Err(why)) => Err(StoreError::Lost(format!("{}: {why}", place()))),
+        Err(_) => Err(StoreError::Lost(format!("{}: nothing within {} s", place(), CONNECT.as_secs()))),
+    }
+}
+
+async fn take(
+    connection: &mut PgConnection,
+    batch: &[Arrival],
+    stamp: &Stamp,
+    decide: Decider<'_>,
+) -> Result<Taken, StoreError> {
+    let loaded = load(connection, batch).await?;
+    match decide(loaded) {
+        Ok(draft) => {
+            write::draft(connection, batch, &draft, stamp).await?;
+            Ok(Taken::Written(draft))
+        }
+        Err(missing) => Ok(Taken::Missing(missing)),
+    }
+}
+
 async fn load(connection: &mut PgConnection, batch: &[Arrival]) -> Result<Loaded, StoreError> {
     let mut loaded = Loaded::default();
     let clues = clues(batch);
-    let mut wanted = clues.calls.clone();
     index(connection, &clues, &mut loaded).await?;
-    wanted
-        .extend(loaded.index.handles.values().chain(loaded.index.legs.values()).chain(loaded.index.sessions.values()));
+    let wanted = rows::wanted(&clues, &loaded.index);
     lock(connection, wanted.iter().map(|call| call.0).collect(), &mut loaded).await?;
     seen(connection, batch, &mut loaded).await?;
     Ok(loaded)
@@ -221,7 +252,8 @@ async fn index(connection: &mut PgConnection, clues: &Clues, loaded: &mut Loaded
     let rows: Vec<(i32, String, Uuid)> = sqlx::query_as(
         "select 0, handle, call from handles where handle = any($1)
          union all select 1, leg_id, call from handles where leg_id = any($2)
-         union all select 2, session, call from handles where session = any($3)",
+         union all select 2, session, call from handles where session = any($3)
+         order by 1, 3",
     )
     .bind(clues.handles.iter().cloned().collect::<Vec<_>>())
     .bind(clues.legs.iter().cloned().collect::<Vec<_>>())

@@ -4,7 +4,6 @@ use sqlx::PgConnection;
 
 use super::rows::{self, failed};
 use super::types::{Draft, Stamp, StoreError};
-use crate::call::{Leg, Verdict};
 use crate::hall::{Arrival, Saved};
 
 /// Writes all of it.
@@ -86,9 +85,8 @@ async fn journal(connection: &mut PgConnection, batch: &[Arrival], draft: &Draft
     if entries.is_empty() {
         return Ok(());
     }
-    let arrival = |index: Option<usize>| index.and_then(|index| batch.get(index));
-    let digest = |index| arrival(index).map_or([0; 32].as_slice(), |arrival| arrival.digest.as_slice());
-    let raw = |index| arrival(index).map_or([].as_slice(), |arrival| arrival.raw.as_ref());
+    let digest = |index: usize| batch.get(index).map_or([0; 32].as_slice(), |arrival| arrival.digest.as_slice());
+    let raw = |index: usize| batch.get(index).map_or([].as_slice(), |arrival| arrival.raw.as_ref());
     sqlx::query(
         "insert into journal (stream, event, call, version, decided_at, digest, what, remarks, raw)
          select * from unnest($1::text[], $2::text[], $3::uuid[], $4::int8[], $5::int8[], $6::bytea[], $7::text[],
@@ -119,15 +117,15 @@ async fn outbox(connection: &mut PgConnection, draft: &Draft, stamp: &Stamp) -> 
     sqlx::query(
         "insert into outbox (call, id, seq, version, leg, kind, path, body, status, first_sent_at, lease_until, node)
          select i.*, 'open', now(), now() + $9 * interval '1 millisecond', $10
-         from unnest($1::uuid[], $2::uuid[], $3::int4[], $4::int8[], $5::int2[], $6::text[], $7::text[],
+         from unnest($1::uuid[], $2::uuid[], $3::int8[], $4::int8[], $5::int8[], $6::text[], $7::text[],
             $8::bytea[])
             as i",
     )
     .bind(parcels.iter().map(|parcel| parcel.post.call.0).collect::<Vec<_>>())
     .bind(parcels.iter().map(|parcel| parcel.post.command.id.0).collect::<Vec<_>>())
-    .bind(parcels.iter().map(|parcel| i32::try_from(parcel.post.seq).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+    .bind(parcels.iter().map(|parcel| i64::from(parcel.post.seq)).collect::<Vec<_>>())
     .bind(parcels.iter().map(|parcel| rows::signed(parcel.post.version)).collect::<Vec<_>>())
-    .bind(parcels.iter().map(|parcel| i16::try_from(parcel.post.command.leg.0).unwrap_or(i16::MAX)).collect::<Vec<_>>())
+    .bind(parcels.iter().map(|parcel| i64::from(parcel.post.command.leg.0)).collect::<Vec<_>>())
     .bind(parcels.iter().map(|parcel| parcel.post.command.verb.kind().word()).collect::<Vec<_>>())
     .bind(parcels.iter().map(|parcel| parcel.path.as_str()).collect::<Vec<_>>())
     .bind(parcels.iter().map(|parcel| parcel.body.as_ref()).collect::<Vec<_>>())
@@ -140,20 +138,19 @@ async fn outbox(connection: &mut PgConnection, draft: &Draft, stamp: &Stamp) -> 
 }
 
 async fn settled(connection: &mut PgConnection, draft: &Draft) -> Result<(), StoreError> {
-    let settled = &draft.changes.settled;
+    let settled = rows::settled(&draft.changes);
     if settled.is_empty() {
         return Ok(());
     }
-    let code = |verdict: &Verdict| rows::code(verdict).map(str::to_owned);
     sqlx::query(
         "update outbox o set status = i.status, code = i.code
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) as i (call, id, status, code)
-         where o.call = i.call and o.id = i.id",
+         where o.call = i.call and o.id = i.id and o.status in ('open', 'unknown')",
     )
-    .bind(settled.iter().map(|(call, _, _)| call.0).collect::<Vec<_>>())
-    .bind(settled.iter().map(|(_, id, _)| id.0).collect::<Vec<_>>())
-    .bind(settled.iter().map(|(_, _, verdict)| verdict.word()).collect::<Vec<_>>())
-    .bind(settled.iter().map(|(_, _, verdict)| code(verdict)).collect::<Vec<_>>())
+    .bind(settled.keys().map(|(call, _)| call.0).collect::<Vec<_>>())
+    .bind(settled.keys().map(|(_, id)| id.0).collect::<Vec<_>>())
+    .bind(settled.values().map(|verdict| verdict.word()).collect::<Vec<_>>())
+    .bind(settled.values().map(|verdict| rows::code(verdict)).collect::<Vec<_>>())
     .execute(connection)
     .await
     .map(drop)
@@ -168,12 +165,12 @@ async fn handles(connection: &mut PgConnection, saved: &[Saved]) -> Result<(), S
     }
     sqlx::query(
         "insert into handles (call, leg, handle, leg_id, session)
-         select * from unnest($1::uuid[], $2::int2[], $3::text[], $4::text[], $5::text[])
+         select * from unnest($1::uuid[], $2::int8[], $3::text[], $4::text[], $5::text[])
          on conflict (call, leg) do update set handle = excluded.handle, leg_id = excluded.leg_id,
             session = excluded.session",
     )
     .bind(known.iter().map(|(call, _)| call.0).collect::<Vec<_>>())
-    .bind(known.iter().map(|(_, leg)| small(leg)).collect::<Vec<_>>())
+    .bind(known.iter().map(|(_, leg)| i64::from(leg.no.0)).collect::<Vec<_>>())
     .bind(known.iter().map(|(_, leg)| leg.handle.as_ref().map(|handle| handle.0.as_str())).collect::<Vec<_>>())
     .bind(known.iter().map(|(_, leg)| leg.id.as_deref()).collect::<Vec<_>>())
     .bind(known.iter().map(|(_, leg)| leg.session.as_deref()).collect::<Vec<_>>())
@@ -190,12 +187,12 @@ async fn legs(connection: &mut PgConnection, saved: &[Saved]) -> Result<(), Stor
     }
     sqlx::query(
         "insert into legs (call, leg, name, target, began_at, answered_at, ended_at, cause)
-         select * from unnest($1::uuid[], $2::int2[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int8[],
+         select * from unnest($1::uuid[], $2::int8[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int8[],
             $8::text[])
          on conflict (call, leg) do nothing",
     )
     .bind(ended.iter().map(|record| record.call.0).collect::<Vec<_>>())
-    .bind(ended.iter().map(|record| small(record.leg)).collect::<Vec<_>>())
+    .bind(ended.iter().map(|record| i64::from(record.leg.no.0)).collect::<Vec<_>>())
     .bind(ended.iter().map(|record| record.leg.name()).collect::<Vec<_>>())
     .bind(ended.iter().map(|record| record.target()).collect::<Vec<_>>())
     .bind(ended.iter().map(|record| record.leg.began.as_millisecond()).collect::<Vec<_>>())
@@ -212,20 +209,8 @@ async fn aside(connection: &mut PgConnection, batch: &[Arrival], draft: &Draft) 
     for (index, why) in &draft.changes.aside {
         let Some(arrival) = batch.get(*index) else { continue };
         let (digest, at, raw) = rows::aside(arrival);
-        sqlx::query(
-            "insert into quarantine (digest, arrived_at, why, raw) values ($1, $2, $3, $4) on conflict do nothing",
-        )
-        .bind(digest.as_slice())
-        .bind(at)
-        .bind(why)
-        .bind(raw.as_ref())
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+        let query = sqlx::query(rows::QUARANTINE).bind(digest.as_slice()).bind(at).bind(why).bind(raw.as_ref());
+        query.execute(&mut *connection).await.map_err(failed)?;
     }
     Ok(())
-}
-
-fn small(leg: &Leg) -> i16 {
-    i16::try_from(leg.no.0).unwrap_or(i16::MAX)
 }

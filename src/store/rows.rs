@@ -1,5 +1,6 @@
 //! Rows and what they mean, the same on every database.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, StoreError};
 use crate::call::{Call, CallId, Cause, CommandId, EventId, Kind, Leg, LegNo, LegState, Role, Verdict};
-use crate::hall::{Arrival, Digest, Index, Key, Saved};
+use crate::hall::{Arrival, Changes, Clues, Digest, Index, Key, Saved};
 
 /// Version, time decided, event, remarks, body.
 pub(super) type Journal = (i64, i64, String, String, Vec<u8>);
@@ -19,6 +20,10 @@ pub(super) type Journal = (i64, i64, String, String, Vec<u8>);
 pub(super) type Outbox = (String, i64, i64, i64, String, String, Vec<u8>, String, Option<String>);
 /// Call, id, place, leg, kind, path, body, age in milliseconds.
 pub(super) type Claim = (String, String, i64, i64, String, String, Vec<u8>, Option<i64>);
+
+/// Keeps a body once: digest, when it came, why, body.
+pub(super) const QUARANTINE: &str =
+    "insert into quarantine (digest, arrived_at, why, raw) values ($1, $2, $3, $4) on conflict do nothing";
 
 /// How many rows each table has.
 pub(super) const COUNTS: [(&str, &str); 7] = [
@@ -39,8 +44,8 @@ pub(super) struct Ended<'a> {
     pub cause: Cause,
 }
 
-impl Ended<'_> {
-    pub fn target(&self) -> Option<&str> {
+impl<'a> Ended<'a> {
+    pub fn target(&self) -> Option<&'a str> {
         match &self.leg.role {
             Role::Caller => None,
             Role::Rung { target, .. } | Role::Given { target, .. } => Some(target.as_str()),
@@ -80,13 +85,32 @@ pub(super) fn code(verdict: &Verdict) -> Option<&str> {
     }
 }
 
-/// Notes one row of the handles: 0 a handle, 1 a leg id, 2 a session.
+/// The outcomes of a batch, one for each command: where nobody knew at first and then somebody does, it is his.
+pub(super) fn settled(changes: &Changes) -> BTreeMap<(CallId, CommandId), &Verdict> {
+    let mut outcomes = BTreeMap::new();
+    for (call, command, verdict) in &changes.settled {
+        let known = outcomes.entry((*call, *command)).or_insert(verdict);
+        if **known == Verdict::Unknown {
+            *known = verdict;
+        }
+    }
+    outcomes
+}
+
+/// Notes one row of the handles: 0 a handle, 1 a leg id, 2 a session. Where two calls share one, the first stands.
 pub(super) fn note(index: &mut Index, what: i32, name: String, call: CallId) {
-    match what {
-        0 => index.handles.insert(name, call),
-        1 => index.legs.insert(name, call),
-        _ => index.sessions.insert(name, call),
+    let names = match what {
+        0 => &mut index.handles,
+        1 => &mut index.legs,
+        _ => &mut index.sessions,
     };
+    names.entry(name).or_insert(call);
+}
+
+/// The calls that a batch may be about.
+pub(super) fn wanted(clues: &Clues, index: &Index) -> BTreeSet<CallId> {
+    let found = index.handles.values().chain(index.legs.values()).chain(index.sessions.values());
+    clues.calls.iter().chain(found).copied().collect()
 }
 
 pub(super) fn seen((stream, event, digest): (String, String, Vec<u8>)) -> Result<(Key, Digest), StoreError> {
@@ -98,8 +122,8 @@ pub(super) fn state(id: &str, state: &str) -> Result<Call, StoreError> {
     from_json("calls", id, state)
 }
 
-pub(super) fn call((state, wake_at): (String, Option<i64>)) -> Result<CallRow, StoreError> {
-    Ok(CallRow { state: from_json("calls", "?", &state)?, wake_at: wake_at.map(|at| moment("calls", at)).transpose()? })
+pub(super) fn call((id, state, wake_at): (String, String, Option<i64>)) -> Result<CallRow, StoreError> {
+    Ok(CallRow { state: self::state(&id, &state)?, wake_at: wake_at.map(|at| moment("calls", at)).transpose()? })
 }
 
 pub(super) fn journal((version, decided_at, what, remarks, raw): Journal) -> Result<JournalRow, StoreError> {
@@ -187,17 +211,39 @@ pub(super) fn all_written(written: u64, meant: usize) -> Result<(), StoreError> 
 
 /// What a failure of the driver means for the one who asked.
 pub(super) fn failed(error: sqlx::Error) -> StoreError {
-    let text = error.to_string();
-    let Some(database) = error.as_database_error() else { return StoreError::Lost(text) };
-    let code = database.code().unwrap_or_default();
-    match code.as_ref() {
-        // Serialisation, deadlock, lock not available; a key that another node wrote first; SQLite: busy, locked.
-        "40001" | "40P01" | "55P03" | "23505" | "5" | "6" | "261" | "517" | "1555" | "2067" => StoreError::Again(text),
-        // Data and constraint classes: what is in the row. SQLite: constraint, too big, mismatch.
-        code if code.starts_with("22") || code.starts_with("23") => StoreError::Row(text),
-        "18" | "19" | "20" => StoreError::Row(text),
-        _ => StoreError::Lost(text),
+    let text = if matches!(error, sqlx::Error::PoolTimedOut) {
+        "it cannot be reached, or every connection to it is taken".to_owned()
+    } else {
+        error.to_string()
+    };
+    match error.as_database_error().and_then(|error| error.code()).as_deref() {
+        // Serialisation, deadlock, lock not available; a key that another node wrote first.
+        Some("40001" | "40P01" | "55P03" | "23505") => StoreError::Again(text),
+        // The classes of PostgreSQL for data, constraints and limits: it is for what is in the row.
+        Some(code) if code.len() == 5 && ["22", "23", "54"].contains(&code.get(..2).unwrap_or_default()) => {
+            StoreError::Row(text)
+        }
+        Some(code) => sqlite_failed(code, text),
+        None => StoreError::Lost(text),
     }
+}
+
+/// SQLite has numbers, the lower byte of which is the kind.
+fn sqlite_failed(code: &str, text: String) -> StoreError {
+    let Ok(code) = code.parse::<u32>() else { return StoreError::Lost(text) };
+    match (code, code & 0xff) {
+        // Busy, locked; a key that was written before.
+        (_, 5 | 6) | (1555 | 2067, _) => StoreError::Again(text),
+        // Too big, constraint, mismatch.
+        (_, 18..=20) => StoreError::Row(text),
+        (_, _) => StoreError::Lost(text),
+    }
+}
+
+/// Whether a server answered that we may not, or that there is no such database.
+pub(super) fn turned_away(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.starts_with("28") || code.starts_with("3D"))
 }
 
 fn from_json<T: DeserializeOwned>(table: &'static str, id: &str, text: &str) -> Result<T, StoreError> {

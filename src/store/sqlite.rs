@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use sqlx::Connection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use super::held::Held;
 use super::rows::{self, failed};
 use super::sqlite_write as write;
 use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
@@ -37,7 +39,8 @@ impl Sqlite {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(2));
+            .busy_timeout(Duration::from_secs(2))
+            .pragma("cache_size", "-65536");
         let unusable = |why: sqlx::Error| StoreError::Unusable(format!("{path} cannot be opened: {why}"));
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -56,7 +59,10 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn migrate(&self) -> Result<(), StoreError> {
-        MIGRATIONS.run(&self.writer).await.map_err(|why| StoreError::Unusable(format!("migration failed: {why}")))
+        MIGRATIONS
+            .run(&self.writer)
+            .await
+            .map_err(|why| StoreError::Unusable(format!("the tables cannot be brought up to this version: {why}")))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -65,30 +71,24 @@ impl Store for Sqlite {
 
     async fn take(&self, batch: &[Arrival], stamp: &Stamp, decide: Decider<'_>) -> Result<Taken, StoreError> {
         // A transaction that first reads and then writes is refused at once where another writes meanwhile.
-        let mut transaction = self.writer.begin_with("begin immediate").await.map_err(failed)?;
-        let loaded = load(&mut transaction, batch).await?;
-        let draft = match decide(loaded) {
-            Ok(draft) => draft,
-            Err(missing) => {
-                transaction.rollback().await.map_err(failed)?;
-                return Ok(Taken::Missing(missing));
+        let mut held = Held::new(self.writer.acquire().await.map_err(failed)?);
+        let mut transaction = held.connection().begin_with("begin immediate").await.map_err(failed)?;
+        let taken = take(&mut transaction, batch, stamp, decide).await;
+        match taken {
+            Ok(Taken::Written(_)) => transaction.commit().await.map_err(failed)?,
+            Ok(Taken::Missing(_)) | Err(_) => {
+                if let Err(why) = transaction.rollback().await {
+                    return taken.and(Err(failed(why)));
+                }
             }
-        };
-        write::draft(&mut transaction, batch, &draft, stamp).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(Taken::Written(draft))
+        }
+        held.let_go();
+        taken
     }
 
     async fn quarantine(&self, digest: Digest, raw: &[u8], why: &str, at: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(write::QUARANTINE)
-            .bind(digest.as_slice())
-            .bind(at.as_millisecond())
-            .bind(why)
-            .bind(raw)
-            .execute(&self.writer)
-            .await
-            .map(drop)
-            .map_err(failed)
+        let query = sqlx::query(rows::QUARANTINE).bind(digest.as_slice()).bind(at.as_millisecond()).bind(why).bind(raw);
+        query.execute(&self.writer).await.map(drop).map_err(failed)
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Due, StoreError> {
@@ -108,13 +108,13 @@ impl Store for Sqlite {
 
     async fn claim(&self, stamp: &Stamp, limit: u32, all: bool) -> Result<Vec<Claimed>, StoreError> {
         let rows: Vec<rows::Claim> = sqlx::query_as(
-            "update outbox set node = $1, lease_until = $2 + $3
-             where status = 'open' and (lease_until < $2 or boot <> $4 or ($6 and node <> $1)) and rowid in (
+            "update outbox set node = $1, lease_until = $2 + $3, boot = $4,
+                first_sent = case when boot = $4 then first_sent end
+             where rowid in (
                 select rowid from outbox
                 where status = 'open' and (lease_until < $2 or boot <> $4 or ($6 and node <> $1))
                 order by lease_until limit $5)
-             returning call, id, seq, leg, kind, path, body,
-                case when boot = $4 then $2 - first_sent end",
+             returning call, id, seq, leg, kind, path, body, $2 - first_sent",
         )
         .bind(stamp.node.to_string())
         .bind(rows::millis(stamp.since))
@@ -184,8 +184,8 @@ impl Store for Sqlite {
     }
 
     async fn calls(&self, limit: u32) -> Result<Vec<CallRow>, StoreError> {
-        let rows: Vec<(String, Option<i64>)> =
-            sqlx::query_as("select state, wake_at from calls order by began_at desc, id limit $1")
+        let rows: Vec<(String, String, Option<i64>)> =
+            sqlx::query_as("select id, state, wake_at from calls order by began_at desc, id limit $1")
                 .bind(i64::from(limit))
                 .fetch_all(&self.readers)
                 .await
@@ -208,50 +208,95 @@ impl Store for Sqlite {
     }
 }
 
+async fn take(
+    connection: &mut SqliteConnection,
+    batch: &[Arrival],
+    stamp: &Stamp,
+    decide: Decider<'_>,
+) -> Result<Taken, StoreError> {
+    let loaded = load(connection, batch).await?;
+    match decide(loaded) {
+        Ok(draft) => {
+            write::draft(connection, batch, &draft, stamp).await?;
+            Ok(Taken::Written(draft))
+        }
+        Err(missing) => Ok(Taken::Missing(missing)),
+    }
+}
+
 async fn load(connection: &mut SqliteConnection, batch: &[Arrival]) -> Result<Loaded, StoreError> {
-    const BY_NAME: [&str; 3] = [
-        "select call from handles where handle = $1",
-        "select call from handles where leg_id = $1",
-        "select call from handles where session = $1",
-    ];
     let mut loaded = Loaded::default();
     let clues = clues(batch);
-    for (what, names) in [(0, &clues.handles), (1, &clues.legs), (2, &clues.sessions)] {
-        let Some(statement) = BY_NAME.get(what) else { continue };
-        for name in names {
-            let call: Option<String> =
-                sqlx::query_scalar(*statement).bind(name).fetch_optional(&mut *connection).await.map_err(failed)?;
-            if let Some(call) = call {
-                let what = i32::try_from(what).unwrap_or(0);
-                rows::note(&mut loaded.index, what, name.clone(), CallId(rows::uuid("handles", &call)?));
-            }
-        }
+    let rows: Vec<(i32, String, String)> = sqlx::query_as(
+        "select 0, handle, call from handles where handle in (select value from json_each($1))
+         union all select 1, leg_id, call from handles where leg_id in (select value from json_each($2))
+         union all select 2, session, call from handles where session in (select value from json_each($3))
+         order by 1, 3",
+    )
+    .bind(rows::to_json(&clues.handles))
+    .bind(rows::to_json(&clues.legs))
+    .bind(rows::to_json(&clues.sessions))
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(failed)?;
+    for (what, name, call) in rows {
+        rows::note(&mut loaded.index, what, name, CallId(rows::uuid("handles", &call)?));
     }
-    let mut wanted = clues.calls;
-    wanted
-        .extend(loaded.index.handles.values().chain(loaded.index.legs.values()).chain(loaded.index.sessions.values()));
-    for call in wanted {
-        let state: Option<String> = sqlx::query_scalar("select state from calls where id = $1")
-            .bind(call.to_string())
-            .fetch_optional(&mut *connection)
+    let wanted = rows::wanted(&clues, &loaded.index);
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("select id, state from calls where id in (select value from json_each($1))")
+            .bind(rows::to_json(&wanted))
+            .fetch_all(&mut *connection)
             .await
             .map_err(failed)?;
-        if let Some(state) = state {
-            loaded.calls.insert(call, rows::state(&call.to_string(), &state)?);
-        }
+    for (id, state) in rows {
+        loaded.calls.insert(CallId(rows::uuid("calls", &id)?), rows::state(&id, &state)?);
     }
-    for arrival in batch {
-        let row: Option<(String, String, Vec<u8>)> =
-            sqlx::query_as("select stream, event, digest from journal where stream = $1 and event = $2")
-                .bind(&arrival.key.stream)
-                .bind(&arrival.key.event.0)
-                .fetch_optional(&mut *connection)
-                .await
-                .map_err(failed)?;
-        if let Some(row) = row {
-            let (key, digest) = rows::seen(row)?;
-            loaded.seen.insert(key, digest);
-        }
+    let keys: Vec<_> = batch.iter().map(|arrival| (&arrival.key.stream, &arrival.key.event)).collect();
+    let rows: Vec<(String, String, Vec<u8>)> = sqlx::query_as(
+        "select j.stream, j.event, j.digest from json_each($1) k
+         cross join journal j on j.stream = k.value->>0 and j.event = k.value->>1",
+    )
+    .bind(rows::to_json(&keys))
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(failed)?;
+    for row in rows {
+        let (key, digest) = rows::seen(row)?;
+        loaded.seen.insert(key, digest);
     }
     Ok(loaded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{Event, EventId, What};
+    use crate::hall::{Changes, Fate};
+    use crate::store::Draft;
+
+    /// A batch whose one event, a megabyte long, is put aside.
+    async fn put_aside(store: &Sqlite) -> Result<Taken, StoreError> {
+        let event = Event { id: EventId("e".into()), at: None, what: What::Due { version: 1 } };
+        let batch = [Arrival::webhook("s".into(), event, [0; 32], vec![7; 1 << 20].into())];
+        let aside = vec![(0, "it cannot be used".to_owned())];
+        let changes = Changes { fates: vec![Fate::Aside], aside, ..Changes::default() };
+        let stamp =
+            Stamp { node: uuid::Uuid::nil(), boot: String::new(), since: Duration::ZERO, lease: Duration::ZERO };
+        store.take(&batch, &stamp, &mut |_| Ok(Draft { changes: changes.clone(), parcels: Vec::new() })).await
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_got_over_as_soon_as_there_is_room() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = Sqlite::open(folder.path().join("calls.db").to_str().unwrap()).await.unwrap();
+        store.migrate().await.unwrap();
+        let room = async |pragma: &'static str| sqlx::query(pragma).execute(&store.writer).await.unwrap();
+        room("pragma max_page_count = 1").await;
+        let full = put_aside(&store).await;
+        assert!(matches!(&full, Err(StoreError::Lost(why)) if why.contains("full")), "{full:?}");
+        room("pragma max_page_count = 1000000").await;
+        assert!(matches!(put_aside(&store).await, Ok(Taken::Written(_))));
+        assert!(store.counts().await.unwrap().contains(&("quarantine", 1)));
+    }
 }

@@ -1,13 +1,12 @@
-//! Writing a decided batch to SQLite: row by row, in one transaction.
+//! Writing a decided batch to SQLite: one statement per table, its rows as one JSON text. What no JSON holds, bytes,
+//! goes along in one piece, of which every row takes its part.
 
-use sqlx::sqlite::SqliteConnection;
+use serde::Serialize;
+use sqlx::sqlite::{SqliteConnection, SqliteQueryResult};
 
 use super::rows::{self, failed};
-use super::types::{Draft, Parcel, Stamp, StoreError};
-use crate::hall::{Arrival, Entry, Saved};
-
-pub(super) const QUARANTINE: &str =
-    "insert into quarantine (digest, arrived_at, why, raw) values ($1, $2, $3, $4) on conflict do nothing";
+use super::types::{Draft, Stamp, StoreError};
+use crate::hall::{Arrival, Saved};
 
 /// Writes all of it.
 pub(super) async fn draft(
@@ -16,145 +15,175 @@ pub(super) async fn draft(
     draft: &Draft,
     stamp: &Stamp,
 ) -> Result<(), StoreError> {
-    for saved in &draft.changes.calls {
-        call(connection, saved).await?;
-        legs(connection, saved).await?;
-    }
-    for entry in &draft.changes.entries {
-        journal(connection, entry, batch).await?;
-    }
-    for parcel in &draft.parcels {
-        outbox(connection, parcel, stamp).await?;
-    }
-    for (call, id, verdict) in &draft.changes.settled {
-        sqlx::query("update outbox set status = $3, code = $4 where call = $1 and id = $2")
-            .bind(call.to_string())
-            .bind(id.to_string())
-            .bind(verdict.word())
-            .bind(rows::code(verdict))
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
-    }
-    for (index, why) in &draft.changes.aside {
-        let Some(arrival) = batch.get(*index) else { continue };
-        let (digest, at, raw) = rows::aside(arrival);
-        let query = sqlx::query(QUARANTINE).bind(digest.as_slice()).bind(at).bind(why).bind(raw.as_ref());
-        query.execute(&mut *connection).await.map_err(failed)?;
-    }
-    Ok(())
+    new_calls(connection, &draft.changes.calls).await?;
+    known_calls(connection, &draft.changes.calls).await?;
+    journal(connection, batch, draft).await?;
+    outbox(connection, draft, stamp).await?;
+    settled(connection, draft).await?;
+    handles(connection, &draft.changes.calls).await?;
+    legs(connection, &draft.changes.calls).await?;
+    aside(connection, batch, draft).await
 }
 
-/// A call that began in this batch is inserted; one that was there is written only from the version it was decided on.
-async fn call(connection: &mut SqliteConnection, saved: &Saved) -> Result<(), StoreError> {
-    let call = &saved.call;
-    let statement = match saved.before {
-        None => {
-            "insert into calls (id, phase, version, wake_at, party_from, party_to, route, state, began_at, rules)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing"
-        }
-        Some(_) => {
-            "update calls set phase = $2, version = $3, wake_at = $4, party_from = $5, party_to = $6, route = $7,
-                state = $8 where id = $1 and version = $11"
-        }
-    };
-    let query = sqlx::query(statement)
-        .bind(call.id.to_string())
-        .bind(call.phase.word())
-        .bind(rows::signed(call.version))
-        .bind(saved.wake_at.map(|at| at.as_millisecond()))
-        .bind(call.from.as_str())
-        .bind(call.to.as_str())
-        .bind(call.route.as_deref())
-        .bind(rows::to_json(call))
-        .bind(call.began.as_millisecond())
-        .bind(call.rules.0.as_str());
-    let query = match saved.before {
-        None => query,
-        Some(before) => query.bind(rows::signed(before)),
-    };
-    let done = query.execute(connection).await.map_err(failed)?;
-    rows::all_written(done.rows_affected(), 1)
+/// Bytes of many rows in one piece.
+#[derive(Default)]
+struct Bytes(Vec<u8>);
+
+impl Bytes {
+    /// Adds some, and tells where they begin, counted from 1, and how many they are.
+    fn add(&mut self, bytes: &[u8]) -> (usize, usize) {
+        self.0.extend_from_slice(bytes);
+        (self.0.len() - bytes.len() + 1, bytes.len())
+    }
 }
 
-async fn journal(connection: &mut SqliteConnection, entry: &Entry, batch: &[Arrival]) -> Result<(), StoreError> {
-    let arrival = entry.index.and_then(|index| batch.get(index));
-    sqlx::query(
-        "insert into journal (stream, event, call, version, decided_at, digest, what, remarks, raw)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    )
-    .bind(&entry.key.stream)
-    .bind(&entry.key.event.0)
-    .bind(entry.call.to_string())
-    .bind(rows::signed(entry.version))
-    .bind(entry.decided_at.as_millisecond())
-    .bind(arrival.map_or([0; 32].as_slice(), |arrival| arrival.digest.as_slice()))
-    .bind(rows::to_json(&entry.event))
-    .bind(rows::to_json(&entry.remarks))
-    .bind(arrival.map_or([].as_slice(), |arrival| arrival.raw.as_ref()))
-    .execute(connection)
-    .await
-    .map(drop)
-    .map_err(failed)
+async fn write<T: Serialize>(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    rows: &[T],
+    bytes: Bytes,
+) -> Result<u64, StoreError> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let query = sqlx::query(statement).bind(rows::to_json(&rows)).bind(bytes.0);
+    query.execute(connection).await.map(|done: SqliteQueryResult| done.rows_affected()).map_err(failed)
+}
+
+/// Calls that began in this batch.
+async fn new_calls(connection: &mut SqliteConnection, saved: &[Saved]) -> Result<(), StoreError> {
+    let new = saved.iter().filter(|saved| saved.before.is_none());
+    let new: Vec<_> = new
+        .map(|Saved { call, wake_at, .. }| {
+            let (wake_at, began) = (wake_at.map(|at| at.as_millisecond()), call.began.as_millisecond());
+            let parties = (call.from.as_str(), call.to.as_str());
+            (
+                call.id,
+                call.phase.word(),
+                call.version,
+                wake_at,
+                began,
+                parties,
+                &call.route,
+                &call.rules,
+                rows::to_json(call),
+            )
+        })
+        .collect();
+    let statement =
+        "insert into calls (id, phase, version, wake_at, began_at, party_from, party_to, route, rules, state)
+         select value->>0, value->>1, value->>2, value->>3, value->>4, value->>'$[5][0]', value->>'$[5][1]', value->>6,
+            value->>7, value->>8 from json_each($1)";
+    write(connection, statement, &new, Bytes::default()).await.map(drop)
+}
+
+/// Calls that were there: each only from the version it was decided on.
+async fn known_calls(connection: &mut SqliteConnection, saved: &[Saved]) -> Result<(), StoreError> {
+    let known = saved.iter().filter_map(|saved| Some((saved, saved.before?)));
+    let known: Vec<_> = known
+        .map(|(Saved { call, wake_at, .. }, before)| {
+            let wake_at = wake_at.map(|at| at.as_millisecond());
+            let parties = (call.from.as_str(), call.to.as_str());
+            (call.id, before, call.phase.word(), call.version, wake_at, parties, &call.route, rows::to_json(call))
+        })
+        .collect();
+    let statement = "update calls set phase = i.value->>2, version = i.value->>3, wake_at = i.value->>4,
+            party_from = i.value->>'$[5][0]', party_to = i.value->>'$[5][1]', route = i.value->>6, state = i.value->>7
+         from json_each($1) i where calls.id = i.value->>0 and calls.version = i.value->>1";
+    let written = write(connection, statement, &known, Bytes::default()).await?;
+    rows::all_written(written, known.len())
+}
+
+async fn journal(connection: &mut SqliteConnection, batch: &[Arrival], draft: &Draft) -> Result<(), StoreError> {
+    let mut bytes = Bytes::default();
+    let entries: Vec<_> = draft
+        .changes
+        .entries
+        .iter()
+        .filter_map(|entry| Some((entry, batch.get(entry.index)?)))
+        .map(|(entry, arrival)| {
+            let (digest, raw) = (bytes.add(&arrival.digest), bytes.add(&arrival.raw));
+            let (event, remarks) = (rows::to_json(&entry.event), rows::to_json(&entry.remarks));
+            let (key, decided_at) = ((&entry.key.stream, &entry.key.event), entry.decided_at.as_millisecond());
+            (key, entry.call, entry.version, decided_at, event, remarks, digest, raw)
+        })
+        .collect();
+    let statement = "insert into journal (stream, event, call, version, decided_at, what, remarks, digest, raw)
+         select value->>'$[0][0]', value->>'$[0][1]', value->>1, value->>2, value->>3, value->>4, value->>5,
+            substr($2, value->>'$[6][0]', value->>'$[6][1]'), substr($2, value->>'$[7][0]', value->>'$[7][1]')
+         from json_each($1)";
+    write(connection, statement, &entries, bytes).await.map(drop)
 }
 
 /// Commands are written claimed: this process sends them as soon as they are committed.
-async fn outbox(connection: &mut SqliteConnection, parcel: &Parcel, stamp: &Stamp) -> Result<(), StoreError> {
-    let post = &parcel.post;
-    sqlx::query(
-        "insert into outbox (call, id, seq, version, leg, kind, path, body, status, boot, first_sent, lease_until, node)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, $10, $11, $12)",
-    )
-    .bind(post.call.to_string())
-    .bind(post.command.id.to_string())
-    .bind(i64::from(post.seq))
-    .bind(rows::signed(post.version))
-    .bind(i64::from(post.command.leg.0))
-    .bind(post.command.verb.kind().word())
-    .bind(&parcel.path)
-    .bind(parcel.body.as_ref())
-    .bind(&stamp.boot)
-    .bind(rows::millis(stamp.since))
-    .bind(rows::millis(stamp.since + stamp.lease))
-    .bind(stamp.node.to_string())
-    .execute(connection)
-    .await
-    .map(drop)
-    .map_err(failed)
+async fn outbox(connection: &mut SqliteConnection, draft: &Draft, stamp: &Stamp) -> Result<(), StoreError> {
+    let mut bytes = Bytes::default();
+    let since = (rows::millis(stamp.since), rows::millis(stamp.since + stamp.lease));
+    let parcels: Vec<_> = draft
+        .parcels
+        .iter()
+        .map(|parcel| {
+            let post = &parcel.post;
+            let (id, leg, kind) = (post.command.id, post.command.leg, post.command.verb.kind().word());
+            let node = (&stamp.boot, since, stamp.node);
+            (post.call, id, post.seq, post.version, leg, kind, &parcel.path, bytes.add(&parcel.body), node)
+        })
+        .collect();
+    let statement = "insert into outbox (call, id, seq, version, leg, kind, path, body, status, boot, first_sent,
+            lease_until, node)
+         select value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6,
+            substr($2, value->>'$[7][0]', value->>'$[7][1]'), 'open', value->>'$[8][0]', value->>'$[8][1][0]',
+            value->>'$[8][1][1]', value->>'$[8][2]'
+         from json_each($1)";
+    write(connection, statement, &parcels, bytes).await.map(drop)
 }
 
-async fn legs(connection: &mut SqliteConnection, saved: &Saved) -> Result<(), StoreError> {
-    for leg in rows::known(saved) {
-        sqlx::query(
-            "insert into handles (call, leg, handle, leg_id, session) values ($1, $2, $3, $4, $5)
-             on conflict (call, leg) do update set handle = excluded.handle, leg_id = excluded.leg_id,
-                session = excluded.session",
-        )
-        .bind(saved.call.id.to_string())
-        .bind(i64::from(leg.no.0))
-        .bind(leg.handle.as_ref().map(|handle| handle.0.as_str()))
-        .bind(leg.id.as_deref())
-        .bind(leg.session.as_deref())
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    }
-    for record in rows::ended(saved) {
-        sqlx::query(
-            "insert into legs (call, leg, name, target, began_at, answered_at, ended_at, cause)
-             values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
-        )
-        .bind(record.call.to_string())
-        .bind(i64::from(record.leg.no.0))
-        .bind(record.leg.name())
-        .bind(record.target())
-        .bind(record.leg.began.as_millisecond())
-        .bind(record.leg.answered_at().map(|at| at.as_millisecond()))
-        .bind(record.at.as_millisecond())
-        .bind(record.cause())
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+async fn settled(connection: &mut SqliteConnection, draft: &Draft) -> Result<(), StoreError> {
+    let settled = rows::settled(&draft.changes);
+    let settled: Vec<_> =
+        settled.iter().map(|((call, id), verdict)| (call, id, verdict.word(), rows::code(verdict))).collect();
+    let statement = "update outbox set status = i.value->>2, code = i.value->>3 from json_each($1) i
+         where outbox.call = i.value->>0 and outbox.id = i.value->>1 and outbox.status in ('open', 'unknown')";
+    write(connection, statement, &settled, Bytes::default()).await.map(drop)
+}
+
+async fn handles(connection: &mut SqliteConnection, saved: &[Saved]) -> Result<(), StoreError> {
+    let known: Vec<_> = saved
+        .iter()
+        .flat_map(|saved| rows::known(saved).map(move |leg| (saved.call.id, leg)))
+        .map(|(call, leg)| (call, leg.no, &leg.handle, &leg.id, &leg.session))
+        .collect();
+    let statement = "insert into handles (call, leg, handle, leg_id, session)
+         select value->>0, value->>1, value->>2, value->>3, value->>4 from json_each($1) where true
+         on conflict (call, leg) do update set handle = excluded.handle, leg_id = excluded.leg_id,
+            session = excluded.session";
+    write(connection, statement, &known, Bytes::default()).await.map(drop)
+}
+
+async fn legs(connection: &mut SqliteConnection, saved: &[Saved]) -> Result<(), StoreError> {
+    let ended: Vec<_> = saved
+        .iter()
+        .flat_map(rows::ended)
+        .map(|record| {
+            let leg = record.leg;
+            let answered_at = leg.answered_at().map(|at| at.as_millisecond());
+            let (began_at, ended_at) = (leg.began.as_millisecond(), record.at.as_millisecond());
+            (record.call, leg.no, leg.name(), record.target(), began_at, answered_at, ended_at, record.cause())
+        })
+        .collect();
+    let statement = "insert into legs (call, leg, name, target, began_at, answered_at, ended_at, cause)
+         select value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
+         from json_each($1) where true
+         on conflict (call, leg) do nothing";
+    write(connection, statement, &ended, Bytes::default()).await.map(drop)
+}
+
+async fn aside(connection: &mut SqliteConnection, batch: &[Arrival], draft: &Draft) -> Result<(), StoreError> {
+    for (index, why) in &draft.changes.aside {
+        let Some(arrival) = batch.get(*index) else { continue };
+        let (digest, at, raw) = rows::aside(arrival);
+        let query = sqlx::query(rows::QUARANTINE).bind(digest.as_slice()).bind(at).bind(why).bind(raw.as_ref());
+        query.execute(&mut *connection).await.map_err(failed)?;
     }
     Ok(())
 }

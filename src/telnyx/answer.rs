@@ -25,7 +25,7 @@ pub enum Reading {
 pub struct Hints {
     /// `retry-after-ms` or `retry-after`: how long to wait before the next try.
     pub retry_after: Option<Duration>,
-    /// `x-ratelimit-reset`: how long until the limit we ran into is lifted.
+    /// `x-ratelimit-reset`: how long until what was used up of the limit is given back.
     pub reset: Option<Duration>,
 }
 
@@ -48,7 +48,7 @@ pub fn read(kind: Kind, status: u16, hints: Hints, body: &[u8]) -> Reading {
         300..=499 => refusal(kind, status, &codes).map(|why| refused(kind, why, status, &codes)),
         _ => None,
     };
-    verdict.map_or_else(|| Reading::Again { after: hints.wait(), code: shown(status, &codes) }, Reading::Verdict)
+    verdict.map_or_else(|| Reading::Again { after: hints.wait(status), code: shown(status, &codes) }, Reading::Verdict)
 }
 
 impl Hints {
@@ -60,8 +60,9 @@ impl Hints {
         Self { retry_after: millis.or_else(|| number(retry_after).and_then(span)), reset: number(reset).and_then(span) }
     }
 
-    fn wait(self) -> Option<Duration> {
-        self.retry_after.max(self.reset)
+    /// How long to wait. The reset is told with every answer, also with those that ran into no limit.
+    fn wait(self, status: u16) -> Option<Duration> {
+        self.retry_after.or(self.reset.filter(|_| status == 429))
     }
 }
 
@@ -264,9 +265,15 @@ mod tests {
         for (status, code) in [(408, "10011"), (409, "10011"), (429, "10011"), (429, "90103"), (500, "10007")] {
             assert_eq!(of(Kind::Dial, status, &error(code)), Reading::Again { after: None, code: code.into() });
         }
-        let hints = Hints::of(None, Some("2"), Some("5"));
-        let again = Reading::Again { after: Some(Duration::from_secs(5)), code: "HTTP 503".into() };
-        assert_eq!(read(Kind::Answer, 503, hints, b"oops"), again);
+        let waits =
+            |status, retry_after, reset| match read(Kind::Answer, status, Hints::of(None, retry_after, reset), b"oops")
+            {
+                Reading::Again { after, code } if code == format!("HTTP {status}") => after,
+                other @ (Reading::Again { .. } | Reading::Verdict(_)) => panic!("{other:?}"),
+            };
+        assert_eq!(waits(503, Some("2"), Some("5")), Some(Duration::from_secs(2)));
+        assert_eq!(waits(429, None, Some("5")), Some(Duration::from_secs(5)));
+        assert_eq!(waits(500, None, Some("55")), None, "no limit was reached");
         assert_eq!(of(Kind::Answer, 429, &error("90018")), refused(Refusal::Ended, "90018"));
         assert_eq!(of(Kind::Answer, 500, &error("90018")), Reading::Again { after: None, code: "90018".into() });
     }

@@ -62,11 +62,18 @@ impl Payload<'_> {
             "call.answered" => News::Answered,
             "call.bridged" => News::Bridged,
             "call.hangup" => News::HungUp { cause: cause(text(self.hangup_cause).as_deref()) },
-            "call.speak.ended" => News::SpeechEnded,
-            "call.playback.ended" => {
-                let broken = matches!(text(self.status).as_deref(), Some("file_not_found" | "failed"));
-                News::PlaybackEnded { played: !broken }
-            }
+            "call.speak.started" => News::SpeechStarted,
+            "call.playback.started" => News::PlaybackStarted,
+            "call.speak.ended" => match text(self.status).as_deref() {
+                // The hangup itself is on its way: nothing is to follow on a text that it cut off.
+                Some("call_hangup") => other(name),
+                _ => News::SpeechEnded,
+            },
+            "call.playback.ended" => match text(self.status).as_deref() {
+                // What we stopped ourselves is no end of what is played since.
+                Some("call_hangup" | "cancelled") => other(name),
+                status => News::PlaybackEnded { played: !matches!(status, Some("file_not_found" | "failed")) },
+            },
             _ => other(name),
         }
     }

@@ -142,6 +142,8 @@ mod tests {
                 "call.answered" => News::Answered,
                 "call.bridged" => News::Bridged,
                 "call.hangup" => News::HungUp { cause: Cause::Busy },
+                "call.speak.started" => News::SpeechStarted,
+                "call.playback.started" => News::PlaybackStarted,
                 "call.speak.ended" => News::SpeechEnded,
                 "call.playback.ended" => News::PlaybackEnded { played: false },
                 _ => News::Other { name: name.to_owned() },
@@ -248,7 +250,7 @@ mod tests {
         }
 
         for (status, played) in
-            [("completed", true), ("call_hangup", true), ("new", true), ("file_not_found", false), ("failed", false)]
+            [("completed", true), ("unknown", true), ("new", true), ("file_not_found", false), ("failed", false)]
         {
             assert_eq!(
                 news("call.playback.ended", json!({"status": status})),
@@ -257,6 +259,14 @@ mod tests {
             );
         }
         assert_eq!(news("call.playback.ended", json!({"status": null})), News::PlaybackEnded { played: true });
+        assert_eq!(news("call.speak.ended", json!({"status": "completed"})), News::SpeechEnded);
+        for (name, status) in [
+            ("call.playback.ended", "cancelled"),
+            ("call.playback.ended", "call_hangup"),
+            ("call.speak.ended", "call_hangup"),
+        ] {
+            assert_eq!(news(name, json!({"status": status})), News::Other { name: name.into() }, "{name} {status}");
+        }
     }
 
     #[test]

@@ -1,0 +1,196 @@
+//! What must hold of every call, whatever happens to it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::agenda::between;
+use super::judge::{Bound, Case};
+use super::memory::{Kept, Row};
+use crate::call::{CommandId, EndWhy, Leg, Phase, Remark};
+use crate::sim::{By, End, LegNo, What};
+
+/// Silence for an answered caller.
+const SILENCE: Bound = Bound::secs(5, 12);
+/// A phone that rings on after its caller has left, from when we know of both.
+const RINGS_ON: Bound = Bound::secs(2, 8);
+/// Somebody who picked up and is neither joined nor hung up.
+const FORGOTTEN: Bound = Bound::secs(5, 12);
+/// How long a hangup may take, while the same phone may ring anew.
+const HANGING_UP: Duration = Duration::from_millis(500);
+/// An end that we do not know of. A talk is looked at every five minutes, the end of audio is waited for ten.
+const UNNOTICED: Bound = Bound::secs(60, 620);
+
+/// Everything that does not hold of a call, a sentence each.
+pub(super) fn check(case: &Case<'_>, kept: Option<&Kept>, rows: &[(CommandId, &Row)]) -> Vec<String> {
+    let mut broken = Vec::new();
+    silences(case, &mut broken);
+    idles(case, &mut broken);
+    twice(case, &mut broken);
+    rings(case, &mut broken);
+    bridges(case, &mut broken);
+    ends(case, &mut broken);
+    states(case, &mut broken);
+    if let Some(kept) = kept {
+        if !kept.call.has_ended() || kept.wake_at.is_some() {
+            broken.push(format!("at rest it is still {}", kept.call.phase.word()));
+        }
+        for (id, row) in rows.iter().filter(|(_, row)| row.verdict.is_none()) {
+            broken.push(format!("command {id} ({}) never had an outcome", row.kind));
+        }
+    }
+    broken
+}
+
+fn silences(case: &Case<'_>, broken: &mut Vec<String>) {
+    for silence in &case.outcome.silences {
+        if !case.keeps(silence.from, silence.to, SILENCE) {
+            broken.push(format!("the caller hears nothing for {:.1?}", silence.lasts()));
+        }
+    }
+}
+
+/// A caller for whom nobody rings and who hears nothing, answered or not.
+fn idles(case: &Case<'_>, broken: &mut Vec<String>) {
+    // Of a call whose beginning is lost nobody knows that there is anything to do.
+    let Some(heard) = case.since(|chapter| chapter.decision.call.route.is_some()) else { return };
+    let (mut busy, mut since) = (BTreeMap::<(LegNo, bool), u32>::new(), None);
+    for entry in &case.entries {
+        let own = Some(entry.leg) == case.caller;
+        match &entry.what {
+            What::Spoke { .. } | What::Played { .. } => *busy.entry((entry.leg, true)).or_default() += 1,
+            What::MediaEnded => drop(busy.entry((entry.leg, true)).and_modify(|n| *n = n.saturating_sub(1))),
+            What::Rang { .. } => drop(busy.insert((entry.leg, false), 1)),
+            What::Bridged { .. } if own => drop(busy.insert((entry.leg, false), 1)),
+            What::Answered if !own => drop(busy.remove(&(entry.leg, false))),
+            What::HungUp { .. } => drop(busy.remove(&(entry.leg, false))),
+            What::Arrived { .. } | What::Dialled { .. } | What::Transferred { .. } | What::Answered => {}
+            What::Bridged { .. } | What::Parked | What::Rejected { .. } => {}
+        }
+        let ended = own && matches!(entry.what, What::HungUp { .. });
+        let idle = !ended && busy.values().all(|n| *n == 0);
+        if let Some(from) = since.filter(|_| !idle) {
+            if !case.keeps(heard.max(from), entry.at, SILENCE) {
+                broken.push(format!("nothing is done for the caller for {:.1?}", between(from, entry.at)));
+            }
+            since = None;
+        } else if since.is_none() && idle {
+            since = Some(entry.at);
+        }
+        if ended {
+            return;
+        }
+    }
+}
+
+/// Somebody whose phone rings for the same caller on two legs at once.
+fn twice(case: &Case<'_>, broken: &mut Vec<String>) {
+    let mut last: BTreeMap<&str, jiff::Timestamp> = BTreeMap::new();
+    for ring in case.outcome.rings.iter().filter(|_| case.is_calm()) {
+        let (Some(rang), Some(ended)) = (ring.rang, ring.ended) else { continue };
+        if last.insert(&ring.target, ended).is_some_and(|before| before > rang && between(rang, before) > HANGING_UP) {
+            broken.push(format!("{} is rung twice at once", ring.target));
+        }
+    }
+}
+
+fn rings(case: &Case<'_>, broken: &mut Vec<String>) {
+    for ring in &case.outcome.rings {
+        let Some(ended) = ring.ended else {
+            broken.push(format!("the leg to {} never ends", ring.target));
+            continue;
+        };
+        let gone =
+            case.since(|chapter| matches!(chapter.decision.call.phase, Phase::Ending { .. } | Phase::Ended { .. }));
+        let known = case.since(|chapter| case.ours(ring.leg, chapter).is_some());
+        if let (Some(left), Some(gone), Some(known), None) = (case.outcome.ended, gone, known, ring.answered) {
+            let from = left.max(gone).max(known);
+            if from < ended && !case.keeps(from, ended, RINGS_ON) {
+                let lasts = between(from, ended);
+                broken.push(format!("{} rings on for {lasts:.1?} after the caller has left", ring.target));
+            }
+        }
+        if let Some(answered) = ring.answered {
+            let joined =
+                case.entries.iter().find(|entry| entry.leg == ring.leg && matches!(entry.what, What::Bridged { .. }));
+            let until = joined.map_or(ended, |entry| entry.at);
+            if !case.keeps(answered, until, FORGOTTEN) {
+                let lasts = between(answered, until);
+                broken.push(format!("{} has picked up and hears nothing for {lasts:.1?}", ring.target));
+            }
+        }
+    }
+}
+
+/// Walks through the talks: one at a time, and none is cut.
+fn bridges(case: &Case<'_>, broken: &mut Vec<String>) {
+    let mut peers: BTreeMap<LegNo, LegNo> = BTreeMap::new();
+    let too_long = case.chapters.iter().any(|chapter| {
+        chapter.decision.remarks.iter().any(|remark| matches!(remark, Remark::Ends { why: EndWhy::TooLong }))
+    });
+    for entry in &case.entries {
+        if let What::Bridged { with } = entry.what {
+            let before = peers.insert(entry.leg, with);
+            if before.is_some_and(|before| before != with) && Some(entry.leg) == case.caller {
+                broken.push("the caller is taken out of one talk into another".to_owned());
+            }
+        } else if let What::HungUp { by, .. } = entry.what {
+            let peer = peers.remove(&entry.leg);
+            let talking = peer.is_some_and(|peer| peers.get(&peer) == Some(&entry.leg));
+            // Of a talk that nobody told us of we know nothing.
+            let known = !case.is_unheard(entry.leg) && !peer.is_some_and(|peer| case.is_unheard(peer));
+            if talking && known && by == By::Command && !too_long {
+                broken.push("a talk is cut by a command".to_owned());
+            }
+        }
+    }
+    let mut truly = case.outcome.bridged_to.clone();
+    truly.dedup();
+    if truly.len() > 1 {
+        broken.push(format!("the caller talks with several: {}", truly.join(", ")));
+    }
+    let connected = case.chapters.iter().flat_map(|chapter| &chapter.decision.remarks);
+    let connected = connected.filter(|remark| matches!(remark, Remark::Connected { .. })).count();
+    if case.is_calm() && connected != truly.len() {
+        broken.push(format!("we tell of {connected} talks, and there were {}", truly.len()));
+    }
+}
+
+/// The end is known on both sides.
+fn ends(case: &Case<'_>, broken: &mut Vec<String>) {
+    let Some(ended) = case.outcome.ended else {
+        if case.outcome.began.is_some() {
+            broken.push("the caller's leg never ends".to_owned());
+        }
+        return;
+    };
+    let last = case.outcome.rings.iter().filter_map(|ring| ring.ended).max();
+    let last = last.map_or(ended, |last| last.max(ended));
+    match case.over() {
+        Some(over) if over > last && !case.keeps(last, over, UNNOTICED) => {
+            broken.push(format!("its end is not noticed for {:.1?}", between(last, over)));
+        }
+        Some(_) => {}
+        None if case.chapters.is_empty() => {}
+        None => broken.push("it ended, and we never knew".to_owned()),
+    }
+    if case.is_calm() && case.chapters.is_empty() {
+        broken.push("we never heard of it".to_owned());
+    }
+    if case.is_calm() && !case.is_pressed && case.outcome.end == Some(End::Limit) {
+        broken.push("a limit of Telnyx ends it".to_owned());
+    }
+}
+
+/// What must hold of every state our call was in.
+fn states(case: &Case<'_>, broken: &mut Vec<String>) {
+    for chapter in case.chapters {
+        let call = &chapter.decision.call;
+        let caller_lives = call.caller().is_some_and(Leg::is_live);
+        let over = call.has_ended();
+        for leg in call.legs.iter().filter(|leg| leg.is_live()) {
+            if over || (!caller_lives && leg.stop.is_none()) {
+                broken.push(format!("{} is left alone in {}", leg.name(), call.phase.word()));
+            }
+        }
+    }
+}

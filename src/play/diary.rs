@@ -1,0 +1,38 @@
+//! What was noted on the way: when something went wrong, how often what happened, and what must never happen.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::call::CallId;
+
+/// A stretch in which something went wrong that a call may suffer from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Upset {
+    /// Whose; `None`: everybody's.
+    pub call: Option<CallId>,
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+/// What was noted on the way.
+#[derive(Debug, Default)]
+pub(super) struct Diary {
+    pub upsets: Vec<Upset>,
+    pub counts: BTreeMap<String, u64>,
+    pub broken: Vec<String>,
+}
+
+impl Diary {
+    pub fn upset(&mut self, call: Option<CallId>, from: Timestamp, to: Timestamp) {
+        self.upsets.push(Upset { call, from, to });
+    }
+
+    pub fn count(&mut self, what: &str) {
+        *self.counts.entry(what.to_owned()).or_default() += 1;
+    }
+
+    pub fn broken(&mut self, what: String) {
+        self.broken.push(what);
+    }
+}

@@ -1,0 +1,167 @@
+//! What is known of one call from both sides, and how long it may suffer from what went wrong.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::agenda::{between, later};
+use super::diary::Diary;
+use super::memory::Row;
+use crate::call::{CallId, Chapter, CommandId, Leg, Phase};
+use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, Ledger, LegNo, PostEntry, World};
+
+/// News that comes later than this came late.
+const IN_TIME: Duration = Duration::from_millis(200);
+/// The longest anybody rings, with all that is allowed on top before it is looked into.
+const LONGEST_RING: Duration = Duration::from_secs(75);
+
+/// How much longer the texts of these plays may be expected to take than they do.
+const LONGEST_TEXT: Duration = Duration::from_secs(5);
+/// The longest that audio is waited for: nobody tells its length.
+const LONGEST_AUDIO: Duration = Duration::from_secs(600);
+
+/// One call, from both sides.
+pub(super) struct Case<'a> {
+    pub outcome: CallOutcome,
+    pub chapters: &'a [Chapter],
+    /// What truly happened to its legs, in order.
+    pub entries: Vec<&'a Entry>,
+    pub caller: Option<LegNo>,
+    /// Telnyx hangs up whoever has no command for some time.
+    pub is_pressed: bool,
+    /// Legs of whose answer no word ever came.
+    unheard: Vec<LegNo>,
+    /// What we call its legs.
+    names: Vec<(LegNo, Option<String>)>,
+    /// Stretches in which something went wrong, by their beginning.
+    upsets: Vec<(Timestamp, Timestamp)>,
+}
+
+/// How long something may last: undisturbed, and after a disturbance.
+#[derive(Clone, Copy)]
+pub(super) struct Bound {
+    pub calm: Duration,
+    pub upset: Duration,
+}
+
+impl Bound {
+    pub const fn secs(calm: u64, upset: u64) -> Self {
+        Self { calm: Duration::from_secs(calm), upset: Duration::from_secs(upset) }
+    }
+}
+
+impl<'a> Case<'a> {
+    pub fn new(
+        world: &'a World,
+        no: CallNo,
+        outcome: CallOutcome,
+        id: Option<CallId>,
+        rows: &[(CommandId, &Row)],
+        chapters: &'a [Chapter],
+        diary: &Diary,
+    ) -> Self {
+        let (legs, ledger) = (world.legs(no), world.ledger());
+        let mine = |upset: &&super::diary::Upset| id.is_none() || upset.call.is_none() || upset.call == id;
+        let mut upsets: Vec<_> = diary.upsets.iter().filter(mine).map(|upset| (upset.from, upset.to)).collect();
+        let posts = ledger.posts().iter().filter(|post| legs.contains(&post.leg));
+        let unheard = posts.clone().filter(|post| post.event_type == "call.answered" && lost(post).is_some());
+        let unheard = unheard.map(|post| post.leg).collect();
+        upsets.extend(posts.clone().filter_map(lost));
+        upsets.extend(posts.filter_map(|post| delayed(post, world.webhook_timeout())));
+        let late = chapters.iter().filter_map(|chapter| Some((chapter.event.at?, chapter.at)));
+        upsets.extend(late.filter(|(at, heard)| between(*at, *heard) > IN_TIME));
+        let ours: BTreeSet<String> = rows.iter().map(|(id, _)| id.to_string()).collect();
+        let known = |sent: &&CommandEntry| sent.command_id.as_ref().is_some_and(|id| ours.contains(id));
+        let some_do_nothing = world.counts().get("fault.ignored").is_some_and(|count| *count > 0);
+        let nothing = ledger.commands().iter().filter(known).filter(|sent| some_do_nothing || sent.repeated);
+        upsets.extend(nothing.filter_map(|sent| does_nothing(sent, ledger)));
+        upsets.sort_unstable();
+        let names = legs.iter().map(|leg| (*leg, world.control_id(*leg).map(str::to_owned))).collect();
+        let is_pressed = world.settings().first_command_timeout.is_some();
+        Self {
+            outcome,
+            is_pressed,
+            unheard,
+            chapters,
+            entries: ledger.of_legs(legs),
+            caller: legs.first().copied(),
+            names,
+            upsets,
+        }
+    }
+
+    /// Whether something that lasts from `from` to `to` keeps within a bound: each disturbance that comes while it
+    /// may still last gives it more time.
+    pub fn keeps(&self, from: Timestamp, to: Timestamp, bound: Bound) -> bool {
+        let mut until = later(from, bound.calm);
+        for (start, end) in &self.upsets {
+            if *start <= until && *end <= to {
+                until = until.max(later(*end, bound.upset));
+            } else if *start <= until {
+                return true;
+            }
+        }
+        to <= until
+    }
+
+    /// Whether somebody picked up on this leg and no word of it ever came.
+    pub fn is_unheard(&self, leg: LegNo) -> bool {
+        self.unheard.contains(&leg)
+    }
+
+    /// Whether nothing went wrong at all.
+    pub fn is_calm(&self) -> bool {
+        self.upsets.is_empty()
+    }
+
+    /// A leg as we know it, once we know it by its handle.
+    pub fn ours<'c>(&self, leg: LegNo, chapter: &'c Chapter) -> Option<&'c Leg> {
+        let handle = self.names.iter().find(|(no, _)| *no == leg)?.1.as_deref()?;
+        let known = |leg: &&Leg| leg.handle.as_ref().is_some_and(|known| known.0 == handle);
+        chapter.decision.call.legs.iter().find(known)
+    }
+
+    /// When we first knew of something.
+    pub fn since(&self, known: impl Fn(&Chapter) -> bool) -> Option<Timestamp> {
+        self.chapters.iter().find(|chapter| known(chapter)).map(|chapter| chapter.at)
+    }
+
+    /// Since when our call is over, for good.
+    pub fn over(&self) -> Option<Timestamp> {
+        let ended = |chapter: &&Chapter| matches!(chapter.decision.call.phase, Phase::Ended { .. });
+        self.chapters.iter().rev().take_while(ended).last().map(|chapter| chapter.at)
+    }
+}
+
+/// The stretch in which news that never comes is missed. Nothing can be asked of Telnyx about a leg that rings, or
+/// about what is being played: what was lost of them shows only when their time is over.
+fn lost(post: &PostEntry) -> Option<(Timestamp, Timestamp)> {
+    let until = match post.event_type {
+        "call.answered" | "call.hangup" => later(post.at, LONGEST_RING),
+        "call.speak.ended" => later(post.at, LONGEST_TEXT),
+        "call.playback.ended" => later(post.at, LONGEST_AUDIO),
+        _ => post.at,
+    };
+    match post.fate {
+        Fate::Dropped | Fate::GivenUp(_) => Some((post.at, until)),
+        Fate::Taken | Fate::Failed(_) => None,
+    }
+}
+
+/// The stretch in which nobody knew yet that an attempt to deliver had failed.
+fn delayed(post: &PostEntry, timeout: Duration) -> Option<(Timestamp, Timestamp)> {
+    let failed = matches!(post.fate, Fate::Failed(_) | Fate::GivenUp(_));
+    failed.then(|| (post.at.saturating_sub(timeout).unwrap_or(post.at), post.at))
+}
+
+/// A command that was taken and did nothing. A leg that never was and one that rings look alike.
+fn does_nothing(command: &CommandEntry, ledger: &Ledger) -> Option<(Timestamp, Timestamp)> {
+    let until = match command.verb {
+        "dial" | "transfer" => later(command.at, LONGEST_RING),
+        _ => command.at,
+    };
+    let taken = command.status.is_some_and(|status| status < 300);
+    let effects = command.command_id.as_ref().map_or(0, |id| ledger.effects(id));
+    (taken && effects == 0).then_some((command.at, until))
+}

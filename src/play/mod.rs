@@ -1,0 +1,18 @@
+//! Whole calls in memory: the hall and a simulated Telnyx face to face on one virtual clock. Pure.
+//!
+//! [`Play`] runs the same `fold`, `decide`, lanes, requests and webhooks as the engine does, with a store that is a
+//! few maps and a network that is a list of moments. What it says of a call is read off the simulator's ledger.
+
+mod agenda;
+mod check;
+mod diary;
+mod judge;
+mod memory;
+mod played;
+mod sender;
+mod stage;
+mod trouble;
+
+pub use played::{Played, PlayedCall};
+pub use stage::Play;
+pub use trouble::{Death, Trouble};

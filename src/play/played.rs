@@ -1,0 +1,107 @@
+//! What became of a play: each call by the ledger, as a story, and everything that should not be.
+
+use std::collections::BTreeMap;
+
+use super::check::check;
+use super::diary::Diary;
+use super::judge::Case;
+use super::memory::{Kept, Memory, Row};
+use crate::call::{CallId, Chapter, CommandId, Event, replay, story};
+use crate::routing::Rules;
+use crate::sim::{CallNo, CallOutcome, CommandEntry, World};
+use crate::telnyx::request::render;
+
+/// What became of a play.
+#[derive(Debug)]
+pub struct Played {
+    /// The calls, in the order of their scripts.
+    pub calls: Vec<PlayedCall>,
+    /// Everything that must not happen and did, a sentence each; empty if all is well.
+    pub broken: Vec<String>,
+    /// How often what happened.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// What became of one call.
+#[derive(Debug)]
+pub struct PlayedCall {
+    /// Our id of it; `None` if we never heard of it.
+    pub id: Option<CallId>,
+    /// What happened, by the simulator's ledger.
+    pub outcome: CallOutcome,
+    /// What was decided, by the journal.
+    pub chapters: Vec<Chapter>,
+    /// The same as a story.
+    pub story: String,
+    /// The requests that reached Telnyx, and what became of them.
+    pub requests: Vec<CommandEntry>,
+}
+
+impl Played {
+    pub(super) fn of(world: World, memory: Memory, mut diary: Diary, rules: &Rules, calls: &[CallNo]) -> Self {
+        let mut played = Vec::new();
+        for no in calls {
+            let Some(outcome) = world.outcome(*no) else { continue };
+            let id = world.caller(*no).and_then(|handle| memory.of_handle(handle));
+            let kept = id.and_then(|id| memory.calls().find(|(known, _)| *known == id));
+            let rows = id.map(|id| memory.rows(id)).unwrap_or_default();
+            let chapters = match kept {
+                Some((id, kept)) => told(id, kept, &rows, &world, rules, &mut diary),
+                None => Vec::new(),
+            };
+            let case = Case::new(&world, *no, outcome, id, &rows, &chapters, &diary);
+            let name = case.outcome.name.clone();
+            let broken = check(&case, kept.map(|(_, kept)| kept), &rows);
+            let outcome = case.outcome;
+            diary.broken.extend(broken.into_iter().map(|what| format!("{name}: {what}")));
+            let story = story(&chapters, rules);
+            let ours = |sent: &&CommandEntry| {
+                let id = sent.command_id.as_deref();
+                rows.iter().any(|(known, _)| Some(known.to_string().as_str()) == id)
+            };
+            let requests = world.ledger().commands().iter().filter(ours).cloned().collect();
+            played.push(PlayedCall { id, outcome, chapters, story, requests });
+        }
+        let ours: Vec<CallId> = played.iter().filter_map(|call| call.id).collect();
+        for (id, kept) in memory.calls().filter(|(id, _)| !ours.contains(id)) {
+            diary.broken(format!("call {id} is nobody's: {}", kept.call.phase.word()));
+        }
+        for (id, times) in world.ledger().doubled() {
+            diary.broken(format!("command {id} took effect {times} times"));
+        }
+        let mut counts = world.counts();
+        counts.extend(diary.counts);
+        Self { calls: played, broken: diary.broken, counts }
+    }
+}
+
+/// Decides the journal of a call again, from its stored form: the same commands must come of it, byte for byte.
+fn told(
+    id: CallId,
+    kept: &Kept,
+    rows: &[(CommandId, &Row)],
+    world: &World,
+    rules: &Rules,
+    diary: &mut Diary,
+) -> Vec<Chapter> {
+    let read = |(at, json): &(_, String)| Some((*at, serde_json::from_str::<Event>(json).ok()?));
+    let journal: Vec<_> = kept.journal.iter().filter_map(read).collect();
+    if journal.len() != kept.journal.len() {
+        diary.broken(format!("call {id}: an event of its journal cannot be read again"));
+    }
+    let chapters = replay(id, rules, journal.iter().map(|(at, event)| (*at, event)));
+    if chapters.last().map(|chapter| &chapter.decision.call) != Some(&kept.call) {
+        diary.broken(format!("call {id}: decided again, it comes to another state"));
+    }
+    let line = &world.settings().connection_id;
+    let commands = chapters.iter().flat_map(|chapter| &chapter.decision.commands);
+    let again = commands.map(|command| (command.id, render(command, line)));
+    if !again.eq(rows.iter().map(|(id, row)| (*id, row.request.clone()))) {
+        diary.broken(format!("call {id}: decided again, it wants other commands"));
+    }
+    let stored = serde_json::to_string(&kept.call).ok().and_then(|json| serde_json::from_str(&json).ok());
+    if stored.as_ref() != Some(&kept.call) {
+        diary.broken(format!("call {id}: its state does not survive being stored"));
+    }
+    chapters
+}

@@ -1,0 +1,266 @@
+//! The loop: the next moment of the world, of the network, or of a deadline; what happens then; and so on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::agenda::{Agenda, Due, between, later, whole};
+use super::diary::Diary;
+use super::memory::Memory;
+use super::played::Played;
+use super::trouble::Trouble;
+use crate::call::{CallId, CommandId, Event, EventId, What};
+use crate::hall::{Arrival, Book, Fate, Lanes, fold};
+use crate::routing::Rules;
+use crate::sim::{CallNo, Script, Settings, World};
+use crate::telnyx::webhook::{Parsed, parse};
+
+/// When every play begins: a Monday, 10:00 in New York.
+const BEGIN: i64 = 1_773_064_800;
+/// The longest a play may last on its own clock: two of the longest calls.
+const LONGEST: Duration = Duration::from_secs(8 * 3600);
+/// More events than any call can have that does not go round in circles.
+const MOST_EVENTS: usize = 2_000;
+
+/// A stage with rules, a simulated Telnyx, and calls to come.
+pub struct Play {
+    pub(super) world: World,
+    pub(super) rules: Rules,
+    pub(super) rng: Rng,
+    pub(super) memory: Memory,
+    pub(super) lanes: Lanes,
+    /// The try of each command that is under way, and when it was sent.
+    pub(super) flying: BTreeMap<CommandId, (u64, Timestamp)>,
+    pub(super) tries: u64,
+    pub(super) agenda: Agenda,
+    pub(super) diary: Diary,
+    pub(super) trouble: Trouble,
+    pub(super) now: Timestamp,
+    pub(super) calls: Vec<CallNo>,
+    inbox: Vec<Job>,
+    /// Deadlines that are handed in and not kept yet.
+    rung: BTreeSet<(CallId, u64)>,
+    up: bool,
+}
+
+/// Something that is handed in, and what follows once it is kept.
+pub(super) struct Job {
+    pub arrival: Arrival,
+    pub then: Then,
+}
+
+/// What follows once an event is kept.
+pub(super) enum Then {
+    /// Its sender is answered.
+    Answer(u64),
+    /// The next command of the leg may go.
+    Settled(CommandId),
+    /// The deadline may be asked for again.
+    Rung(CallId, u64),
+}
+
+impl Play {
+    /// A play of these calls by these rules; all chance in it comes from `seed`.
+    pub fn new(rules: Rules, seed: u64, settings: Settings, scripts: &[Script]) -> Self {
+        let now = Timestamp::from_second(BEGIN).unwrap_or_default();
+        let mut world = World::new(seed, settings);
+        let calls = scripts.iter().map(|script| world.call_in(now, script)).collect();
+        Self {
+            world,
+            rules,
+            rng: Rng::with_seed(seed ^ 0x5111_7c44_004c_0000),
+            memory: Memory::default(),
+            lanes: Lanes::default(),
+            flying: BTreeMap::new(),
+            tries: 0,
+            agenda: Agenda::default(),
+            diary: Diary::default(),
+            trouble: Trouble::default(),
+            now,
+            calls,
+            inbox: Vec::new(),
+            rung: BTreeSet::new(),
+            up: true,
+        }
+    }
+
+    /// The same with something wrong on our own side.
+    #[must_use]
+    pub fn troubled(mut self, trouble: Trouble) -> Self {
+        for death in &trouble.deaths {
+            self.agenda.add(later(self.now, death.at), Due::Die(death.down));
+        }
+        self.trouble = trouble;
+        self
+    }
+
+    /// Plays until everything is at rest.
+    pub fn run(mut self) -> Played {
+        let begin = self.now;
+        while let Some(at) = self.next() {
+            self.now = self.now.max(at);
+            if between(begin, self.now) > LONGEST {
+                self.diary.broken("something goes on for ever".to_owned());
+                break;
+            }
+            if let Some((id, kept)) = self.memory.calls().find(|(_, kept)| kept.journal.len() > MOST_EVENTS) {
+                let what = format!("call {id} goes round in circles: {} events", kept.journal.len());
+                self.diary.broken(what);
+                break;
+            }
+            self.happen();
+        }
+        Played::of(self.world, self.memory, self.diary, &self.rules, &self.calls)
+    }
+
+    fn next(&self) -> Option<Timestamp> {
+        let wakes = self.memory.wakes().filter(|(_, call, version)| self.up && !self.rung.contains(&(*call, *version)));
+        let wake = wakes.map(|(at, _, _)| at).min();
+        self.world.next_due().into_iter().chain(self.agenda.next()).chain(wake).min()
+    }
+
+    fn happen(&mut self) {
+        while let Some(due) = self.agenda.take(self.now) {
+            match due {
+                Due::Commit => self.commit(),
+                Due::Reach(id, one) => self.reach(id, one),
+                Due::Hear(id, one, reading) => self.hear(id, one, reading),
+                Due::Rested(id) => self.go(id),
+                Due::Die(down) => self.die(down),
+                Due::Rise => self.rise(),
+            }
+        }
+        for delivery in self.world.poll(self.now) {
+            self.door(delivery.id, delivery.body);
+        }
+        if self.up {
+            self.ring();
+        }
+    }
+
+    /// A webhook at the door.
+    fn door(&mut self, delivery: u64, body: Vec<u8>) {
+        if !self.up {
+            self.world.delivered(delivery, None, self.now);
+            return;
+        }
+        match parse(&body) {
+            Parsed::Event(_) if self.loses(&body) => self.world.delivered(delivery, Some(200), self.now),
+            Parsed::Event(webhook) => {
+                let arrival = Arrival::webhook(webhook.stream, webhook.event, webhook.digest, Bytes::from(body));
+                self.hand_in(Job { arrival, then: Then::Answer(delivery) });
+            }
+            Parsed::Unusable { why } => {
+                self.diary.broken(format!("a webhook could not be read: {why}"));
+                self.world.delivered(delivery, Some(200), self.now);
+            }
+        }
+    }
+
+    /// Whether this webhook is one that is to be lost.
+    fn loses(&mut self, body: &[u8]) -> bool {
+        if self.trouble.lost.is_empty() {
+            return false;
+        }
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let name = body.pointer("/data/event_type").and_then(Value::as_str);
+        let Some(at) = self.trouble.lost.iter().position(|lost| Some(*lost) == name) else { return false };
+        self.trouble.lost.remove(at);
+        self.diary.upset(None, self.now, self.now);
+        true
+    }
+
+    /// Deadlines that are over.
+    fn ring(&mut self) {
+        let over: Vec<_> = self.memory.wakes().filter(|(at, _, _)| *at <= self.now).collect();
+        for (_, call, version) in over {
+            if self.rung.insert((call, version)) {
+                let event = Event { id: EventId::due(call, version), at: None, what: What::Due { version } };
+                self.hand_in(Job { arrival: Arrival::own(call, event), then: Then::Rung(call, version) });
+            }
+        }
+    }
+
+    /// Everything that is handed in while a commit is awaited goes into it.
+    pub(super) fn hand_in(&mut self, job: Job) {
+        if self.inbox.is_empty() {
+            let at = later(self.now, Duration::from_micros(self.rng.u64(800..=12_000)));
+            self.agenda.add(at, Due::Commit);
+        }
+        self.inbox.push(job);
+    }
+
+    fn commit(&mut self) {
+        let jobs = std::mem::take(&mut self.inbox);
+        let batch: Vec<Arrival> = jobs.iter().map(|job| job.arrival.clone()).collect();
+        self.diary.count(if batch.len() > 1 { "batch.several" } else { "batch.one" });
+        let book = Book { current: &self.rules, pinned: [].into() };
+        let now = whole(self.now);
+        let Ok(changes) = fold(&batch, self.memory.load(&batch), &book, now) else {
+            self.diary.broken("the rules of a call are missing".to_owned());
+            return;
+        };
+        for (_, why) in &changes.aside {
+            self.diary.broken(format!("an event was put into quarantine: {why}"));
+        }
+        for fate in &changes.fates {
+            self.diary.count(match fate {
+                Fate::Taken => "event.taken",
+                Fate::Twice => "event.twice",
+                Fate::Conflict => "event.conflict",
+                Fate::Busy => "event.busy",
+                Fate::Stale => "event.stale",
+                Fate::Aside => "event.aside",
+            });
+        }
+        let line = self.world.settings().connection_id.clone();
+        let new = self.memory.write(&batch, &changes, &line, now);
+        self.post(&new);
+        for job in jobs {
+            match job.then {
+                Then::Answer(delivery) => self.world.delivered(delivery, Some(200), self.now),
+                Then::Settled(id) => {
+                    if let Some(next) = self.lanes.settled(id) {
+                        self.go(next);
+                    }
+                }
+                Then::Rung(call, version) => drop(self.rung.remove(&(call, version))),
+            }
+        }
+    }
+
+    /// The process is killed: what is not kept is gone, and nobody answers.
+    fn die(&mut self, down: Duration) {
+        if !self.up {
+            return;
+        }
+        self.up = false;
+        self.diary.count("us.died");
+        self.diary.upset(None, self.now, later(self.now, down));
+        for job in std::mem::take(&mut self.inbox) {
+            if let Then::Answer(delivery) = job.then {
+                self.world.delivered(delivery, None, self.now);
+            }
+        }
+        self.rung.clear();
+        self.lanes = Lanes::default();
+        self.flying.clear();
+        self.agenda.forget();
+        self.agenda.add(later(self.now, down), Due::Rise);
+    }
+
+    /// The process is started again and takes over what it left.
+    fn rise(&mut self) {
+        self.up = true;
+        let open = self.memory.open();
+        if !open.is_empty() {
+            self.diary.count("us.took_over");
+        }
+        let ids: Vec<CommandId> = open.into_iter().map(|slip| slip.id).collect();
+        self.post(&ids);
+    }
+}

@@ -1,0 +1,144 @@
+//! Who may send a command: whoever wrote it, until his lease is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchhook::call::{News, Verdict};
+use switchhook::store::Claimed;
+
+use crate::base::Base;
+use crate::desk::{Caller, Desk, settled};
+
+const WORD: Duration = Duration::from_secs(10);
+
+/// Moves the database's time on: SQLite goes by the stamp alone, PostgreSQL by its own clock.
+async fn pass(base: &Base, desks: &[&Desk], time: Duration) {
+    for desk in desks {
+        desk.clock.advance(time);
+    }
+    if !base.is_sqlite() {
+        let millis = time.as_millis();
+        base.run(&format!(
+            "update outbox set first_sent_at = first_sent_at - interval '{millis} milliseconds',
+                lease_until = lease_until - interval '{millis} milliseconds'"
+        ))
+        .await;
+    }
+}
+
+async fn claim(desk: &Desk, limit: u32, all: bool) -> Vec<Claimed> {
+    desk.store.claim(&desk.stamp(), limit, all).await.unwrap()
+}
+
+pub async fn a_fresh_command_is_not_claimed(base: Arc<Base>) {
+    let (mut one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
+    one.lease = Duration::from_secs(600);
+    one.takes(&[Caller(1).arrives()]).await;
+    for desk in [&one, &two] {
+        assert!(claim(desk, 10, false).await.is_empty());
+    }
+    pass(&base, &[&one, &two], one.lease - WORD).await;
+    assert!(claim(&two, 10, false).await.is_empty());
+}
+
+pub async fn a_command_past_its_lease_is_claimed_with_its_age(base: Arc<Base>) {
+    let (one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
+    let caller = Caller(1);
+    one.until_two_are_rung(caller).await;
+    one.takes(&[caller.news(1, "answered", News::Answered)]).await;
+    pass(&base, &[&one, &two], WORD).await;
+    two.clock.advance(Duration::from_millis(2345));
+    let claimed = claim(&two, 10, false).await;
+    assert_eq!(claimed.len(), 1, "those that are settled are nobody's");
+    let row = two.store.outbox(caller.call()).await.unwrap().pop().unwrap();
+    let first = &claimed[0];
+    assert_eq!(
+        (first.call, first.seq, first.id, first.kind, first.leg),
+        (caller.call(), row.seq, row.id, row.kind, row.leg)
+    );
+    assert_eq!((&first.path, first.body.as_ref()), (&row.path, row.body.as_slice()));
+    let age = first.age.unwrap();
+    assert!(age >= WORD && age < WORD + Duration::from_secs(60), "{age:?}");
+    // It is his now; its age goes on from the first time it may have been sent.
+    assert!(claim(&one, 10, false).await.is_empty());
+    pass(&base, &[&one, &two], WORD).await;
+    let again = claim(&one, 10, false).await;
+    assert!(again[0].age.unwrap() >= 2 * WORD, "{:?}", again[0].age);
+    // Settled, it is open no more.
+    one.takes(&[settled(caller.call(), &row, Verdict::Unknown)]).await;
+    pass(&base, &[&one, &two], WORD).await;
+    assert!(claim(&two, 10, true).await.iter().all(|claimed| claimed.id != row.id));
+}
+
+pub async fn a_claim_takes_the_oldest_first(base: Arc<Base>) {
+    let (one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
+    for n in 1..=5 {
+        one.takes(&[Caller(n).arrives()]).await;
+        pass(&base, &[&one, &two], Duration::from_secs(1)).await;
+    }
+    pass(&base, &[&one, &two], WORD).await;
+    for expected in [vec![1, 2], vec![3, 4], vec![5], vec![]] {
+        let mut calls: Vec<_> = expected.into_iter().map(|n| Caller(n).call()).collect();
+        calls.sort_unstable();
+        let claimed: Vec<_> = claim(&two, 2, false).await.iter().map(|row| row.call).collect();
+        assert_eq!(claimed, calls);
+    }
+    // What one call wants done is claimed in its order.
+    let caller = Caller(9);
+    one.takes(&[
+        caller.arrives(),
+        caller.news(0, "answered", News::Answered),
+        caller.news(0, "spoken", News::SpeechEnded),
+    ])
+    .await;
+    let claimed = claim(&two, 10, true).await;
+    assert_eq!(
+        claimed.iter().map(|row| (row.call, row.seq)).collect::<Vec<_>>(),
+        [1, 2, 3, 4].map(|seq| (caller.call(), seq))
+    );
+}
+
+pub async fn the_only_process_claims_all_but_its_own(base: Arc<Base>) {
+    let (one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
+    one.takes(&[Caller(1).arrives()]).await;
+    two.takes(&[Caller(2).arrives()]).await;
+    let claimed = claim(&two, 10, true).await;
+    assert_eq!(claimed.iter().map(|row| row.call).collect::<Vec<_>>(), [Caller(1).call()]);
+    assert!(claim(&two, 10, true).await.is_empty());
+}
+
+pub async fn a_lease_is_renewed_by_its_holder_only(base: Arc<Base>) {
+    let (one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
+    let caller = Caller(1);
+    one.takes(&[caller.arrives()]).await;
+    let row = one.store.outbox(caller.call()).await.unwrap().remove(0);
+    let renew = async |desk: &Desk| desk.store.renew(caller.call(), row.id, &desk.stamp()).await.unwrap();
+    assert!(!renew(&two).await);
+    pass(&base, &[&one, &two], WORD).await;
+    assert!(renew(&one).await);
+    assert!(claim(&two, 10, false).await.is_empty(), "the lease is fresh again");
+    pass(&base, &[&one, &two], WORD).await;
+    assert_eq!(claim(&two, 10, false).await.len(), 1);
+    assert!(!renew(&one).await, "another has it");
+    assert!(renew(&two).await);
+    one.takes(&[settled(caller.call(), &row, Verdict::Unknown)]).await;
+    assert!(!renew(&two).await, "it is settled");
+    assert!(!one.store.renew(Caller(2).call(), row.id, &one.stamp()).await.unwrap());
+}
+
+pub async fn of_another_boot_nobody_knows_the_age(base: Arc<Base>) {
+    let desk = Desk::new(base.open().await, 1);
+    desk.takes(&[Caller(1).arrives()]).await;
+    // The machine went down and came up: its clock begins anew, and the process has another name.
+    let mut stamp = desk.stamp();
+    stamp.boot = "another".into();
+    stamp.since = Duration::from_secs(1);
+    stamp.node = uuid::Uuid::from_u128(2);
+    let claimed = desk.store.claim(&stamp, 10, false).await.unwrap();
+    assert_eq!(claimed.iter().map(|row| row.age).collect::<Vec<_>>(), [None]);
+    assert!(desk.store.claim(&stamp, 10, false).await.unwrap().is_empty(), "he has it now");
+    // Its age stays unknown, in that boot too.
+    stamp.since = Duration::from_secs(100);
+    let again = desk.store.claim(&stamp, 10, false).await.unwrap();
+    assert_eq!(again.iter().map(|row| row.age).collect::<Vec<_>>(), [None]);
+}
