@@ -13,7 +13,7 @@ use crate::routing::{Loaded, Problems, Sources, load, wanted};
 /// The file itself cannot be read.
 pub fn read_sources(path: &Path, env: &BTreeMap<String, String>) -> io::Result<Sources> {
     let text = fs::read_to_string(path)?;
-    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let name = path.display().to_string();
     let wanted = wanted(&text);
     let beside = path.parent().unwrap_or(Path::new(""));
     let files =

@@ -42,11 +42,16 @@ impl Check {
             Format::Text => {
                 errors.iter().for_each(|error| anstream::println!("error: {error}"));
                 warnings.iter().for_each(|warning| anstream::println!("warning: {warning}"));
-                let (errors, warnings) = (errors.len(), warnings.len());
+                let (errors, warnings) = (counted(errors.len(), "error"), counted(warnings.len(), "warning"));
                 let verdict = if good { "good" } else { "not good" };
-                anstream::println!("{}: {verdict} ({errors} errors, {warnings} warnings)", path.display());
+                anstream::println!("{}: {verdict} ({errors}, {warnings})", path.display());
             }
         }
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
+}
+
+/// `1 error`, `2 errors`.
+fn counted(count: usize, of: &str) -> String {
+    format!("{count} {of}{}", if count == 1 { "" } else { "s" })
 }

@@ -11,6 +11,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The command line makes no sense: 2.
+    pub fn usage(message: impl Display) -> Self {
+        Self { code: 2, message: message.to_string() }
+    }
+
     /// The configuration is bad: 78.
     pub fn config(message: impl Display) -> Self {
         Self { code: 78, message: message.to_string() }

@@ -32,6 +32,7 @@ enum Command {
     /// Play a dozen calls against a simulated Telnyx on this machine, and tell what became of each
     Demo(demo::Demo),
     /// Be a small Telnyx on this machine
+    #[command(after_help = sim::more_help())]
     Sim(sim::SimArgs),
 }
 
@@ -54,7 +55,7 @@ impl Cli {
                 Command::Migrate(migrate) => migrate.run(&common).await,
                 Command::Health(health) => health.run().await,
                 Command::Demo(demo) => demo.run().await,
-                Command::Sim(sim) => sim::run(sim).await.map_err(|why| Failure::unavailable(format!("{why:#}"))),
+                Command::Sim(sim) => sim::run(sim).await,
             }
         });
         done.unwrap_or_else(|failure| failure.report())

@@ -10,17 +10,11 @@ use anyhow::Context;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
+use super::failure::Failure;
 use crate::clock::Clock;
 use crate::sim::face::{FaceSettings, Pace, serve};
 use crate::sim::sign::Key;
-use crate::sim::{BadSetting, Script, Settings, World};
-
-/// No such port, or it is taken.
-const UNAVAILABLE: u8 = 69;
-/// A script that cannot be read.
-const BAD_FILE: u8 = 78;
-/// A switch, fault or mishap that does not exist.
-const USAGE: u8 = 2;
+use crate::sim::{BadSetting, Script, Settings, Switches, World};
 
 /// A small Telnyx on this machine: it takes commands, rings people as a script says, and posts signed webhooks.
 #[derive(Clone, Debug, clap::Args)]
@@ -60,28 +54,36 @@ pub struct SimArgs {
     pub mishaps: Vec<String>,
 }
 
+/// Every switch, and a script.
+pub fn more_help() -> String {
+    let mut text = "Switches, the first value of each being the default:\n".to_owned();
+    for (name, values) in Switches::ALL {
+        text += &format!("  {name}={}\n", values.join("|"));
+    }
+    text + "\nA script, as config/calls.json has it. Whoever is rung may also do these: vanishes, declines, rings_out, \
+            not_found, fails, refused.\n\n"
+        + EXAMPLE
+}
+
+/// A script that goes with config/routes.yaml.
+const EXAMPLE: &str = include_str!("../../config/calls.json");
+
 /// Runs the simulator until Ctrl-C.
 ///
 /// # Errors
-/// The public key cannot be written, or no HTTP client can be made. What the operator gave wrong is an exit code.
-pub async fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
-    let settings = match args.settings() {
-        Ok(settings) => settings,
-        Err(bad) => return Ok(refused(USAGE, &bad.to_string())),
-    };
-    let scripts = match args.script.as_deref().map(scripts).transpose() {
-        Ok(scripts) => scripts.unwrap_or_default(),
-        Err(error) => return Ok(refused(BAD_FILE, &format!("{error:#}"))),
-    };
+/// What the operator gave is wrong, or no port, file or HTTP client can be had.
+pub async fn run(args: SimArgs) -> Result<ExitCode, Failure> {
+    let settings = args.settings().map_err(Failure::usage)?;
+    let scripts = args.script.as_deref().map(scripts).transpose();
+    let scripts = scripts.map_err(|why| Failure::config(format!("{why:#}")))?.unwrap_or_default();
     let key = Key::from_seed(args.seed);
     if let Some(path) = &args.public_key_out {
         let text = format!("{}\n", key.public_base64());
-        fs::write(path, text).with_context(|| format!("cannot write the public key to {}", path.display()))?;
+        let failed = |why| Failure::unavailable(format!("cannot write the public key to {}: {why}", path.display()));
+        fs::write(path, text).map_err(failed)?;
     }
-    let listener = match TcpListener::bind(args.listen).await {
-        Ok(listener) => listener,
-        Err(error) => return Ok(refused(UNAVAILABLE, &format!("cannot listen on {}: {error}", args.listen))),
-    };
+    let listener = TcpListener::bind(args.listen).await;
+    let listener = listener.map_err(|why| Failure::unavailable(format!("cannot listen on {}: {why}", args.listen)))?;
     let pace = args.pace();
     let mut world = World::new(args.seed, settings);
     let start = (pace.now)();
@@ -89,14 +91,15 @@ pub async fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
         world.call_in(start, script);
     }
     let face = FaceSettings { webhook_url: args.webhook_url.clone(), api_key: args.api_key.clone(), pace, key };
-    let face = serve(listener, Arc::new(Mutex::new(world)), face)?;
+    let face = serve(listener, Arc::new(Mutex::new(world)), face).map_err(Failure::unavailable)?;
     anstream::eprintln!(
         "simulated Telnyx on http://{}/v2, {} calls scheduled, webhooks to {}; the ledger is at http://{0}/_sim/ledger",
         face.address(),
         scripts.len(),
         args.webhook_url
     );
-    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+    let heard = tokio::signal::ctrl_c().await;
+    heard.map_err(|why| Failure::unavailable(format!("cannot wait for Ctrl-C: {why}")))?;
     face.stop().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -129,11 +132,6 @@ fn scripts(path: &Path) -> anyhow::Result<Vec<Script>> {
         serde_json::from_str(&text).map(|script| vec![script])
     };
     one_or_many.with_context(|| format!("{} is no script", path.display()))
-}
-
-fn refused(code: u8, why: &str) -> ExitCode {
-    anstream::eprintln!("{why}");
-    ExitCode::from(code)
 }
 
 #[cfg(test)]
@@ -173,19 +171,20 @@ mod tests {
         let one = r#"{"name": "x", "from": "+12025550142", "to": "+12025550100"}"#;
         assert_eq!(scripts(wrote(one).path()).unwrap().len(), 1);
         assert_eq!(scripts(wrote(&format!("[{one}, {one}]")).path()).unwrap().len(), 2);
+        assert_eq!(scripts(wrote(EXAMPLE).path()).unwrap().len(), 2);
         let error = format!("{:#}", scripts(wrote(r#"{"nam": "x"}"#).path()).unwrap_err());
         assert!(error.contains("is no script") && error.contains("nam"), "{error}");
     }
 
     #[tokio::test]
     async fn what_the_operator_gave_wrong_is_an_exit_code() {
-        let same = |a: ExitCode, b: u8| format!("{a:?}") == format!("{:?}", ExitCode::from(b));
-        assert!(same(run(args(&["--switch", "x=y"])).await.unwrap(), USAGE));
+        let code = async |line: &[&str]| run(args(line)).await.unwrap_err().code();
+        assert_eq!(code(&["--switch", "x=y"]).await, 2);
         let script = wrote("no json");
         let path = script.path().to_str().unwrap();
-        assert!(same(run(args(&["--script", path])).await.unwrap(), BAD_FILE));
+        assert_eq!(code(&["--script", path]).await, 78);
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = taken.local_addr().unwrap().to_string();
-        assert!(same(run(args(&["--listen", &address])).await.unwrap(), UNAVAILABLE));
+        assert_eq!(code(&["--listen", &address]).await, 69);
     }
 }

@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(warnings, []);
         let begins = |number| rules.entry(&Party::read(number)).map(|entry| entry.route.as_str());
         assert_eq!(begins("+12025550100"), Some("front-desk"));
-        assert_eq!(begins("+12025550103"), Some("night"));
+        assert_eq!(begins("+12025550103"), Some("old-number"));
         assert_eq!(begins("+12025550104"), None);
         assert_eq!(rules.defaults.max_call, Duration::from_secs(7200));
 

@@ -66,10 +66,11 @@ impl Sources {
         }
     }
 
-    /// Names this version: SHA-256 over the JSON, whose order is fixed.
+    /// Names this version: SHA-256 over the JSON of all but the name, whose order is fixed. Nodes that have the same
+    /// rules in different places have the same rules.
     pub(super) fn hash(&self) -> RulesHash {
         // Texts and maps of texts have a JSON form; there is nothing in them that could fail.
-        let json = serde_json::to_vec(self).unwrap_or_default();
+        let json = serde_json::to_vec(&(&self.text, &self.files, &self.env)).unwrap_or_default();
         RulesHash(Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
@@ -145,6 +146,8 @@ mod tests {
             Sources { name: "r.yaml".into(), text: "people: {a: '${env:A}'}".into(), ..Sources::default() };
         sources.env.insert("A".into(), "+12025550111".into());
         let trimmed = |sources: &Sources| sources.only(&wanted(&sources.text)).hash();
+        let elsewhere = Sources { name: "/etc/elsewhere.yaml".into(), ..sources.clone() };
+        assert_eq!(trimmed(&sources), trimmed(&elsewhere));
         let before = trimmed(&sources);
         assert_eq!(before.0.len(), 64);
         sources.env.insert("HOME".into(), "/root".into());

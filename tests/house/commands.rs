@@ -3,9 +3,10 @@
 use std::process::Output;
 
 use serde_json::Value;
+use switchhook::sim::Switches;
 
 use crate::base::{Base, checkout, on_both};
-use crate::post::{NIGHT, arrival, bytes, post};
+use crate::post::{OLD_NUMBER, arrival, bytes, post};
 use crate::server::{House, program};
 use crate::stub::Stub;
 
@@ -45,7 +46,7 @@ fn migrate_beside_a_server(base: Base) {
     // A file has one writer; a database server is there for many.
     let expected = if house.base.file().is_some() { 69 } else { 0 };
     assert_eq!(output.status.code(), Some(expected), "{}", told(&output));
-    assert_eq!(post(server.address, &house.key, &bytes(&arrival(NIGHT))), 200);
+    assert_eq!(post(server.address, &house.key, &bytes(&arrival(OLD_NUMBER))), 200);
 }
 
 #[test]
@@ -72,10 +73,10 @@ fn check_tells_people_and_machines() {
     let errors = json["errors"].as_array().unwrap();
     assert!(!errors.is_empty());
     for error in errors {
-        let place = format!("error: steps.yaml:{}:{}: ", error["line"], error["column"]);
+        let place = format!("error: {bad}:{}:{}: ", error["line"], error["column"]);
         let line =
             text.lines().find(|line| line.starts_with(&place) && line.ends_with(error["message"].as_str().unwrap()));
-        assert!(line.is_some() && error["file"] == "steps.yaml", "{error}: {text}");
+        assert!(line.is_some() && error["file"] == bad, "{error}: {text}");
     }
     assert!(
         text.ends_with(&format!(
@@ -88,11 +89,32 @@ fn check_tells_people_and_machines() {
 }
 
 #[test]
+fn one_error_is_one_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("one.yaml");
+    std::fs::write(&file, "version: 1\nnumbers: { '*': main }\nroutes: { main: [ { rign: x } ] }\n").unwrap();
+    let output = run(&["check", file.to_str().unwrap()]);
+    let text = told(&output);
+    assert!(text.ends_with(&format!("{}: not good (1 error, 0 warnings)\n", file.display())), "{text}");
+}
+
+#[test]
+fn help_for_the_simulator_names_all_that_can_be_said() {
+    let text = told(&run(&["sim", "--help"]));
+    for (name, values) in Switches::ALL {
+        let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{name}=")));
+        assert!(line.is_some_and(|line| line.ends_with(&values.join("|"))), "{name} {values:?}: {text}");
+    }
+    let script = include_str!("../../config/calls.json");
+    assert!(script.lines().all(|line| text.contains(line.trim())), "{text}");
+}
+
+#[test]
 fn warnings_fail_only_where_they_are_meant_to() {
     let file = checkout("tests/bad_rules/unused-things.yaml");
     let file = file.to_str().unwrap();
     let output = run(&["check", file]);
-    assert!(told(&output).contains("warning: unused-things.yaml:"), "{}", told(&output));
+    assert!(told(&output).contains(&format!("warning: {file}:")), "{}", told(&output));
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(run(&["check", file, "--strict"]).status.code(), Some(1));
 }

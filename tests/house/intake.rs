@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use switchhook::sim::sign::Key;
 
 use crate::base::{Base, checkout, on_both};
-use crate::post::{NIGHT, arrival, bytes, connect, fresh, now, post, send, send_part, signed, status};
+use crate::post::{OLD_NUMBER, arrival, bytes, connect, fresh, now, post, send, send_part, signed, status};
 use crate::server::{House, wait_for};
 use crate::stub::Stub;
 
@@ -30,7 +30,7 @@ fn nobody_else_can_sign(base: Base) {
     let stub = Stub::start();
     let house = House::new(base, &stub.url);
     let server = house.start();
-    let body = bytes(&arrival(NIGHT));
+    let body = bytes(&arrival(OLD_NUMBER));
     assert_eq!(post(server.address, &Key::from_seed(0), &body), 401);
     let mut altered = signed(&house.key, now(), &body);
     *altered.last_mut().unwrap() ^= 1;
@@ -47,7 +47,7 @@ fn a_signature_lasts_three_hundred_seconds(base: Base) {
     let stub = Stub::start();
     let house = House::new(base, &stub.url);
     let server = house.start();
-    let body = bytes(&arrival(NIGHT));
+    let body = bytes(&arrival(OLD_NUMBER));
     for seconds in [-301, 310] {
         let at = now().saturating_add(SignedDuration::from_secs(seconds)).unwrap();
         assert_eq!(send(server.address, &signed(&house.key, at, &body)), Some(401), "{seconds} s");
@@ -61,7 +61,7 @@ fn a_body_cut_short_is_not_taken(base: Base) {
     let stub = Stub::start();
     let house = House::new(base, &stub.url);
     let server = house.start();
-    let body = bytes(&arrival(NIGHT));
+    let body = bytes(&arrival(OLD_NUMBER));
     let whole = signed(&house.key, now(), &body);
     for missing in [1, body.len() / 2, body.len()] {
         let answer = send_part(server.address, &whole[..whole.len() - missing]);
@@ -75,7 +75,7 @@ fn a_mebibyte_is_too_much(base: Base) {
     let stub = Stub::start();
     let house = House::new(base, &stub.url);
     let server = house.start();
-    let mut body = bytes(&arrival(NIGHT));
+    let mut body = bytes(&arrival(OLD_NUMBER));
     body.resize(1024 * 1024, b' ');
     let request = signed(&house.key, now(), &body);
     let head = request.len() - body.len();
@@ -117,14 +117,14 @@ fn a_nul_harms_nothing(base: Base) {
     let server = house.start();
     for field in ["from", "to", "caller_id_name", "call_session_id", "call_control_id", "client_state", "connection_id"]
     {
-        let mut arrival = arrival(NIGHT);
+        let mut arrival = arrival(OLD_NUMBER);
         arrival["data"]["payload"][field] = json!("a\u{0}b");
         let body = bytes(&arrival);
         assert!(String::from_utf8_lossy(&body).contains("\\u0000"));
         assert_eq!(post(server.address, &house.key, &body), 200, "{field}");
         assert!(house.base.journal().iter().any(|entry| entry.raw == body), "{field}");
     }
-    let mut named = arrival(NIGHT);
+    let mut named = arrival(OLD_NUMBER);
     named["data"]["event_type"] = json!("call.\u{0}new");
     assert_eq!(post(server.address, &house.key, &bytes(&named)), 200);
     assert!(house.base.journal().iter().any(|entry| entry.raw == bytes(&named)));
@@ -135,7 +135,7 @@ fn an_event_of_tomorrow_is_kept_with_its_call(base: Base) {
     let stub = Stub::start();
     let house = House::new(base, &stub.url);
     let server = house.start();
-    let first = arrival(NIGHT);
+    let first = arrival(OLD_NUMBER);
     let mut unknown = first.clone();
     unknown["data"]["id"] = json!(fresh());
     unknown["data"]["event_type"] = json!("call.telepathy.started");
@@ -152,7 +152,7 @@ fn another_event_under_the_same_id_is_kept_aside_and_told(base: Base) {
     let stub = Stub::start();
     let house = House::new(base, &stub.url);
     let server = house.start();
-    let first = arrival(NIGHT);
+    let first = arrival(OLD_NUMBER);
     let mut other = first.clone();
     other["data"]["event_type"] = json!("call.hangup");
     let mut again = first.clone();
@@ -175,7 +175,7 @@ fn fifty_at_once_are_one(base: Base) {
     let stub = Stub::start();
     let house = House::new(base, &stub.url);
     let server = house.start();
-    let body = bytes(&arrival(NIGHT));
+    let body = bytes(&arrival(OLD_NUMBER));
     let statuses: Vec<u16> = thread::scope(|scope| {
         let posts: Vec<_> = (0..50).map(|_| scope.spawn(|| post(server.address, &house.key, &body))).collect();
         posts.into_iter().map(|post| post.join().unwrap()).collect()

@@ -15,7 +15,7 @@ use switchhook::sim::{CallOutcome, Callee, End, Script, Settings, Side, World};
 use tokio::net::TcpListener;
 
 use crate::base::{Base, RUNTIME, Sent, on_both};
-use crate::post::{NIGHT, arrival, bytes, connect, now, post, send, signed};
+use crate::post::{OLD_NUMBER, arrival, bytes, connect, now, post, send, signed};
 use crate::server::{API_KEY, House, LINE, Server, timed, wait_for};
 use crate::stub::{Seen, Stub};
 
@@ -144,7 +144,7 @@ fn an_idle_server_stops_at_once(base: Base) {
     let stub = Stub::start();
     let house = House::new(base, &stub.url);
     let server = house.start();
-    assert_eq!(post(server.address, &house.key, &bytes(&arrival(NIGHT))), 200);
+    assert_eq!(post(server.address, &house.key, &bytes(&arrival(OLD_NUMBER))), 200);
     wait_for("the command is settled", || house.base.outbox().iter().all(|row| row.status != "open").then_some(()));
     // Two that are connected and say nothing: one from the start, one after a request.
     let silent = connect(server.address).unwrap();
@@ -202,7 +202,7 @@ fn a_server_stops_although_telnyx_does_not_answer(base: Base) {
     let house = House::new(base, &stub.url);
     let server = house.start();
     stub.hold();
-    assert_eq!(post(server.address, &house.key, &bytes(&arrival(NIGHT))), 200);
+    assert_eq!(post(server.address, &house.key, &bytes(&arrival(OLD_NUMBER))), 200);
     wait_for("the command is under way", || (!stub.commands().is_empty()).then_some(()));
     let (status, took) = server.terminate();
     println!("a server whose command has no answer stopped in {took:?}");
@@ -221,7 +221,7 @@ fn whoever_was_answered_under_traffic_is_in_the_journal(base: Base) {
         let work = || {
             let mut kept = Vec::new();
             loop {
-                let body = bytes(&arrival(NIGHT));
+                let body = bytes(&arrival(OLD_NUMBER));
                 match send(server.address, &signed(&house.key, now(), &body)) {
                     Some(status) => assert_eq!(status, 200, "it answers well to the last"),
                     None => return kept,
@@ -259,7 +259,7 @@ fn a_command_that_was_never_sent_is_sent_by_the_next_life(base: Base) {
     let house = House::new(base, &stub.url);
     let server = house.start();
     stub.hold();
-    let body = bytes(&arrival(NIGHT));
+    let body = bytes(&arrival(OLD_NUMBER));
     assert_eq!(post(server.address, &house.key, &body), 200);
     server.kill();
     assert_eq!(house.base.journal()[0].raw, body, "what was acknowledged is kept");
@@ -274,7 +274,7 @@ fn a_command_cut_off_is_sent_again_by_the_next_life(base: Base) {
     let house = House::new(base, &stub.url);
     let server = house.start();
     stub.hold();
-    assert_eq!(post(server.address, &house.key, &bytes(&arrival(NIGHT))), 200);
+    assert_eq!(post(server.address, &house.key, &bytes(&arrival(OLD_NUMBER))), 200);
     wait_for("the command is under way", || (!stub.commands().is_empty()).then_some(()));
     server.kill();
     next_life(&house, &stub);

@@ -11,7 +11,7 @@ use switchhook::sim::sign::Key;
 use uuid::Uuid;
 
 /// A number of the rules that answers and speaks.
-pub const NIGHT: &str = "+12025550103";
+pub const OLD_NUMBER: &str = "+12025550103";
 
 /// An id that nothing else has.
 pub fn fresh() -> String {

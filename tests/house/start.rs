@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::base::{Base, checkout};
-use crate::post::{NIGHT, arrival, bytes, post};
+use crate::post::{OLD_NUMBER, arrival, bytes, post};
 use crate::server::{API_KEY, House, timed};
 use crate::stub::Stub;
 
@@ -93,7 +93,7 @@ fn keys_may_come_from_files() {
     serve.env_remove("TELNYX_API_KEY").env("TELNYX_API_KEY_FILE", &api);
     serve.env_remove("TELNYX_PUBLIC_KEY").env("TELNYX_PUBLIC_KEY_FILE", public);
     let server = crate::server::Server::start(serve);
-    assert_eq!(post(server.address, &house.key, &bytes(&arrival(NIGHT))), 200);
+    assert_eq!(post(server.address, &house.key, &bytes(&arrival(OLD_NUMBER))), 200);
     let (code, told) = refused(house.serve().env_remove("TELNYX_API_KEY").env("TELNYX_API_KEY_FILE", "/no/such"));
     assert_eq!(code, 78);
     assert!(told.contains("telnyx.api_key_file: /no/such cannot be read"), "{told}");
@@ -290,7 +290,7 @@ fn a_file_has_one_server() {
     let (code, told) = refused(&mut house.serve());
     assert_eq!(code, 69);
     assert!(told.contains("another `switchhook serve` uses") && told.contains("PostgreSQL"), "{told}");
-    assert_eq!(post(first.address, &house.key, &bytes(&arrival(NIGHT))), 200);
+    assert_eq!(post(first.address, &house.key, &bytes(&arrival(OLD_NUMBER))), 200);
     assert_eq!(house.base.journal().len(), 1);
     first.terminate();
     drop(house.start());

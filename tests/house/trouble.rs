@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{Base, Locked, on_both};
-use crate::post::{NIGHT, arrival, bytes, connect, post};
+use crate::post::{OLD_NUMBER, arrival, bytes, connect, post};
 use crate::server::{House, Server, timed, wait_for};
 use crate::stub::Stub;
 
@@ -15,7 +15,7 @@ fn a_slow_database_is_not_waited_for(base: Base) {
     let stub = Stub::start();
     let house = House::new(base, &stub.url);
     let server = house.start();
-    let body = bytes(&arrival(NIGHT));
+    let body = bytes(&arrival(OLD_NUMBER));
     let lock = Locked::new(&house.base);
     let (status, took) = timed(|| post(server.address, &house.key, &body));
     lock.release();
@@ -37,7 +37,7 @@ fn a_database_that_is_gone_is_503_until_it_is_back() {
     let mut server = house.start();
     server.expects = "events could not be kept";
     let Base::Postgres { house: database, .. } = &house.base else { unreachable!() };
-    let body = bytes(&arrival(NIGHT));
+    let body = bytes(&arrival(OLD_NUMBER));
     database.close();
     for _ in 0..3 {
         assert_eq!(post(server.address, &house.key, &body), 503);
@@ -60,7 +60,7 @@ fn a_house_full_of_silent_guests_is_told_and_takes_webhooks() {
     serve.env("SWITCHHOOK_SERVER__CONNECTIONS", "2");
     let server = Server::start(serve);
     let _silent: Vec<_> = (0..4).map(|_| connect(server.address).unwrap()).collect();
-    assert_eq!(post(server.address, &house.key, &bytes(&arrival(NIGHT))), 200);
+    assert_eq!(post(server.address, &house.key, &bytes(&arrival(OLD_NUMBER))), 200);
     let told = wait_for("the log tells of it", || server.said("connections dropped").into_iter().next());
     assert_eq!((&told["level"], &told["connections"]), (&"WARN".into(), &2.into()), "{told}");
 }

@@ -60,7 +60,7 @@ pub const LONGEST_DELAY: Duration = Duration::from_secs(1);
 const DESK: &str = "+12025550100";
 const ANNAS_LINE: &str = "+12025550101";
 const ON_THE_ROAD: &str = "+12025550102";
-const NIGHT: &str = "+12025550103";
+const OLD_NUMBER: &str = "+12025550103";
 
 const ANNA: &str = "+12025550111";
 const BEN: &str = "+12025550112";
@@ -115,7 +115,7 @@ pub fn acts() -> Vec<Act> {
             .with(BEN, Callee::Declines { after: secs(3) })
             .with(CLEO, Callee::answers(secs(4)))
             .expect(Ending::Leaves, &[CLEO], &[], &[ANNA, BEN, CLEO]),
-        act("after hours", "+12025550140", NIGHT).expect(Ending::HungUp, &[], &["outside our hours"], &[]),
+        act("an old number", "+12025550140", OLD_NUMBER).expect(Ending::HungUp, &[], &["Our number has changed"], &[]),
         act("a number nobody told us of", "+12025550141", "+12025550177").expect(Ending::Rejected, &[], &[], &[]),
     ]
 }
