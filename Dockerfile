@@ -17,8 +17,9 @@ COPY --from=build --chown=65532:65532 /empty /data
 WORKDIR /data
 VOLUME /data
 ENV DATABASE_URL=sqlite:///data/switchhook.db
-# Webhooks. The admin listener stays on 127.0.0.1 until it is given a token and another address.
+# Webhooks.
 EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/usr/local/bin/switchhook", "health"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/local/bin/switchhook"]
 CMD ["serve"]
