@@ -63,7 +63,16 @@ impl Memory {
     }
 
     /// Writes all that a batch changes; gives back the new commands, in order.
-    pub fn write(&mut self, batch: &[Arrival], changes: &Changes, line: &str, now: Timestamp) -> Vec<CommandId> {
+    ///
+    /// # Errors
+    /// What a database would refuse: something that is there already.
+    pub fn write(
+        &mut self,
+        batch: &[Arrival],
+        changes: &Changes,
+        line: &str,
+        now: Timestamp,
+    ) -> Result<Vec<CommandId>, String> {
         for saved in &changes.calls {
             self.index.note(&saved.call);
             let kept = self.calls.entry(saved.call.id).or_insert_with(|| Kept {
@@ -76,7 +85,9 @@ impl Memory {
         }
         for entry in &changes.entries {
             let digest = batch.get(entry.index).map_or([0; 32], |arrival| arrival.digest);
-            self.seen.insert(entry.key.clone(), digest);
+            if self.seen.insert(entry.key.clone(), digest).is_some() {
+                return Err(format!("event {} is in the journal twice", entry.key.event));
+            }
             if let Some(kept) = self.calls.get_mut(&entry.call) {
                 let event = serde_json::to_string(&entry.event).unwrap_or_default();
                 kept.journal.push((entry.decided_at, event));
@@ -92,14 +103,16 @@ impl Memory {
                 first_sent_at: now,
                 verdict: None,
             };
-            self.outbox.insert(post.command.id, row);
+            if self.outbox.insert(post.command.id, row).is_some() {
+                return Err(format!("command {} is in the outbox twice", post.command.id));
+            }
         }
         for (_, id, verdict) in &changes.settled {
             if let Some(row) = self.outbox.get_mut(id) {
                 row.verdict = Some(verdict.clone());
             }
         }
-        changes.posts.iter().map(|post| post.command.id).collect()
+        Ok(changes.posts.iter().map(|post| post.command.id).collect())
     }
 
     pub fn row(&self, id: CommandId) -> Option<&Row> {

@@ -218,8 +218,10 @@ impl Play {
             });
         }
         let line = self.world.settings().connection_id.clone();
-        let new = self.memory.write(&batch, &changes, &line, now);
-        self.post(&new);
+        match self.memory.write(&batch, &changes, &line, now) {
+            Ok(new) => self.post(&new),
+            Err(why) => self.diary.broken(why),
+        }
         for job in jobs {
             match job.then {
                 Then::Answer(delivery) => self.world.delivered(delivery, Some(200), self.now),
