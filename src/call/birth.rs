@@ -116,3 +116,150 @@ pub(super) fn discovered_deadline(since: Timestamp, began: Timestamp) -> Timesta
 pub(super) fn foreign_deadline(began: Timestamp) -> Timestamp {
     later(began, LONGEST)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::kit::{CALLER, Life, NOTHING, OURS, rules, say};
+    use super::super::{Handle, Ignored, Kind, Verdict, Who};
+    use super::*;
+    use crate::routing::{Entry, Place, Rules, StepId};
+
+    fn arrives() -> News {
+        News::Arrived { from: Party::read(CALLER), to: Party::read(OURS) }
+    }
+
+    fn hello() -> Rules {
+        rules(vec![say("Hello.")], &[])
+    }
+
+    #[test]
+    fn a_call_to_one_of_our_numbers_begins_at_its_route() {
+        let mut rules = rules(vec![say("Anybody."), say("Sales.")], &[]);
+        let entry = Entry { route: "sales".into(), first: StepId(1), at: Place { file: 0, line: 7 } };
+        rules.numbers.insert(Party::read(OURS).number().unwrap().clone(), entry);
+        let mut life = Life::begun(&rules);
+        assert_eq!((life.wants(), life.call.route.as_deref()), (vec!["answer 0".into()], Some("sales")));
+        let at = Place { file: 0, line: 7 };
+        assert_eq!(life.remarks.first(), Some(&Remark::RouteChosen { route: "sales".into(), at }));
+        assert_eq!((life.call.from.as_str(), life.call.to.as_str()), (CALLER, OURS));
+    }
+
+    #[test]
+    fn a_call_that_no_line_takes_is_declined() {
+        let mut rules = hello();
+        rules.rest = None;
+        let mut life = Life::begun(&rules);
+        assert_eq!((life.wants(), life.phase()), (vec!["reject 0".into()], "ending"));
+        assert_eq!(life.remarks, [Remark::NoRoute, Remark::Ends { why: EndWhy::NoRoute }]);
+    }
+
+    #[test]
+    fn a_second_beginning_is_none() {
+        let rules = hello();
+        let mut life = Life::begun(&rules);
+        assert_eq!(life.wants(), ["answer 0"]);
+        life.news(0, arrives());
+        assert_eq!((life.wants(), life.phase()), (vec![], "answering"));
+    }
+
+    #[test]
+    fn a_call_whose_end_comes_first_is_born_ended() {
+        let rules = hello();
+        let mut life = Life::new(&rules);
+        life.hangs_up(0, Cause::Cancelled);
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+        life.news(0, arrives());
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+        assert_eq!(life.remarks, [Remark::Ignored { why: Ignored::Late }]);
+    }
+
+    #[test]
+    fn a_call_whose_beginning_comes_second_begins_then() {
+        for first in [News::Answered, News::Other { name: "call.something".into() }, News::SpeechEnded] {
+            let rules = hello();
+            let mut life = Life::new(&rules);
+            life.news(0, first.clone());
+            assert_eq!((life.wants(), life.phase()), (vec![], "discovered"), "{first:?}");
+            life.news(0, arrives());
+            let (wanted, phase) =
+                if first == News::Answered { ("speak 0", "speaking") } else { ("answer 0", "answering") };
+            assert_eq!((life.wants(), life.phase()), (vec![wanted.into()], phase), "{first:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_whose_beginning_never_comes_is_looked_at_and_not_commanded() {
+        let rules = hello();
+        let mut life = Life::new(&rules);
+        life.news(0, News::Answered);
+        assert!((life.next_in() - 10.0).abs() < 0.001);
+        for _ in 0..3 {
+            life.wait();
+            assert_eq!((life.wants(), life.phase()), (vec!["look 0".into()], "discovered"));
+            life.found(0, true);
+            assert!((life.next_in() - 300.0).abs() < 0.001);
+        }
+        life.settle(Kind::Look, 0, Verdict::Unknown);
+        assert_eq!((life.wants(), life.phase()), (vec![], "discovered"));
+        let mut gone = life.clone();
+        gone.found(0, false);
+        assert_eq!((gone.wants(), gone.phase()), (vec![], "ended"));
+        life.sleep(5 * 3600);
+        life.wait();
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"), "no leg lives for five hours");
+    }
+
+    #[test]
+    fn a_call_that_cannot_be_looked_at_is_forgotten() {
+        let rules = hello();
+        let mut life = Life::new(&rules);
+        let who = Who { session: Some("s".into()), ..Who::default() };
+        life.take(What::Leg { who, news: News::Other { name: "conference.created".into() } });
+        assert_eq!((life.wants(), life.phase()), (vec![], "discovered"));
+        life.wait();
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+        assert!(life.leg(0).has_ended());
+    }
+
+    #[test]
+    fn a_leg_of_somebody_else_is_kept_and_never_commanded() {
+        let rules = hello();
+        let mut life = Life::new(&rules);
+        life.news(0, News::Placed);
+        assert_eq!(life.phase(), "foreign");
+        for news in [News::Answered, News::Bridged, arrives(), News::PlaybackEnded { played: true }] {
+            life.news(0, news);
+            assert_eq!((life.wants(), life.phase()), (vec![], "foreign"));
+        }
+        assert!((life.next_in() - 5.0 * 3600.0).abs() < 0.001);
+        let mut forgotten = life.clone();
+        life.hangs_up(0, Cause::Normal);
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+
+        forgotten.wait();
+        assert_eq!(forgotten.phase(), "ended");
+        for news in [News::Bridged, News::Answered, News::Placed, News::HungUp { cause: Cause::Normal }] {
+            forgotten.news(0, news);
+            assert_eq!((forgotten.wants(), forgotten.phase()), (vec![], "ended"), "it was never ours to hang up");
+        }
+    }
+
+    #[test]
+    fn a_leg_that_nobody_knows_in_a_call_that_nobody_began_is_ignored() {
+        let rules = hello();
+        let mut life = Life::new(&rules);
+        life.news(0, News::Answered);
+        let who = Who { handle: Some(Handle("v3:other".into())), session: Some("s".into()), ..Who::default() };
+        life.take(What::Leg { who, news: News::HungUp { cause: Cause::Normal } });
+        assert_eq!(life.remarks, [Remark::Ignored { why: Ignored::NotOurs }]);
+        assert_eq!((life.wants(), life.phase()), (NOTHING.map(String::from).to_vec(), "discovered"));
+    }
+
+    #[test]
+    fn an_event_of_our_own_begins_nothing() {
+        let rules = hello();
+        let mut life = Life::new(&rules);
+        life.take(What::Due { version: 0 });
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+    }
+}

@@ -194,3 +194,174 @@ fn word(action: &Action) -> StepWord {
         Action::Do { .. } => StepWord::Do,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::{Cause, News, What};
+    use super::super::ids::EventId;
+    use super::super::kit::{Life, dial, member, ring, rules, say, secs, transfer};
+    use super::super::remark::Ignored;
+    use super::*;
+    use crate::phone::Party;
+    use crate::routing::{Condition, Match, Order};
+
+    /// A call in every phase in which a caller is in our hands, the talk last.
+    fn under_way(rules: &Rules) -> Vec<Life<'_>> {
+        let answering = Life::begun(rules);
+        let mut speaking = answering.clone();
+        speaking.news(0, News::Answered);
+        let mut ringing = speaking.clone();
+        ringing.news(0, News::SpeechEnded);
+        ringing.dialled(1);
+        let mut transferring = ringing.clone();
+        transferring.hangs_up(1, Cause::Busy);
+        let mut talking = transferring.clone();
+        talking.news(2, News::Answered);
+        let mut lives = vec![answering, speaking, ringing, transferring, talking];
+        lives.iter_mut().for_each(|life| drop(life.wants()));
+        let phases: Vec<_> = lives.iter().map(Life::phase).collect();
+        assert_eq!(phases, ["answering", "speaking", "ringing", "transferring", "talking"]);
+        lives
+    }
+
+    fn all_steps() -> Rules {
+        rules(vec![say("Hello."), dial(member("anna", 141, 20)), transfer(member("ben", 142, 20))], &[])
+    }
+
+    #[test]
+    fn a_caller_who_leaves_ends_the_call_wherever_it_is() {
+        let rules = all_steps();
+        for mut life in under_way(&rules) {
+            let phase = life.phase();
+            life.hangs_up(0, Cause::Normal);
+            assert!(life.call.legs.iter().all(|leg| !leg.is_live() || leg.stop.is_some()), "{phase}");
+            let wanted: Vec<String> = if phase == "ringing" { vec!["hangup 1".into()] } else { vec![] };
+            assert_eq!(life.wants(), wanted, "{phase}");
+            let expected = if ["ringing", "talking"].contains(&phase) { "ending" } else { "ended" };
+            assert_eq!(life.phase(), expected, "{phase}");
+            assert!(life.remarks.contains(&Remark::Ends { why: EndWhy::CallerGone }), "{phase}");
+        }
+    }
+
+    #[test]
+    fn no_call_lasts_longer_than_it_may() {
+        let mut rules = all_steps();
+        rules.defaults.max_call = secs(3);
+        for mut life in under_way(&rules) {
+            let phase = life.phase();
+            life.sleep(3);
+            life.wait();
+            assert!(life.remarks.contains(&Remark::Ends { why: EndWhy::TooLong }), "{phase}");
+            assert_eq!(
+                (life.phase(), life.wants().first().map(String::as_str)),
+                ("ending", Some("hangup 0")),
+                "{phase}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decided_ends_a_call_but_no_talk() {
+        let rules = all_steps();
+        for mut life in under_way(&rules) {
+            let phase = life.phase();
+            life.take(What::Fault { event: EventId("e".into()) });
+            let goes_on = phase == "talking";
+            assert_eq!(life.phase(), if goes_on { "talking" } else { "ending" }, "{phase}");
+            assert_eq!(life.wants().contains(&"hangup 0".to_owned()), !goes_on, "{phase}");
+        }
+    }
+
+    #[test]
+    fn every_event_counts_and_those_that_change_nothing_say_why() {
+        let rules = all_steps();
+        let mut life = Life::begun(&rules);
+        assert_eq!(life.call.version, 1);
+        life.news(0, News::Other { name: "call.cost".into() });
+        assert_eq!((life.call.version, life.remarks), (2, vec![Remark::Ignored { why: Ignored::NothingToDo }]));
+    }
+
+    #[test]
+    fn deciding_twice_is_deciding_the_same() {
+        let rules = rules(vec![ring(Order::Simultaneous, vec![member("a", 141, 20), member("b", 142, 20)])], &[]);
+        let life = Life::begun(&rules);
+        let decided = |id: &str| {
+            let (mut life, id) = (life.clone(), EventId(id.into()));
+            let event =
+                Event { id, at: None, what: What::Leg { who: life.who(0), news: News::HungUp { cause: Cause::Busy } } };
+            life.dialled(1);
+            life.dialled(2);
+            decide(life.call, &event, &rules, life.now)
+        };
+        let ids = |decision: &Decision| decision.commands.iter().map(|command| command.id).collect::<Vec<_>>();
+        assert_eq!(decided("e"), decided("e"));
+        assert_eq!(ids(&decided("e")).len(), 2);
+        assert_ne!(ids(&decided("e")), ids(&decided("f")), "another cause makes another command");
+    }
+
+    #[test]
+    fn a_step_whose_guard_does_not_hold_is_passed_over() {
+        let mut rules = rules(vec![say("Who are you?"), dial(member("anna", 141, 20))], &[]);
+        rules.steps[0].when = Some(Condition::From(Match::Anonymous));
+        let mut life = Life::begun(&rules);
+        assert_eq!(life.wants(), ["dial 1"]);
+        let skipped = Place { file: 0, line: 1 };
+        assert!(life.remarks.contains(&Remark::StepSkipped { at: skipped }));
+        let mut withheld = Life::new(&rules);
+        withheld.news(0, News::Arrived { from: Party::Withheld, to: Party::Withheld });
+        assert_eq!(withheld.wants(), ["answer 0"]);
+        rules.steps[1].when = Some(Condition::From(Match::Anonymous));
+        let mut life = Life::begun(&rules);
+        assert_eq!((life.wants(), life.phase()), (vec!["reject 0".into()], "ending"), "no step is left");
+    }
+
+    #[test]
+    fn a_long_list_of_guards_is_walked_to_its_end() {
+        let mut actions = vec![say("Who are you?"); 1000];
+        actions.push(dial(member("anna", 141, 20)));
+        let mut rules = rules(actions, &[]);
+        for step in rules.steps.iter_mut().take(1000) {
+            step.when = Some(Condition::From(Match::Anonymous));
+        }
+        assert_eq!(Life::begun(&rules).wants(), ["dial 1"]);
+    }
+
+    #[test]
+    fn an_outcome_leads_where_the_rules_say() {
+        for (cause, wanted) in [(Cause::Busy, "hangup 0"), (Cause::Declined, "dial 2")] {
+            let actions = vec![dial(member("anna", 141, 20)), dial(member("ben", 142, 20)), Action::Hangup];
+            let rules = rules(actions, &[(0, Outcome::Busy, 2)]);
+            let mut life = Life::begun(&rules);
+            life.hangs_up(1, cause);
+            assert_eq!(life.wants(), ["dial 1", wanted]);
+        }
+    }
+
+    #[test]
+    fn goto_and_do_go_on_elsewhere() {
+        for action in [Action::Goto { route: "b".into(), first: StepId(2) }, Action::Do { first: StepId(2) }] {
+            let rules = rules(vec![action, Action::Hangup, dial(member("anna", 141, 20))], &[]);
+            assert_eq!(Life::begun(&rules).wants(), ["dial 1"]);
+        }
+    }
+
+    #[test]
+    fn rules_that_go_in_circles_or_nowhere_end_the_call() {
+        for first in [0, 9] {
+            let rules = rules(vec![Action::Do { first: StepId(first) }], &[]);
+            let mut life = Life::begun(&rules);
+            assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
+            assert!(life.remarks.contains(&Remark::Ends { why: EndWhy::Fault }));
+        }
+    }
+
+    #[test]
+    fn a_step_that_waited_for_the_caller_is_told_once() {
+        let rules = rules(vec![say("Hello.")], &[]);
+        let mut life = Life::begun(&rules);
+        let began = |life: &Life<'_>| life.remarks.iter().filter(|r| matches!(r, Remark::StepBegan { .. })).count();
+        assert_eq!(began(&life), 1);
+        life.news(0, News::Answered);
+        assert_eq!((began(&life), life.wants()), (0, vec!["answer 0".into(), "speak 0".into()]));
+    }
+}

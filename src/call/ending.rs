@@ -135,3 +135,183 @@ fn lose(no: LegNo, turn: &mut Turn<'_>) {
         turn.remark(Remark::LegLost { leg: no });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::kit::{Life, NOTHING, dial, member, rules, say};
+    use super::super::{Ignored, Kind, News, Refusal, Verdict};
+    use super::*;
+    use crate::routing::{Action, Rules};
+
+    fn hangs_up() -> Rules {
+        rules(vec![Action::Answer, Action::Hangup], &[])
+    }
+
+    fn rejects(with: RejectWith) -> Rules {
+        rules(vec![Action::Reject(with)], &[])
+    }
+
+    fn dials() -> Rules {
+        rules(vec![dial(member("anna", 141, 20))], &[])
+    }
+
+    #[test]
+    fn a_call_that_is_hung_up_is_over_when_the_caller_is_gone() {
+        let rules = hangs_up();
+        let mut life = Life::answered(&rules);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
+        life.accept(Kind::Hangup, 0);
+        assert_eq!((life.wants(), life.phase()), (vec![], "ending"));
+        life.hangs_up(0, Cause::Normal);
+        assert_eq!((life.wants(), life.phase(), life.deadline()), (vec![], "ended", None));
+        assert_eq!(life.remarks, [Remark::Over]);
+    }
+
+    #[test]
+    fn a_hangup_is_asked_for_again_and_in_the_end_the_leg_is_taken_for_gone() {
+        let rules = hangs_up();
+        let mut life = Life::answered(&rules);
+        assert_eq!(life.wants(), ["hangup 0"]);
+        for _ in 1..TRIES {
+            life.accept(Kind::Hangup, 0);
+            assert!((life.next_in() - 5.0).abs() < 0.001);
+            life.wait();
+            assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
+        }
+        life.wait();
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+        assert_eq!(life.remarks, [Remark::LegLost { leg: LegNo::CALLER }, Remark::Over]);
+    }
+
+    #[test]
+    fn a_leg_that_cannot_be_hung_up_for_it_is_over_has_ended() {
+        let rules = hangs_up();
+        let mut life = Life::answered(&rules);
+        life.refuse(Kind::Hangup, 0, Refusal::Ended);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ended"));
+        for why in [Refusal::Invalid, Refusal::Key, Refusal::Limit, Refusal::NotAnswered] {
+            let mut life = Life::answered(&rules);
+            life.refuse(Kind::Hangup, 0, why);
+            assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"), "{why:?}");
+        }
+    }
+
+    #[test]
+    fn a_caller_is_turned_away_unanswered() {
+        for with in [RejectWith::Busy, RejectWith::Decline] {
+            let rules = rejects(with);
+            let mut life = Life::begun(&rules);
+            assert_eq!((life.wants(), life.phase()), (vec!["reject 0".into()], "ending"));
+            let Some(Verb::Reject { with: told, .. }) = life.asked.last().map(|command| &command.verb) else {
+                panic!()
+            };
+            assert_eq!(*told, with);
+            life.accept(Kind::Reject, 0);
+            life.hangs_up(0, Cause::Declined);
+            assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+        }
+    }
+
+    #[test]
+    fn a_rejection_that_does_not_work_becomes_a_hangup() {
+        let rules = rejects(RejectWith::Busy);
+        for settle in [Some(Refusal::Invalid), None] {
+            let mut life = Life::begun(&rules);
+            match settle {
+                Some(why) => life.refuse(Kind::Reject, 0, why),
+                None => life.accept(Kind::Reject, 0),
+            }
+            life.wait();
+            assert_eq!(life.wants(), ["reject 0", "hangup 0"]);
+        }
+    }
+
+    #[test]
+    fn a_caller_who_is_picked_up_as_he_is_turned_away_is_not_left_in_silence() {
+        let rules = dials();
+        let mut life = Life::begun(&rules);
+        life.news(1, News::Answered);
+        life.hangs_up(1, Cause::Normal);
+        assert_eq!(life.wants(), ["dial 1", "answer 0", "reject 0"]);
+        life.accept(Kind::Reject, 0);
+        life.news(0, News::Answered);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
+    }
+
+    #[test]
+    fn who_is_picked_up_is_hung_up_instead_of_turned_away() {
+        let rules = rules(vec![Action::Answer, Action::Reject(RejectWith::Busy)], &[]);
+        let mut life = Life::answered(&rules);
+        assert_eq!(life.wants(), ["hangup 0"]);
+    }
+
+    #[test]
+    fn a_leg_whose_dial_is_not_settled_is_waited_for() {
+        let rules = dials();
+        let mut life = Life::begun(&rules);
+        life.hangs_up(0, Cause::Cancelled);
+        assert_eq!((life.wants(), life.phase()), (vec!["dial 1".into()], "ending"));
+        let (mut refused, mut void, mut silent) = (life.clone(), life.clone(), life.clone());
+        life.dialled(1);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ending"));
+        refused.refuse(Kind::Dial, 1, Refusal::Limit);
+        void.settle(Kind::Dial, 1, Verdict::Void);
+        for life in [&mut refused, &mut void] {
+            assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+        }
+        assert!((silent.next_in() - 60.0).abs() < 0.001);
+        silent.wait();
+        assert_eq!((silent.wants(), silent.phase()), (vec![], "ended"));
+    }
+
+    #[test]
+    fn a_leg_that_shows_itself_after_the_end_is_hung_up() {
+        for (verdict, shows) in [(Some(Verdict::Unknown), true), (None, false)] {
+            let rules = dials();
+            let mut life = Life::begun(&rules);
+            life.hangs_up(0, Cause::Cancelled);
+            verdict.into_iter().for_each(|verdict| life.settle(Kind::Dial, 1, verdict));
+            if life.phase() == "ending" {
+                life.wait();
+            }
+            assert_eq!((life.wants(), life.phase()), (vec!["dial 1".into()], "ended"));
+            if shows {
+                life.news(1, News::Answered);
+            } else {
+                life.dialled(1);
+            }
+            assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ending"));
+            life.hangs_up(1, Cause::Normal);
+            assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+        }
+    }
+
+    #[test]
+    fn what_comes_after_the_end_changes_nothing() {
+        let rules = hangs_up();
+        let mut life = Life::answered(&rules);
+        life.hangs_up(0, Cause::Normal);
+        life.wants();
+        life.hangs_up(0, Cause::Busy);
+        assert_eq!(life.remarks, [Remark::Ignored { why: Ignored::Twice }]);
+        life.news(0, News::Answered);
+        assert_eq!(life.remarks, [Remark::Ignored { why: Ignored::Late }]);
+        life.accept(Kind::Answer, 0);
+        life.take(super::super::What::Fault { event: super::super::EventId("e".into()) });
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+    }
+
+    #[test]
+    fn steps_that_end_with_the_caller_unconnected_turn_him_away() {
+        let rules = rules(vec![say("Nobody is here.")], &[]);
+        let mut life = Life::begun(&rules);
+        life.news(0, News::Answered);
+        life.news(0, News::SpeechEnded);
+        assert_eq!(
+            (life.wants(), life.phase()),
+            (vec!["answer 0".into(), "speak 0".into(), "hangup 0".into()], "ending")
+        );
+        assert!(life.remarks.contains(&Remark::Ends { why: EndWhy::ListEnded }));
+        assert_eq!(life.wants(), NOTHING);
+    }
+}

@@ -154,3 +154,180 @@ struct Asked {
     /// One of them was accepted.
     accepted: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::kit::{Life, NOTHING, dial, member, ring, rules, secs};
+    use super::super::{Cause, News};
+    use super::*;
+    use crate::routing::{Action, Order, Rules};
+
+    fn two() -> Rules {
+        let members = vec![member("anna", 141, 60), member("ben", 142, 60)];
+        rules(vec![Action::Answer, ring(Order::Simultaneous, members), Action::Hangup], &[])
+    }
+
+    /// A caller who is picked up and Anna who picked up; Ben rings.
+    fn bridging(rules: &Rules) -> Life<'_> {
+        let mut life = Life::answered(rules);
+        life.news(1, News::Answered);
+        life.news(2, News::Placed);
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "bridge 0"]);
+        life
+    }
+
+    fn talks_with(life: &Life<'_>) -> Option<u16> {
+        life.call.phase.talks_with().map(|leg| leg.0)
+    }
+
+    #[test]
+    fn news_of_the_one_rung_is_enough_and_may_come_first() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        life.news(1, News::Bridged);
+        assert_eq!((life.wants(), talks_with(&life)), (vec!["hangup 2".into()], Some(1)));
+        life.accept(Kind::Bridge, 0);
+        life.news(0, News::Bridged);
+        assert_eq!((life.wants(), talks_with(&life)), (vec![], Some(1)));
+    }
+
+    #[test]
+    fn news_of_the_caller_counts_once_the_bridge_is_accepted() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        life.news(0, News::Bridged);
+        assert_eq!((life.wants(), talks_with(&life)), (vec![], None), "it may be of an earlier transfer");
+        life.accept(Kind::Bridge, 0);
+        assert_eq!(life.wants(), ["hangup 2"]);
+        life.news(0, News::Bridged);
+        assert_eq!((life.wants(), talks_with(&life)), (vec![], Some(1)));
+    }
+
+    #[test]
+    fn news_of_another_is_no_bridge() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        life.news(2, News::Bridged);
+        assert_eq!((life.wants(), talks_with(&life)), (vec![], None));
+    }
+
+    #[test]
+    fn what_comes_too_early_is_asked_for_again_and_in_the_end_given_up() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        for _ in 1..TRIES {
+            life.refuse(Kind::Bridge, 0, Refusal::NotAnswered);
+            assert_eq!(life.wants(), ["look 1"]);
+            assert!((life.next_in() - 0.5).abs() < 0.001);
+            life.wait();
+            assert_eq!(life.wants(), ["bridge 0"]);
+        }
+        life.refuse(Kind::Bridge, 0, Refusal::NotAnswered);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ringing"), "Ben rings on");
+    }
+
+    #[test]
+    fn whoever_is_found_gone_is_out() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        life.refuse(Kind::Bridge, 0, Refusal::Ended);
+        assert_eq!(life.wants(), ["look 0", "look 1"]);
+        life.found(1, false);
+        assert_eq!((life.wants(), life.phase()), (vec![], "ringing"));
+        life.wait();
+        assert_eq!(life.wants(), ["hangup 0", "hangup 2"], "Ben's time was over too");
+    }
+
+    #[test]
+    fn a_refusal_for_good_is_the_end_of_it() {
+        for why in [Refusal::Invalid, Refusal::Limit, Refusal::Key] {
+            let rules = two();
+            let mut life = bridging(&rules);
+            life.refuse(Kind::Bridge, 0, why);
+            assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ringing"), "{why:?}");
+        }
+    }
+
+    #[test]
+    fn an_accepted_bridge_that_does_not_show_is_asked_for_again() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        life.accept(Kind::Bridge, 0);
+        assert_eq!(life.wants(), ["hangup 2"]);
+        life.sleep(5);
+        life.wait();
+        assert_eq!(life.remarks, [Remark::NothingCame { kind: Kind::Bridge }]);
+        assert_eq!(life.wants(), ["bridge 0", "hangup 2"]);
+        let mut refused = life.clone();
+        refused.refuse(Kind::Bridge, 0, Refusal::Invalid);
+        assert_eq!(talks_with(&refused), Some(1), "they are joined already");
+        life.hangs_up(2, Cause::Cancelled);
+        life.accept(Kind::Bridge, 0);
+        life.wait();
+        assert_eq!(life.wants(), ["bridge 0"]);
+        life.wait();
+        assert_eq!((life.wants(), talks_with(&life)), (vec![], Some(1)), "the news is lost, not the bridge");
+    }
+
+    #[test]
+    fn a_bridge_without_any_answer_is_given_up() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        life.settle(Kind::Bridge, 0, Verdict::Unknown);
+        for _ in 1..SILENT_TRIES {
+            life.wait();
+            assert_eq!(life.wants(), ["bridge 0"]);
+        }
+        life.wait();
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ringing"));
+    }
+
+    #[test]
+    fn what_came_too_early_before_does_not_make_a_silent_bridge_a_talk() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        for _ in 0..4 {
+            life.refuse(Kind::Bridge, 0, Refusal::NotAnswered);
+            life.wait();
+        }
+        life.accept(Kind::Bridge, 0);
+        let asked = life.asked.len();
+        life.sleep(5);
+        life.wait();
+        assert_eq!(talks_with(&life), None);
+        assert!(life.asked[asked..].iter().any(|command| command.verb.kind() == Kind::Bridge));
+    }
+
+    #[test]
+    fn the_answer_to_an_earlier_bridge_is_none_to_this_one() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        let first = life.asked.last().unwrap().id;
+        life.wait();
+        let settled = Settled {
+            command: first,
+            kind: Kind::Bridge,
+            leg: LegNo::CALLER,
+            verdict: Verdict::Refused { why: Refusal::Limit, code: "0".into() },
+        };
+        life.take(super::super::What::Settled(settled));
+        assert_eq!((life.wants(), life.phase()), (vec!["bridge 0".into()], "ringing"));
+    }
+
+    #[test]
+    fn a_caller_who_is_slow_to_be_picked_up_is_bridged_when_he_is() {
+        let rules = rules(vec![dial(member("anna", 141, 20))], &[]);
+        let mut life = Life::begun(&rules);
+        let began = life.now;
+        life.news(1, News::Answered);
+        life.accept(Kind::Answer, 0);
+        assert_eq!(life.wants(), ["dial 1", "answer 0"]);
+        life.wait();
+        assert_eq!(life.wants(), ["answer 0"]);
+        life.wait();
+        assert_eq!(life.wants(), ["bridge 0"]);
+        assert_eq!(life.now.duration_since(began), secs(10).try_into().unwrap());
+        life.news(0, News::Answered);
+        assert_eq!(life.wants(), NOTHING);
+    }
+}

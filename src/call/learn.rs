@@ -229,3 +229,192 @@ fn remark_on(turn: &mut Turn<'_>, settled: &Settled) {
         Verdict::Accepted { .. } | Verdict::Void | Verdict::Found { .. } => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::kit::{Life, NOTHING, dial, member, ring, rules};
+    use super::super::{CallId, CommandId, EventId, Handle, Tag};
+    use super::*;
+    use crate::routing::{Action, Order, Rules};
+
+    fn two() -> Rules {
+        let members = vec![member("anna", 141, 20), member("ben", 142, 20)];
+        rules(vec![ring(Order::Simultaneous, members)], &[])
+    }
+
+    fn ignored(life: &Life<'_>) -> Option<Ignored> {
+        life.remarks.iter().find_map(|remark| if let Remark::Ignored { why } = remark { Some(*why) } else { None })
+    }
+
+    fn word(leg: &Leg) -> &'static str {
+        match leg.state {
+            LegState::Dialled => "dialled",
+            LegState::Ringing => "ringing",
+            LegState::Answered { .. } => "answered",
+            LegState::Ended { .. } => "ended",
+        }
+    }
+
+    #[test]
+    fn a_leg_only_moves_forward() {
+        let hung_up = || News::HungUp { cause: Cause::Busy };
+        let other = || News::Other { name: "call.dtmf.received".into() };
+        let nothing = Some(Ignored::NothingToDo);
+        let (late, twice) = (Some(Ignored::Late), Some(Ignored::Twice));
+        let cases = [
+            ("dialled", News::Placed, "ringing", None),
+            ("dialled", News::Answered, "answered", None),
+            ("dialled", News::Bridged, "ringing", None),
+            ("dialled", hung_up(), "ended", None),
+            ("dialled", other(), "dialled", nothing),
+            ("ringing", News::Placed, "ringing", twice),
+            ("ringing", News::Answered, "answered", None),
+            ("ringing", News::Bridged, "ringing", None),
+            ("ringing", hung_up(), "ended", None),
+            ("answered", News::Placed, "answered", twice),
+            ("answered", News::Answered, "answered", twice),
+            ("answered", News::Bridged, "answered", None),
+            ("answered", hung_up(), "ended", None),
+            ("ended", News::Placed, "ended", late),
+            ("ended", News::Answered, "ended", late),
+            ("ended", News::Bridged, "ended", late),
+            ("ended", News::SpeechStarted, "ended", late),
+            ("ended", News::PlaybackEnded { played: true }, "ended", late),
+            ("ended", hung_up(), "ended", twice),
+            ("ended", other(), "ended", nothing),
+        ];
+        for (from, news, to, why) in cases {
+            let rules = two();
+            let mut life = Life::begun(&rules);
+            match from {
+                "ringing" => life.news(1, News::Placed),
+                "answered" => life.news(1, News::Answered),
+                "ended" => life.hangs_up(1, Cause::Declined),
+                _ => {}
+            }
+            assert_eq!(word(life.leg(1)), from);
+            life.news(1, news.clone());
+            assert_eq!((word(life.leg(1)), ignored(&life)), (to, why), "{from} {news:?}");
+        }
+    }
+
+    #[test]
+    fn a_leg_is_told_by_its_handle_then_its_id_then_its_tag() {
+        let rules = two();
+        let mut life = Life::begun(&rules);
+        life.news(1, News::Placed);
+        let tag = |life: &Life<'_>, leg| Some(Tag { call: life.call.id, leg: LegNo(leg) });
+        let handle = |text: &str| Some(Handle(text.into()));
+        let who = |tag, handle, leg: Option<&str>| Who { tag, handle, leg: leg.map(Into::into), ..Who::default() };
+        let wrong_tag = tag(&life, 2);
+        let cases = [
+            (who(wrong_tag, handle("v3:h1"), None), Some(1)),
+            (who(wrong_tag, None, Some("l1")), Some(1)),
+            (who(None, handle("v3:h1"), Some("l0")), Some(1)),
+            (who(None, None, Some("l0")), Some(0)),
+            (who(wrong_tag, None, None), Some(2)),
+            (who(wrong_tag, handle("v3:new"), Some("new")), Some(2)),
+            (who(tag(&life, 1), None, None), Some(1)),
+            // The tag of a leg whose handle is known and another: no leg of ours.
+            (who(tag(&life, 1), handle("v3:new"), Some("new")), None),
+            (who(tag(&life, 9), None, None), None),
+            (who(Some(Tag { call: CallId::of("other"), leg: LegNo(2) }), None, None), None),
+            (who(None, handle("v3:new"), Some("new")), None),
+            (who(None, None, None), None),
+        ];
+        for (who, expected) in cases {
+            let mut life = life.clone();
+            life.take(What::Leg { who: who.clone(), news: News::HungUp { cause: Cause::Busy } });
+            let ended = life.call.legs.iter().find(|leg| leg.has_ended()).map(|leg| leg.no.0);
+            assert_eq!(ended, expected, "{who:?}");
+            assert_eq!(expected.is_none(), ignored(&life) == Some(Ignored::NotOurs), "{who:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_leg_is_known_by_stays() {
+        let rules = two();
+        let mut life = Life::begun(&rules);
+        life.news(1, News::Placed);
+        let who = Who { handle: Some(Handle("v3:h1".into())), leg: Some("x".into()), ..Who::default() };
+        life.take(What::Leg { who, news: News::Answered });
+        assert_eq!((life.leg(1).id.as_deref(), life.leg(1).session.as_deref()), (Some("l1"), Some("s")));
+        assert!(life.leg(1).heard && !life.leg(2).heard);
+    }
+
+    #[test]
+    fn the_answer_to_a_dial_says_nothing_of_a_leg_that_was_seen() {
+        let verdicts = [
+            Verdict::Refused { why: Refusal::Invalid, code: "0".into() },
+            Verdict::Unknown,
+            Verdict::Void,
+            Verdict::Accepted { made: None },
+        ];
+        for news in [News::Placed, News::Answered, News::HungUp { cause: Cause::Busy }] {
+            for verdict in verdicts.clone() {
+                let rules = rules(vec![dial(member("anna", 141, 20)), Action::Hangup], &[]);
+                let mut life = Life::begun(&rules);
+                life.news(1, news.clone());
+                let before = life.leg(1).clone();
+                life.wants();
+                life.settle(Kind::Dial, 1, verdict.clone());
+                assert_eq!((life.wants(), life.leg(1)), (vec![], &before), "{news:?} {verdict:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_dial_accepted_without_a_name_is_known_by_its_first_webhook() {
+        let rules = two();
+        let mut life = Life::begun(&rules);
+        life.accept(Kind::Dial, 1);
+        assert_eq!((word(life.leg(1)), ignored(&life)), ("dialled", Some(Ignored::NothingToDo)));
+        life.news(1, News::Placed);
+        assert_eq!(word(life.leg(1)), "ringing");
+    }
+
+    #[test]
+    fn a_leg_that_may_never_have_been_is_lost_and_no_longer_once_seen() {
+        let rules = two();
+        let mut life = Life::begun(&rules);
+        life.settle(Kind::Dial, 1, Verdict::Unknown);
+        assert!(life.leg(1).lost && life.leg(1).stop.is_none());
+        assert!(!life.remarks.contains(&Remark::LegFound { leg: LegNo(1) }));
+        life.dialled(1);
+        assert!(!life.leg(1).lost && life.leg(1).stop.is_some());
+        assert!(life.remarks.contains(&Remark::LegFound { leg: LegNo(1) }));
+    }
+
+    #[test]
+    fn a_look_ends_only_who_was_picked_up() {
+        let rules = two();
+        let mut life = Life::begun(&rules);
+        life.news(1, News::Placed);
+        life.news(2, News::Answered);
+        life.wants();
+        let mut found = |leg, alive| {
+            let (command, kind, leg) = (CommandId(life.call.id.0), Kind::Look, LegNo(leg));
+            life.take(What::Settled(Settled { command, kind, leg, verdict: Verdict::Found { alive } }));
+            (life.wants(), life.call.leg(leg).is_some_and(Leg::has_ended))
+        };
+        assert_eq!(found(1, false), (vec![], false), "it rings");
+        assert_eq!(found(2, true), (vec![], false));
+        assert_eq!(found(2, false), (vec![], true));
+        assert_eq!(found(0, false), (vec!["hangup 1".into()], true), "nobody is left who could want Anna");
+    }
+
+    #[test]
+    fn what_is_of_nobody_is_ignored() {
+        let rules = two();
+        let mut life = Life::begun(&rules);
+        life.wants();
+        let (command, leg, verdict) = (CommandId(life.call.id.0), LegNo(9), Verdict::Void);
+        life.take(What::Settled(Settled { command, kind: Kind::Hangup, leg, verdict }));
+        assert_eq!(ignored(&life), Some(Ignored::NotOurs));
+        life.take(What::Due { version: life.call.version - 1 });
+        assert_eq!(ignored(&life), Some(Ignored::Stale));
+        life.take(What::Due { version: life.call.version + 1 });
+        assert_eq!((life.wants(), ignored(&life)), (NOTHING.map(String::from).to_vec(), Some(Ignored::Stale)));
+        assert_eq!(EventId::due(life.call.id, 1), EventId::due(life.call.id, 1));
+    }
+}

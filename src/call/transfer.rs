@@ -153,3 +153,225 @@ fn end_leg(leg: LegNo, turn: &mut Turn<'_>) {
 fn stay(at: Transferring) -> Flow {
     Flow::Stay(Phase::Transferring(at))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::kit::{CALLER, Life, OURS, dial, member, ring, rules, transfer};
+    use super::super::{Handle, News, Tag, What, Who};
+    use super::*;
+    use crate::routing::{Order, Rules};
+
+    /// The caller, picked up, is given to Anna, and is hung up if that fails.
+    fn given() -> Rules {
+        rules(vec![Action::Answer, transfer(member("anna", 141, 20)), Action::Hangup], &[])
+    }
+
+    /// The same for a caller who is not picked up.
+    fn unanswered() -> Rules {
+        rules(vec![transfer(member("anna", 141, 20)), Action::Hangup], &[])
+    }
+
+    fn shown(life: &Life<'_>) -> String {
+        let Some(Verb::Transfer { from, .. }) = life.asked.last().map(|command| &command.verb) else { panic!() };
+        from.to_string()
+    }
+
+    #[test]
+    fn both_legs_are_told_who_they_are() {
+        let rules = given();
+        let mut life = Life::answered(&rules);
+        assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into()], "transferring"));
+        let Some(Verb::Transfer { tag, target_tag, .. }) = life.asked.last().map(|command| &command.verb) else {
+            panic!()
+        };
+        assert_eq!((tag.leg, target_tag.leg), (LegNo::CALLER, LegNo(1)));
+        assert_eq!(shown(&life), CALLER);
+    }
+
+    #[test]
+    fn only_the_answer_of_the_new_leg_is_one() {
+        for rules in [given(), unanswered()] {
+            let mut life = Life::begun(&rules);
+            life.news(0, News::Answered);
+            life.accept(Kind::Transfer, 0);
+            life.wants();
+            life.news(1, News::Placed);
+            life.news(1, News::Bridged);
+            life.news(0, News::Bridged);
+            assert_eq!((life.wants(), life.phase()), (vec![], "transferring"), "early media");
+            life.news(1, News::Answered);
+            assert_eq!((life.wants(), life.call.phase.talks_with()), (vec![], Some(LegNo(1))));
+        }
+    }
+
+    #[test]
+    fn whoever_does_not_pick_up_leaves_the_caller_for_the_next_step() {
+        for cause in [Cause::Busy, Cause::Declined, Cause::NoAnswer, Cause::Normal] {
+            let rules = given();
+            let mut life = Life::answered(&rules);
+            life.news(1, News::Placed);
+            life.news(1, News::Bridged);
+            life.hangs_up(1, cause);
+            assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into(), "hangup 0".into()], "ending"));
+            let at = crate::routing::Place { file: 0, line: 2 };
+            assert!(life.remarks.contains(&Remark::StepEnded { at, outcome: outcome_of(cause) }), "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_what_can_be_changed_is_tried_once_more() {
+        for why in [Refusal::Invalid, Refusal::Key] {
+            let rules = given();
+            let mut life = Life::answered(&rules);
+            life.refuse(Kind::Transfer, 0, why);
+            assert_eq!((life.wants(), shown(&life)), (vec!["transfer 0".into(); 2], OURS.into()));
+            life.refuse(Kind::Transfer, 0, why);
+            assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"), "{why:?}");
+        }
+        let rules = given();
+        let mut life = Life::answered(&rules);
+        life.news(1, News::Placed);
+        life.hangs_up(1, Cause::Failed);
+        assert_eq!((life.wants(), shown(&life)), (vec!["transfer 0".into(); 2], OURS.into()));
+        life.hangs_up(2, Cause::Failed);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
+    }
+
+    #[test]
+    fn other_refusals_are_an_outcome() {
+        for why in [Refusal::Limit, Refusal::NotAnswered] {
+            let rules = given();
+            let mut life = Life::answered(&rules);
+            life.refuse(Kind::Transfer, 0, why);
+            assert_eq!(
+                (life.wants(), life.phase()),
+                (vec!["transfer 0".into(), "hangup 0".into()], "ending"),
+                "{why:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_caller_who_must_be_picked_up_first_is() {
+        let rules = unanswered();
+        let mut life = Life::begun(&rules);
+        life.refuse(Kind::Transfer, 0, Refusal::NotAnswered);
+        assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into(), "answer 0".into()], "answering"));
+        life.news(0, News::Answered);
+        assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into()], "transferring"));
+        life.news(2, News::Answered);
+        assert_eq!(life.call.phase.talks_with(), Some(LegNo(2)));
+    }
+
+    #[test]
+    fn a_caller_who_is_said_to_be_gone_is_looked_at() {
+        let rules = given();
+        let mut life = Life::answered(&rules);
+        life.refuse(Kind::Transfer, 0, Refusal::Ended);
+        assert_eq!(life.wants(), ["transfer 0", "look 0"]);
+        let mut there = life.clone();
+        life.found(0, false);
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+        there.found(0, true);
+        there.wait();
+        assert_eq!((there.wants(), there.phase()), (vec!["hangup 0".into()], "ending"));
+    }
+
+    #[test]
+    fn after_its_time_the_new_leg_is_looked_at() {
+        let rules = given();
+        let mut life = Life::answered(&rules);
+        life.accept(Kind::Transfer, 0);
+        life.sleep(3);
+        life.news(1, News::Placed);
+        assert!((life.next_in() - 30.0).abs() < 0.001, "from when it rings");
+        life.wait();
+        assert_eq!(life.wants(), ["transfer 0", "look 1"]);
+        let (mut gone, mut unknown) = (life.clone(), life.clone());
+        life.found(1, true);
+        assert_eq!((life.wants(), life.phase()), (vec![], "talking"), "the news of the answer was lost");
+        gone.found(1, false);
+        assert_eq!(gone.wants(), ["hangup 0", "hangup 1"]);
+        assert!((unknown.next_in() - 6.0).abs() < 0.001);
+        unknown.wait();
+        assert_eq!(unknown.wants(), ["hangup 0", "hangup 1"]);
+    }
+
+    #[test]
+    fn a_transfer_of_which_nothing_shows_leaves_nobody_in_silence() {
+        let rules = given();
+        let mut life = Life::answered(&rules);
+        assert!((life.next_in() - 30.0).abs() < 0.001);
+        life.accept(Kind::Transfer, 0);
+        assert!((life.next_in() - 10.0).abs() < 0.001);
+        life.wait();
+        assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into(), "hangup 0".into()], "ending"));
+
+        let rules = unanswered();
+        let mut life = Life::begun(&rules);
+        life.accept(Kind::Transfer, 0);
+        assert!((life.next_in() - 30.0).abs() < 0.001, "he hears it ring");
+    }
+
+    /// Anna was given up without a word of her; Ben rings.
+    fn given_up(rules: &Rules) -> Life<'_> {
+        let mut life = Life::answered(rules);
+        life.accept(Kind::Transfer, 0);
+        life.wait();
+        life.dialled(2);
+        assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into(), "dial 2".into()], "ringing"));
+        life
+    }
+
+    #[test]
+    fn a_leg_that_was_given_up_is_hung_up_when_it_rings() {
+        for news in [News::Placed, News::Bridged] {
+            let rules =
+                rules(vec![Action::Answer, transfer(member("anna", 141, 20)), dial(member("ben", 142, 20))], &[]);
+            let mut life = given_up(&rules);
+            life.news(1, news);
+            assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ringing"));
+        }
+    }
+
+    #[test]
+    fn a_leg_that_was_given_up_and_is_answered_has_the_caller() {
+        let members = vec![member("ben", 142, 20), member("cleo", 143, 20)];
+        let rules =
+            rules(vec![Action::Answer, transfer(member("anna", 141, 20)), ring(Order::Simultaneous, members)], &[]);
+        let mut life = Life::answered(&rules);
+        life.accept(Kind::Transfer, 0);
+        life.wait();
+        life.dialled(2);
+        life.wants();
+        life.news(1, News::Answered);
+        assert_eq!((life.wants(), life.call.phase.talks_with()), (vec!["hangup 2".into()], Some(LegNo(1))));
+        life.dialled(3);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 3".into()], "talking"));
+    }
+
+    #[test]
+    fn the_new_leg_may_come_without_its_own_tag() {
+        let rules = given();
+        let mut life = Life::answered(&rules);
+        let tag = Some(Tag { call: life.call.id, leg: LegNo::CALLER });
+        let handle = Some(Handle("v3:new".into()));
+        let who = Who { tag, handle: handle.clone(), leg: Some("new".into()), ..life.who(0) };
+        life.take(What::Leg { who: who.clone(), news: News::Placed });
+        assert_eq!(life.leg(1).handle, handle);
+        life.take(What::Leg { who, news: News::HungUp { cause: Cause::Busy } });
+        assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into(), "hangup 0".into()], "ending"));
+    }
+
+    #[test]
+    fn a_caller_who_leaves_is_given_to_nobody() {
+        let rules = given();
+        let mut life = Life::answered(&rules);
+        let mut rings = life.clone();
+        life.hangs_up(0, Cause::Normal);
+        assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into()], "ended"), "Telnyx gives up on Anna");
+        rings.news(1, News::Placed);
+        rings.hangs_up(0, Cause::Normal);
+        assert_eq!((rings.wants(), rings.phase()), (vec!["transfer 0".into(), "hangup 1".into()], "ending"));
+    }
+}

@@ -142,8 +142,8 @@ fn sendings(house: &House, stub: &Stub) -> usize {
     sent.len()
 }
 
-/// The next life settles the first command, whatever became of the one before.
-fn next_life(house: &House, stub: &Stub) {
+/// The next life settles the first command, whatever became of the one before. How long that takes.
+fn next_life(house: &House, stub: &Stub) -> Duration {
     let before = sendings(house, stub);
     assert_eq!(first_command(house).status, "open");
     stub.release();
@@ -156,6 +156,7 @@ fn next_life(house: &House, stub: &Stub) {
     assert_eq!(sendings(house, stub), before + 1, "once more, the same");
     assert_eq!(server.said("a command was taken over").len(), 1);
     assert!(server.terminate().0.success());
+    took
 }
 
 fn a_server_stops_although_telnyx_does_not_answer(base: Base) {
@@ -169,7 +170,8 @@ fn a_server_stops_although_telnyx_does_not_answer(base: Base) {
     println!("a server whose command has no answer stopped in {took:?}");
     assert!(status.success(), "{status}");
     assert!(took < 7 * SECOND, "well before those who stop it lose patience: {took:?}");
-    next_life(&house, &stub);
+    let took = next_life(&house, &stub);
+    assert!(took < 3 * SECOND, "its lease is not waited for: {took:?}");
 }
 
 fn whoever_was_answered_under_traffic_is_in_the_journal(base: Base) {

@@ -43,7 +43,7 @@ impl Report {
         for (played, wrong) in self.acts() {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "\n{BOLD}{}{BOLD:#} — {}", played.act.script.name, mark(wrong));
-            text.extend(story(&played.chapters, &self.rules).lines().map(coloured));
+            text.push_str(&coloured(&story(&played.chapters, &self.rules)));
             for line in wrong {
                 let _ = writeln!(text, "      {RED}!! {line}{RED:#}");
             }
@@ -83,14 +83,21 @@ fn mark(wrong: &[String]) -> String {
     if wrong.is_empty() { format!("{GREEN}ok{GREEN:#}") } else { format!("{RED}NOT AS EXPECTED{RED:#}") }
 }
 
-/// A line of a story: reasons in the background, commands before it.
-fn coloured(line: &str) -> String {
-    let style = match line.trim_start().chars().next() {
-        Some('-') => DIM,
-        Some('>') => CYAN,
-        Some(_) | None => Style::new(),
-    };
-    format!("{style}{line}{style:#}\n")
+/// A story with its reasons in the background, and its commands before it.
+fn coloured(story: &str) -> String {
+    let mut style = Style::new();
+    let lines = story.lines().map(|line| {
+        let told = line.trim_start();
+        style = match told.chars().next() {
+            Some('-') => DIM,
+            Some('>') => CYAN,
+            Some(first) if first.is_ascii_digit() && told.contains("s  ") => Style::new(),
+            // The rest of a long line.
+            Some(_) | None => style,
+        };
+        format!("{style}{line}{style:#}\n")
+    });
+    lines.collect()
 }
 
 /// What became of webhooks on their way.

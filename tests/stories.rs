@@ -1,0 +1,330 @@
+//! Whole calls, told: rules and people above, the story in `tests/snapshots`. They are read like a play.
+//!
+//! After a change of what is decided, `INSTA_UPDATE=always cargo test --test stories` writes them anew; then read.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use switchhook::call::Kind;
+use switchhook::play::{Play, Trouble};
+use switchhook::routing::{Rules, Sources, load};
+use switchhook::sim::{CallOutcome, Callee, Fault, Mishap, Rates, Script, Settings, Side};
+
+const CALLER: &str = "+12025550142";
+const LINE: &str = "+12025550100";
+const ANNA: &str = "+12025550111";
+const BEN: &str = "+12025550112";
+const CLEO: &str = "+12025550113";
+
+/// What stands above the routes of every story.
+const HEAD: &str = "version: 1
+people: {anna: '+12025550111', ben: '+12025550112', cleo: '+12025550113'}
+";
+
+fn rules(text: &str) -> Rules {
+    let text = format!("{HEAD}{text}");
+    let sources = Sources { name: "routes.yaml".into(), text, ..Sources::default() };
+    load(&sources).unwrap_or_else(|problems| panic!("{problems}")).rules
+}
+
+/// Rules with one route, for one number.
+fn route(steps: &str) -> Rules {
+    rules(&format!("numbers: {{'{LINE}': main}}\nroutes:\n  main:\n{steps}"))
+}
+
+fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+fn answers(after: u64) -> Callee {
+    Callee::answers(secs(after))
+}
+
+fn call() -> Script {
+    Script::call("a call", CALLER, LINE).talk(secs(30), Side::Caller)
+}
+
+/// The story of one call, and what truly happened. Nothing in it may be against the law.
+fn told(rules: Rules, script: &Script, settings: Settings, trouble: Trouble) -> String {
+    let played = Play::new(rules, 1, settings, std::slice::from_ref(script)).troubled(trouble).run();
+    let [call] = played.calls.as_slice() else { panic!("one call") };
+    let text = format!("{}{}", call.story, truth(&call.outcome));
+    assert!(played.broken.is_empty(), "{}\n{text}", played.broken.join("\n"));
+    text
+}
+
+/// A story in which nothing goes wrong.
+fn plain(rules: Rules, script: &Script) -> String {
+    told(rules, script, Settings::default(), Trouble::default())
+}
+
+/// What happened, by the simulator's ledger.
+fn truth(outcome: &CallOutcome) -> String {
+    let began = outcome.began.unwrap();
+    let since = |at: jiff::Timestamp| at.duration_since(began).as_secs_f64();
+    let mut text = String::from("In truth:\n");
+    for ring in &outcome.rings {
+        let end = ring.cause.unwrap_or("?");
+        let times = [("rings", ring.rang), ("answers", ring.answered), (end, ring.ended)];
+        let times: Vec<String> =
+            times.iter().filter_map(|(what, at)| Some(format!("{what} {:.1}s", since((*at)?)))).collect();
+        writeln!(text, "         {}: {}", ring.target, times.join(", ")).unwrap();
+    }
+    for heard in &outcome.heard {
+        writeln!(text, "         the caller hears “{heard}”").unwrap();
+    }
+    for party in &outcome.bridged_to {
+        writeln!(text, "         the caller talks with {party}").unwrap();
+    }
+    let answered = outcome.answered.map_or("never answered".to_owned(), |at| format!("answered {:.1}s", since(at)));
+    let ended = outcome.ended.map_or("never ended".to_owned(), |at| format!("ended {:.1}s", since(at)));
+    writeln!(text, "         the caller: {answered}, {ended}, {:?}", outcome.end.unwrap()).unwrap();
+    text
+}
+
+#[test]
+fn answered() {
+    let script = call().callee(ANNA, answers(6));
+    insta::assert_snapshot!(plain(route("    - dial: anna\n    - say: Nobody is here.\n"), &script));
+}
+
+#[test]
+fn busy_then_the_next() {
+    let script = call().callee(ANNA, Callee::Busy { after: secs(1) }).callee(BEN, answers(3));
+    insta::assert_snapshot!(plain(route("    - dial: anna\n    - dial: ben\n    - hangup\n"), &script));
+}
+
+#[test]
+fn three_at_once() {
+    let script = call().callee(BEN, answers(4));
+    insta::assert_snapshot!(plain(route("    - ring: [anna, ben, cleo]\n    - hangup\n"), &script));
+}
+
+#[test]
+fn one_after_the_other() {
+    let script = call().callee(BEN, Callee::Declines { after: secs(2) }).callee(CLEO, answers(3));
+    let rules = route(
+        "    - ring: {strategy: sequential, members: [anna, ben, cleo], ring_each: 10s}\n    - say: Nobody is here.\n",
+    );
+    insta::assert_snapshot!(plain(rules, &script));
+}
+
+#[test]
+fn a_member_with_a_delay() {
+    let script = call().callee(BEN, answers(5));
+    let rules = route("    - ring: [anna, {person: ben, delay: 8s}]\n      timeout: 20s\n    - hangup\n");
+    insta::assert_snapshot!(plain(rules, &script));
+}
+
+#[test]
+fn a_delay_is_not_waited_for_once_nobody_rings() {
+    let script = call().callee(ANNA, Callee::Busy { after: secs(1) }).callee(BEN, answers(2));
+    let rules = route("    - ring: [anna, {person: ben, delay: 10s}]\n      timeout: 20s\n    - hangup\n");
+    insta::assert_snapshot!(plain(rules, &script));
+}
+
+#[test]
+fn nobody_answers() {
+    let rules = route("    - ring: [anna, ben]\n      timeout: 15s\n    - say: Please call later.\n    - hangup\n");
+    insta::assert_snapshot!(plain(rules, &call()));
+}
+
+#[test]
+fn the_caller_gives_up() {
+    insta::assert_snapshot!(plain(
+        route("    - ring: [anna, ben]\n    - say: Nobody is here.\n"),
+        &call().patience(secs(7))
+    ));
+}
+
+#[test]
+fn the_caller_gives_up_at_the_moment_of_the_answer() {
+    let script = call().patience(millis(6_400)).callee(ANNA, answers(6));
+    insta::assert_snapshot!(plain(route("    - dial: anna\n    - say: Nobody is here.\n"), &script));
+}
+
+#[test]
+fn two_answer_in_the_same_second() {
+    let script = call().callee(ANNA, answers(4)).callee(BEN, Callee::answers(millis(4_200)));
+    insta::assert_snapshot!(plain(route("    - ring: [anna, ben]\n    - hangup\n"), &script));
+}
+
+#[test]
+fn the_winner_vanishes_and_the_other_is_joined() {
+    let script = call().callee(ANNA, Callee::Vanishes { after: secs(4) }).callee(BEN, answers(6));
+    insta::assert_snapshot!(plain(route("    - ring: [anna, ben]\n    - hangup\n"), &script));
+}
+
+#[test]
+fn an_answer_too_late() {
+    let script = call().callee(ANNA, Callee::answers(millis(9_950)));
+    let rules = route("    - dial: anna\n      timeout: 10s\n    - say: Nobody is here.\n    - hangup\n");
+    insta::assert_snapshot!(plain(rules, &script));
+}
+
+#[test]
+fn transferred() {
+    let script = call().callee(ANNA, answers(5)).talk(secs(20), Side::Callee);
+    insta::assert_snapshot!(plain(route("    - transfer: anna\n    - say: Nobody is here.\n"), &script));
+}
+
+#[test]
+fn a_transfer_to_a_busy_phone() {
+    let script = call().callee(ANNA, Callee::Busy { after: secs(2) }).callee(BEN, answers(3));
+    insta::assert_snapshot!(plain(route("    - transfer: anna\n    - dial: ben\n    - hangup\n"), &script));
+}
+
+#[test]
+fn a_transfer_that_is_refused() {
+    let refused = Callee::Refused { status: 403, code: "D13".into() };
+    let rules = route("    - transfer: anna\n      on: {failed: [{say: We are sorry.}, hangup]}\n    - hangup\n");
+    insta::assert_snapshot!(plain(rules, &call().callee(ANNA, refused)));
+}
+
+#[test]
+fn rejected() {
+    let rules = rules(&format!(
+        "numbers: {{'{LINE}': main}}
+lists: {{blocked: ['{CALLER}']}}
+routes:
+  main:
+    - when: {{from: {{list: blocked}}}}
+      reject: busy
+    - dial: anna
+    - hangup
+"
+    ));
+    insta::assert_snapshot!(plain(rules, &call()));
+}
+
+#[test]
+fn a_number_that_nobody_takes() {
+    let script = Script::call("a call", CALLER, "+12025550199");
+    insta::assert_snapshot!(plain(route("    - dial: anna\n    - hangup\n"), &script));
+}
+
+#[test]
+fn refused_for_the_number_shown_then_not() {
+    let refused = Callee::Refused { status: 403, code: "D13".into() };
+    let script = call().callee(ANNA, refused).callee(ANNA, answers(3));
+    insta::assert_snapshot!(plain(route("    - dial: anna\n    - hangup\n"), &script));
+}
+
+#[test]
+fn failing_at_once_for_the_number_shown_then_not() {
+    let script = call().callee(ANNA, Callee::Fails { after: secs(1) }).callee(ANNA, answers(3));
+    insta::assert_snapshot!(plain(route("    - dial: anna\n    - hangup\n"), &script));
+}
+
+#[test]
+fn an_anonymous_caller_shows_our_number() {
+    let script = Script::call("a call", "anonymous", LINE).callee(ANNA, answers(3));
+    insta::assert_snapshot!(plain(route("    - dial: anna\n    - hangup\n"), &script));
+}
+
+#[test]
+fn by_conditions_groups_and_other_routes() {
+    let rules = rules(&format!(
+        "numbers: {{'{LINE}': main}}
+routes:
+  main:
+    - when: {{from: anonymous}}
+      reject: decline
+    - when: {{from: {{country: DE}}}}
+      goto: german
+    - when: {{from: {{prefix: '+1202'}}}}
+      do:
+        - say: Welcome, neighbour.
+        - dial: anna
+          on: {{busy: {{goto: german}}}}
+    - say: We are closed.
+    - hangup
+  german:
+    - dial: ben
+    - say: Nobody is here.
+    - hangup
+"
+    ));
+    let script = call().callee(ANNA, Callee::Busy { after: secs(1) }).callee(BEN, Callee::Declines { after: secs(3) });
+    insta::assert_snapshot!(plain(rules, &script));
+}
+
+#[test]
+fn an_answered_caller_hears_ringing() {
+    let rules = rules(&format!(
+        "defaults: {{ringback: 'https://example.com/ring.mp3'}}
+numbers: {{'{LINE}': main}}
+routes:
+  main:
+    - say: One moment please.
+    - ring: [anna, ben]
+    - hangup
+"
+    ));
+    insta::assert_snapshot!(plain(rules, &call().callee(BEN, answers(8))));
+}
+
+#[test]
+fn a_text_for_a_caller_who_hangs_up() {
+    let rules = route("    - say: 'A long text for somebody who will not hear the end of it.'\n    - dial: anna\n");
+    insta::assert_snapshot!(plain(rules, &call().patience(secs(2))));
+}
+
+#[test]
+fn the_news_of_the_answer_is_lost() {
+    let trouble = Trouble { lost: vec!["call.answered"], ..Trouble::default() };
+    let rules = route("    - say: Welcome.\n    - dial: anna\n    - hangup\n");
+    insta::assert_snapshot!(told(rules, &call().callee(ANNA, answers(3)), Settings::default(), trouble));
+}
+
+#[test]
+fn a_bridge_that_does_nothing_is_asked_for_again() {
+    let trouble = Trouble { ignored: vec![Kind::Bridge], ..Trouble::default() };
+    let script = call().callee(ANNA, answers(3));
+    insta::assert_snapshot!(told(route("    - dial: anna\n    - hangup\n"), &script, Settings::default(), trouble));
+}
+
+#[test]
+fn a_text_that_is_never_spoken() {
+    let trouble = Trouble { ignored: vec![Kind::Speak], ..Trouble::default() };
+    let rules = route("    - say: Nobody is here. Please call again later today.\n    - hangup\n");
+    insta::assert_snapshot!(told(rules, &call(), Settings::default(), trouble));
+}
+
+#[test]
+fn a_call_whose_beginning_is_lost() {
+    let trouble = Trouble { lost: vec!["call.initiated"], ..Trouble::default() };
+    let script = call().patience(secs(20));
+    insta::assert_snapshot!(told(route("    - dial: anna\n    - hangup\n"), &script, Settings::default(), trouble));
+}
+
+#[test]
+fn everything_comes_twice_and_in_the_wrong_order() {
+    let network = Rates::default().with(Mishap::Duplicate, 1.0).with(Mishap::Swap, 1.0);
+    let settings = Settings { network, longest_delay: secs(1), ..Settings::default() };
+    let script = call().callee(ANNA, answers(4));
+    insta::assert_snapshot!(told(route("    - dial: anna\n    - hangup\n"), &script, settings, Trouble::default()));
+}
+
+#[test]
+fn requests_that_fail_and_are_done_all_the_same() {
+    let settings = Settings { faults: Rates::default().with(Fault::ErrorDone, 0.5), ..Settings::default() };
+    let script = call().callee(BEN, answers(4));
+    let rules = route("    - ring: [anna, ben]\n    - hangup\n");
+    insta::assert_snapshot!(told(rules, &script, settings, Trouble::default()));
+}
+
+#[test]
+fn killed_while_phones_ring() {
+    let deaths = vec![switchhook::play::Death { at: secs(3), down: secs(4) }];
+    let script = call().callee(ANNA, answers(5));
+    let trouble = Trouble { deaths, ..Trouble::default() };
+    let rules = route("    - ring: [anna, ben]\n    - hangup\n");
+    insta::assert_snapshot!(told(rules, &script, Settings::default(), trouble));
+}
