@@ -95,7 +95,9 @@ pub enum Sound {
     Asked,
     /// That was accepted, and nothing was heard yet.
     Accepted,
-    /// It has begun, or was asked for a second time: only its end is waited for.
+    /// Nothing came of that, and it was asked for a second time.
+    Again,
+    /// It has begun: only its end is waited for.
     Begun,
 }
 

@@ -74,6 +74,7 @@ fn settled(at: Speaking, verdict: &Verdict, turn: &Turn<'_>) -> Flow {
         Verdict::Accepted { .. } if at.sound == Sound::Asked => {
             stay(Speaking { sound: Sound::Accepted, until: turn.after(BEGINS), ..at })
         }
+        Verdict::Accepted { .. } if at.sound == Sound::Again => stay(Speaking { until: turn.after(BEGINS), ..at }),
         // The caller is being looked at; the next step would be for nobody.
         Verdict::Refused { why: Refusal::Ended, .. } => stay(at),
         Verdict::Refused { .. } | Verdict::Void => Flow::Advance(at.step, None),
@@ -81,15 +82,15 @@ fn settled(at: Speaking, verdict: &Verdict, turn: &Turn<'_>) -> Flow {
     }
 }
 
-/// What was accepted and never begins is asked for once more; what never ends is left.
+/// What was accepted and never begins is asked for once more; what then never begins, or never ends, is left.
 fn overdue(at: Speaking, verb: Verb, length: Duration, turn: &mut Turn<'_>) -> Flow {
     turn.remark(Remark::NothingCame { kind: verb.kind() });
     match at.sound {
         Sound::Accepted => {
             let command = turn.command(LegNo::CALLER, verb);
-            stay(Speaking { command, sound: Sound::Begun, until: turn.after(length + SLACK), ..at })
+            stay(Speaking { command, sound: Sound::Again, until: turn.after(length + SLACK), ..at })
         }
-        Sound::Asked | Sound::Begun => Flow::Advance(at.step, None),
+        Sound::Asked | Sound::Again | Sound::Begun => Flow::Advance(at.step, None),
     }
 }
 
@@ -200,8 +201,12 @@ mod tests {
         assert_eq!(life.wants(), ["speak 0", "speak 0"]);
         assert_eq!(life.remarks, [Remark::NothingCame { kind: Kind::Speak }]);
         life.accept(Kind::Speak, 0);
+        assert!((life.next_in() - 8.0).abs() < 0.001);
+        let mut begun = life.clone();
         life.wait();
         assert_eq!(life.wants(), ["hangup 0"], "the call goes on without it");
+        begun.news(0, News::SpeechStarted);
+        assert!((begun.next_in() - 50.0).abs() < 0.001);
     }
 
     #[test]
