@@ -176,11 +176,12 @@ impl Fold<'_> {
         }
         self.loaded.seen.insert(arrival.key.clone(), arrival.digest);
         let call = before.cloned().unwrap_or_else(|| Call::new(id, self.book.current.hash.clone(), self.now));
+        if let What::Settled(settled) = &arrival.event.what {
+            // Also if it cannot be decided: else it would be sent again and again, and settled again and again.
+            self.changes.settled.push((id, settled.command, settled.verdict.clone()));
+        }
         match self.decided(call.clone(), &arrival.event) {
             Some(decision) => {
-                if let What::Settled(settled) = &arrival.event.what {
-                    self.changes.settled.push((id, settled.command, settled.verdict.clone()));
-                }
                 self.keep(index, arrival.key.clone(), arrival.event.clone(), decision);
                 Fate::Taken
             }
@@ -211,9 +212,8 @@ impl Fold<'_> {
         let Decision { call, commands, remarks } = decision;
         let (id, version, decided_at) = (call.id, call.version, self.now);
         let first = call.commands - u32::try_from(commands.len()).unwrap_or(0);
-        let posts =
-            commands.into_iter().zip(first + 1..).map(|(command, seq)| Post { call: id, seq, version, command });
-        self.changes.posts.extend(posts);
+        let posts = commands.into_iter().zip(first..call.commands);
+        self.changes.posts.extend(posts.map(|(command, before)| Post { call: id, seq: before + 1, version, command }));
         self.changes.entries.push(Entry { index, key, call: id, version, decided_at, event, remarks });
         self.loaded.index.note(&call);
         let before = self.loaded.calls.insert(id, call);
