@@ -313,12 +313,12 @@ impl Key {
                 self.bytes.extend([1, *tries]);
                 self.moment(*asked);
             }
-            Stage::Bridging { asked, tries, silent, accepted, .. } => {
-                self.bytes.extend([2, *tries, *silent, u8::from(*accepted)]);
+            Stage::Bridging { asked, tries, silent, accepted, open, .. } => {
+                self.bytes.extend([2, *tries, *silent, u8::from(*accepted), u8::from(open.is_empty())]);
                 self.moment(*asked);
             }
-            Stage::TooEarly { again, tries, silent, accepted } => {
-                self.bytes.extend([3, *tries, *silent, u8::from(*accepted)]);
+            Stage::TooEarly { again, tries, silent, accepted, open } => {
+                self.bytes.extend([3, *tries, *silent, u8::from(*accepted), u8::from(open.is_empty())]);
                 self.moment(*again);
             }
         }

@@ -166,6 +166,9 @@ pub enum Stage {
         silent: u8,
         /// One of them was accepted.
         accepted: bool,
+        /// Those before it whose outcome nobody knows.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        open: Vec<CommandId>,
     },
     /// A bridge came too early, and is asked for again at a moment.
     TooEarly {
@@ -179,6 +182,9 @@ pub enum Stage {
         /// One of them was accepted.
         #[serde(default)]
         accepted: bool,
+        /// Those whose outcome nobody knows.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        open: Vec<CommandId>,
     },
 }
 

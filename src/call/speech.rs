@@ -69,12 +69,16 @@ fn begun(at: Speaking, length: Duration, turn: &Turn<'_>) -> Flow {
     stay(Speaking { sound: Sound::Begun, until: turn.after(length + SLACK), ..at })
 }
 
-fn settled(at: Speaking, verdict: &Verdict, turn: &Turn<'_>) -> Flow {
+fn settled(at: Speaking, verdict: &Verdict, turn: &mut Turn<'_>) -> Flow {
     match verdict {
-        Verdict::Accepted { .. } if at.sound == Sound::Asked => {
+        // What nobody answered may have been taken too.
+        Verdict::Accepted { .. } | Verdict::Unknown if at.sound == Sound::Asked => {
             stay(Speaking { sound: Sound::Accepted, until: turn.after(BEGINS), ..at })
         }
-        Verdict::Accepted { .. } if at.sound == Sound::Again => stay(Speaking { until: turn.after(BEGINS), ..at }),
+        Verdict::Accepted { .. } | Verdict::Unknown if at.sound == Sound::Again => {
+            stay(Speaking { until: turn.after(BEGINS), ..at })
+        }
+        Verdict::Refused { why: Refusal::NotAnswered, .. } if turn.caller_is_doubted() => Flow::AnswerFor(at.step),
         // The caller is being looked at; the next step would be for nobody.
         Verdict::Refused { why: Refusal::Ended, .. } => stay(at),
         Verdict::Refused { .. } | Verdict::Void => Flow::Advance(at.step, None),
@@ -230,13 +234,45 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_outcome_is_waited_for() {
+    fn an_unknown_outcome_is_waited_for_like_an_accepted_one() {
         let rules = says("We are closed.");
         let mut life = Life::answered(&rules);
         life.settle(Kind::Speak, 0, Verdict::Unknown);
         assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"));
         life.wait();
+        assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"));
+        life.settle(Kind::Speak, 0, Verdict::Unknown);
+        life.wait();
         assert_eq!(life.wants(), ["hangup 0"]);
+    }
+
+    #[test]
+    fn a_caller_who_was_only_supposed_to_be_picked_up_is_picked_up_again_for_it() {
+        let rules = says("We are closed.");
+        let mut life = Life::begun(&rules);
+        life.wait();
+        life.wait();
+        assert_eq!(life.wants(), ["answer 0", "answer 0", "speak 0"]);
+        life.refuse(Kind::Speak, 0, Refusal::NotAnswered);
+        assert_eq!((life.wants(), life.phase()), (vec!["answer 0".into()], "answering"));
+        life.news(0, News::Answered);
+        assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"));
+        life.refuse(Kind::Speak, 0, Refusal::NotAnswered);
+        assert_eq!(life.wants(), ["hangup 0"], "that he is picked up is known now");
+    }
+
+    #[test]
+    fn a_caller_who_is_never_picked_up_is_not_asked_for_for_ever() {
+        let rules = says("We are closed.");
+        let mut life = Life::begun(&rules);
+        for doubts in 0..4 {
+            life.wait();
+            life.wait();
+            assert_eq!((life.leg(0).supposed, life.leg(0).doubts), (true, doubts));
+            life.wants();
+            life.refuse(Kind::Speak, 0, Refusal::NotAnswered);
+        }
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
     }
 
     #[test]

@@ -249,6 +249,10 @@ fn progress(leg: &Leg) -> (u8, Option<Timestamp>) {
     let rank = match leg.state {
         LegState::Dialled => 0,
         LegState::Ringing => 1,
+        // That a leg whose dial was refused never was, and that a caller asked often enough is picked up, is only
+        // concluded: news of them may tell otherwise.
+        LegState::Ended { .. } if leg.never_was() => 0,
+        LegState::Answered { .. } if leg.supposed => return (1, None),
         LegState::Answered { .. } => 2,
         LegState::Ended { .. } => 3,
     };

@@ -8,7 +8,7 @@ use super::judge::Case;
 use super::memory::{Kept, Memory, Row};
 use crate::call::{CallId, Chapter, CommandId, Event, replay, story};
 use crate::routing::Rules;
-use crate::sim::{CallNo, CallOutcome, CommandEntry, World};
+use crate::sim::{CallNo, CallOutcome, CommandEntry, PostEntry, World};
 use crate::telnyx::request::render;
 
 /// What became of a play.
@@ -35,6 +35,8 @@ pub struct PlayedCall {
     pub story: String,
     /// The requests that reached Telnyx, and what became of them.
     pub requests: Vec<CommandEntry>,
+    /// The webhooks of its legs, attempt by attempt.
+    pub posts: Vec<PostEntry>,
 }
 
 impl Played {
@@ -60,7 +62,9 @@ impl Played {
                 rows.iter().any(|(known, _)| Some(known.to_string().as_str()) == id)
             };
             let requests = world.ledger().commands().iter().filter(ours).cloned().collect();
-            played.push(PlayedCall { id, outcome, chapters, story, requests });
+            let legs = world.legs(*no);
+            let posts = world.ledger().posts().iter().filter(|post| legs.contains(&post.leg)).cloned().collect();
+            played.push(PlayedCall { id, outcome, chapters, story, requests, posts });
         }
         let ours: Vec<CallId> = played.iter().filter_map(|call| call.id).collect();
         for (id, kept) in memory.calls().filter(|(id, _)| !ours.contains(id)) {

@@ -54,7 +54,7 @@ impl Play {
     fn way(&mut self) -> Duration {
         if self.rng.f64() < self.trouble.slow {
             self.diary.count("us.slow");
-            return Duration::from_millis(self.rng.u64(500..=6_000));
+            return Duration::from_millis(self.rng.u64(500..=9_000));
         }
         Duration::from_micros(self.rng.u64(5_000..=60_000))
     }

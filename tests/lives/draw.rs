@@ -302,7 +302,7 @@ fn settings(rng: &mut Rng) -> Settings {
 
 fn trouble(rng: &mut Rng) -> Trouble {
     let mut trouble = Trouble::default();
-    if one_in(12, rng) {
+    if one_in(5, rng) {
         trouble.slow = 0.02 + 0.2 * rng.f64();
     }
     if one_in(8, rng) {

@@ -13,10 +13,10 @@ use std::thread;
 
 use draw::{Life, draw};
 use switchhook::play::{Play, Played};
-use switchhook::sim::{Settings, Switches};
+use switchhook::sim::{Fate, Settings, Switches};
 use tally::Tally;
 
-const LIVES: u64 = 2_000;
+const LIVES: u64 = 10_000;
 /// How many red lives are told.
 const TOLD: usize = 3;
 
@@ -63,6 +63,10 @@ fn told(seed: u64) -> String {
             let took = request.took_effect.map_or("no effect".to_owned(), |at| format!("effect {}", since(at)));
             let (status, code) = (request.status, request.code.as_deref().unwrap_or_default());
             writeln!(text, "  {:>9} {}{leg}: {status:?} {code} {took}", since(request.at), request.verb).unwrap();
+        }
+        for post in call.posts.iter().filter(|post| post.fate != Fate::Taken) {
+            let what = format!("{} of leg {}, attempt {}", post.event_type, post.leg.0, post.attempt);
+            writeln!(text, "  {:>9} {what}: {:?}", since(post.at), post.fate).unwrap();
         }
         writeln!(text, "  {}", moments(&format!("{:?}", call.outcome), &since)).unwrap();
     }
