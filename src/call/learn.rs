@@ -166,7 +166,8 @@ fn find(turn: &Turn<'_>, who: &Who) -> Option<LegNo> {
         let new = |leg: &&Leg| leg.is_given() && leg.handle.is_none() && !leg.has_ended();
         legs.iter().rev().filter(new).find(|leg| leg.lost == lost)
     };
-    let given = || waiting(false).or_else(|| waiting(true)).filter(|_| who.handle.is_some());
+    let refused = || legs.iter().rev().filter(|leg| leg.is_given()).find(|leg| leg.never_was());
+    let given = || waiting(false).or_else(|| waiting(true)).or_else(refused).filter(|_| who.handle.is_some());
     // The first leg of a call whose beginning we missed may be known by its session alone.
     let only = || legs.first().filter(|leg| legs.len() == 1 && leg.handle.is_none() && leg.id.is_none());
     by_handle().or_else(by_id).or_else(by_tag).or_else(given).or_else(only).map(|leg| leg.no)

@@ -82,6 +82,10 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             Verdict::Accepted { .. } if is_unseen(&at, turn) && turn.call.caller_is_answered() => {
                 stay(Transferring { until: turn.after(UNSEEN), ..at })
             }
+            // It may never have left.
+            Verdict::Unknown if is_unseen(&at, turn) => {
+                stay(Transferring { until: at.until.min(turn.after(UNSEEN)), ..at })
+            }
             Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Void | Verdict::Found { .. } => stay(at),
         },
         Fact::Due if turn.now >= at.until => overdue(at, turn),
@@ -343,6 +347,32 @@ mod tests {
         assert_eq!((early_media.wants(), early_media.phase()), (vec!["hangup 1".into()], "ringing"));
         life.news(1, News::Answered);
         assert_eq!((life.wants(), life.phase()), (vec!["hangup 2".into()], "talking"));
+    }
+
+    #[test]
+    fn a_transfer_of_which_nobody_knows_is_not_waited_for_as_long_as_anybody_rings() {
+        let rules = rules(vec![transfer(member("anna", 141, 60)), dial(member("ben", 142, 20))], &[]);
+        let mut life = Life::begun(&rules);
+        life.settle(Kind::Transfer, 0, Verdict::Unknown);
+        assert!((life.next_in() - 10.0).abs() < 0.001);
+        let mut seen = life.clone();
+        life.wait();
+        assert_eq!(life.wants(), ["transfer 0", "dial 2"]);
+        seen.news(1, News::Placed);
+        assert!((seen.next_in() - 70.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn a_refused_transfer_that_rings_all_the_same_is_hung_up_even_without_its_tag() {
+        let rules = rules(vec![transfer(member("anna", 141, 20)), dial(member("ben", 142, 20))], &[]);
+        let mut life = Life::begun(&rules);
+        life.refuse(Kind::Transfer, 0, Refusal::Limit);
+        life.dialled(2);
+        assert_eq!(life.wants(), ["transfer 0", "dial 2"]);
+        let mut who = life.who(1);
+        who.tag = life.who(0).tag;
+        life.take(super::super::What::Leg { who, news: News::Placed });
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ringing"));
     }
 
     #[test]

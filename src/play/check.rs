@@ -132,7 +132,9 @@ fn bridges(case: &Case<'_>, broken: &mut Vec<String>) {
     for entry in &case.entries {
         if let What::Bridged { with } = entry.what {
             let before = peers.insert(entry.leg, with);
-            if before.is_some_and(|before| before != with) && Some(entry.leg) == case.caller {
+            // Of a talk that nobody told us of we know nothing, and nothing can be asked about it.
+            let other = before.filter(|before| *before != with && !case.is_unheard(*before));
+            if other.is_some() && Some(entry.leg) == case.caller {
                 broken.push("the caller is taken out of one talk into another".to_owned());
             }
         } else if let What::HungUp { by, .. } = entry.what {
@@ -143,7 +145,11 @@ fn bridges(case: &Case<'_>, broken: &mut Vec<String>) {
             }
         }
     }
-    let mut truly = case.outcome.bridged_to.clone();
+    let unheard = |target: &&String| {
+        let mut rings = case.outcome.rings.iter().filter(|ring| ring.target == **target);
+        rings.any(|ring| case.is_unheard(ring.leg))
+    };
+    let mut truly: Vec<_> = case.outcome.bridged_to.iter().filter(|target| !unheard(target)).cloned().collect();
     truly.dedup();
     if truly.len() > 1 {
         broken.push(format!("the caller talks with several: {}", truly.join(", ")));

@@ -130,7 +130,12 @@ impl<'a> Case<'a> {
         };
         let before = self.chapters.iter().take_while(|one| one.at <= decided.at);
         let told = before.filter(told).any(|one| between(one.at, decided.at) < EARLY);
-        (both || told) && !party.is_some_and(|leg| self.unheard.contains(&leg))
+        (both || told) && !party.is_some_and(|leg| self.is_unheard(leg))
+    }
+
+    /// Whether somebody picked up on this leg and no word of it ever came.
+    pub fn is_unheard(&self, leg: LegNo) -> bool {
+        self.unheard.contains(&leg)
     }
 
     fn handle(&self, leg: LegNo) -> Option<&str> {

@@ -5,6 +5,7 @@
 
 mod agenda;
 mod check;
+mod crash;
 mod diary;
 mod judge;
 mod memory;
@@ -15,4 +16,4 @@ mod trouble;
 
 pub use played::{Played, PlayedCall};
 pub use stage::Play;
-pub use trouble::{Death, Trouble};
+pub use trouble::{Death, House, Trouble};

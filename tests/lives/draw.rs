@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use fastrand::Rng;
-use switchhook::play::{Death, Trouble};
+use switchhook::play::{Death, House, Trouble};
 use switchhook::routing::{Rules, Sources, load};
 use switchhook::sim::{Callee, Fault, Mishap, Rates, Script, Settings, Side, Switches};
 
@@ -310,6 +310,11 @@ fn trouble(rng: &mut Rng) -> Trouble {
             let down = if one_in(5, rng) { secs(rng.u64(30..90)) } else { millis(rng.u64(50..8_000)) };
             trouble.deaths.push(Death { at: millis(rng.u64(0..40_000)), down });
         }
+    }
+    trouble.house = *pick(&[House::Alone, House::Alone, House::Machine, House::Shared, House::Shared], rng);
+    if one_in(6, rng) {
+        trouble.crash = 0.002 + 0.05 * rng.f64();
+        trouble.crashes = rng.u32(1..4);
     }
     trouble
 }
