@@ -128,6 +128,11 @@ impl Memory {
         self.outbox.get(&id)
     }
 
+    /// Every command ever decided.
+    pub fn ids(&self) -> impl Iterator<Item = CommandId> {
+        self.outbox.keys().copied()
+    }
+
     /// The commands of a call, in order.
     pub fn rows(&self, call: CallId) -> Vec<(CommandId, &Row)> {
         let mut rows: Vec<_> =

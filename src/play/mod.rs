@@ -9,6 +9,7 @@ mod crash;
 mod diary;
 mod judge;
 mod memory;
+mod order;
 mod played;
 mod sender;
 mod stage;
