@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use fastrand::Rng;
+use switchhook::call::Kind;
 use switchhook::play::{Death, House, Trouble};
 use switchhook::routing::{Rules, Sources, load};
 use switchhook::sim::{Callee, Fault, Mishap, Rates, Script, Settings, Side, Switches};
@@ -315,6 +316,11 @@ fn trouble(rng: &mut Rng) -> Trouble {
     if one_in(6, rng) {
         trouble.crash = 0.002 + 0.05 * rng.f64();
         trouble.crashes = rng.u32(1..4);
+    }
+    if one_in(12, rng) {
+        // Often enough for what is done only after several of them.
+        let kind = *pick(&[Kind::Answer, Kind::Bridge, Kind::Speak, Kind::Play, Kind::Hangup], rng);
+        trouble.ignored = vec![kind; rng.usize(1..=4)];
     }
     trouble
 }

@@ -44,6 +44,7 @@ impl Tally {
             "crash.after_send",
             "crash.before_settle",
             "us.slow",
+            "us.ignored",
             "request.again",
             "remark.once_more",
             "remark.nothing_came",
