@@ -284,8 +284,9 @@ impl Key {
             LegState::Ringing => 2,
             LegState::Answered { .. } => 3,
         };
-        let flags = [leg.lost, leg.handle.is_some(), dialling, leg.stop.is_some()];
+        let flags = [leg.lost, leg.handle.is_some(), dialling, leg.stop.is_some(), leg.supposed];
         self.bytes.push(flags.iter().fold(state, |bits, flag| bits << 1 | u8::from(*flag)));
+        self.bytes.push(leg.doubts);
         if let Some((_, asked)) = leg.stop.as_ref().and_then(|stop| stop.asked.as_ref()) {
             self.bytes.push(leg.stop.as_ref().map_or(0, |stop| stop.tries));
             self.moment(*asked);

@@ -1,6 +1,7 @@
 //! From an event to a fact: what it changes about a leg, whatever the call is doing.
 //!
-//! Legs only move forward. News that a leg is already past is no fact, and neither is news of a stranger.
+//! Legs only move forward. News that a leg is already past is no fact, and neither is news of a stranger. What was only
+//! concluded, from a refusal or from silence, gives way to news: that a dial made no leg, that the caller is picked up.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! One leg of a call: dialled, ringing, answered, ended, and never back. A leg knows nothing of steps.
+//! One leg of a call: dialled, ringing, answered, ended, and never back, unless one of these was only concluded. A leg
+//! knows nothing of steps.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
