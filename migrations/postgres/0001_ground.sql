@@ -33,9 +33,9 @@ create table legs (
 create table handles (
     call uuid not null,
     leg bigint not null,
-    handle text,
-    leg_id text,
-    session text,
+    handle text collate "C",
+    leg_id text collate "C",
+    session text collate "C",
     primary key (call, leg)
 );
 create index handles_handle on handles (handle) where handle is not null;
@@ -43,8 +43,8 @@ create index handles_leg_id on handles (leg_id) where leg_id is not null;
 create index handles_session on handles (session) where session is not null;
 
 create table journal (
-    stream text not null,
-    event text not null,
+    stream text collate "C" not null,
+    event text collate "C" not null,
     call uuid not null,
     version bigint not null,
     decided_at bigint not null,

@@ -18,7 +18,7 @@ use super::letter::Letter;
 use super::library::Library;
 use crate::call::{Event, News, What};
 use crate::clock::Clock;
-use crate::hall::{Arrival, Changes, Digest, Fate, Loaded, MissingRules, courier, fold, likely};
+use crate::hall::{Arrival, Aside, Changes, Digest, Fate, Loaded, MissingRules, courier, fold, likely};
 use crate::store::{Draft, Parcel, Stamp, Store, StoreError, Taken};
 use crate::telnyx::request::{Request, render};
 
@@ -282,7 +282,7 @@ fn tell(batch: &[Arrival], changes: &Changes) {
             }
         }
     }
-    for (index, why) in &changes.aside {
+    for Aside { index, why, .. } in &changes.aside {
         let event = batch.get(*index).map(|arrival| arrival.key.event.to_string());
         warn!(event, why, "an event was put into quarantine");
     }

@@ -64,8 +64,8 @@ pub struct Changes {
     pub posts: Vec<Post>,
     /// Commands with their outcome.
     pub settled: Vec<(CallId, CommandId, Verdict)>,
-    /// Events kept aside: index in the batch, and why.
-    pub aside: Vec<(usize, String)>,
+    /// Events kept aside.
+    pub aside: Vec<Aside>,
 }
 
 /// A call to be written.
@@ -100,6 +100,17 @@ pub struct Entry {
     pub event: Event,
     /// Why it was decided as it was.
     pub remarks: Vec<Remark>,
+}
+
+/// An event that is kept aside.
+#[derive(Clone, Debug)]
+pub struct Aside {
+    /// Index in the batch of what arrived.
+    pub index: usize,
+    /// When that was found.
+    pub at: Timestamp,
+    /// Why.
+    pub why: String,
 }
 
 /// A command to send.
@@ -152,11 +163,11 @@ impl Fold<'_> {
             if *digest == arrival.digest {
                 return Fate::Twice;
             }
-            self.changes.aside.push((index, "another event came under the same id before".to_owned()));
+            self.aside(index, "another event came under the same id before");
             return Fate::Conflict;
         }
         let Some(id) = locate(arrival, &self.loaded.calls, &self.loaded.busy, &self.loaded.index) else {
-            self.changes.aside.push((index, "it names no leg and no session".to_owned()));
+            self.aside(index, "it names no leg and no session");
             return Fate::Aside;
         };
         if self.loaded.busy.contains(&id) {
@@ -169,7 +180,7 @@ impl Fold<'_> {
         match &arrival.event.what {
             What::Due { version } if !due_for(*version) => return Fate::Stale,
             What::Settled(_) | What::Fault { .. } if before.is_none() => {
-                self.changes.aside.push((index, "it is for a call that is not there".to_owned()));
+                self.aside(index, "it is for a call that is not there");
                 return Fate::Aside;
             }
             What::Due { .. } | What::Settled(_) | What::Fault { .. } | What::Leg { .. } => {}
@@ -192,7 +203,7 @@ impl Fold<'_> {
     /// An event that cannot be decided must not take its call with it: the call hears of the fault instead, in its
     /// place, so that it is taken once like any other.
     fn fault(&mut self, index: usize, arrival: &Arrival, call: Call) -> Fate {
-        self.changes.aside.push((index, "it could not be decided: please report this as a bug".to_owned()));
+        self.aside(index, "it could not be decided: please report this as a bug");
         let id = EventId::fault(call.id, &arrival.event.id);
         let event = Event { id, at: None, what: What::Fault { event: arrival.event.id.clone() } };
         let known = self.loaded.calls.contains_key(&call.id);
@@ -200,6 +211,10 @@ impl Fold<'_> {
             self.keep(index, arrival.key.clone(), event, decision);
         }
         Fate::Aside
+    }
+
+    fn aside(&mut self, index: usize, why: &str) {
+        self.changes.aside.push(Aside { index, at: self.now, why: why.to_owned() });
     }
 
     /// Decides, and lives on if that panics.

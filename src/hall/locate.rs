@@ -46,6 +46,14 @@ pub fn clues(batch: &[Arrival]) -> Clues {
     clues
 }
 
+impl Clues {
+    /// The calls that the events may belong to.
+    pub fn wanted(&self, index: &Index) -> BTreeSet<CallId> {
+        let found = index.handles.values().chain(index.legs.values()).chain(index.sessions.values());
+        self.calls.iter().chain(found).copied().collect()
+    }
+}
+
 /// The call an event belongs to; it may have to be begun, or be `busy` elsewhere. `None`: the event says nothing of any
 /// leg or session.
 pub fn locate(

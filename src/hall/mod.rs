@@ -8,6 +8,6 @@ mod lanes;
 mod locate;
 
 pub use arrival::{Arrival, Digest, Key};
-pub use fold::{Book, Changes, Entry, Fate, Loaded, MissingRules, Post, Saved, fold};
+pub use fold::{Aside, Book, Changes, Entry, Fate, Loaded, MissingRules, Post, Saved, fold};
 pub use lanes::{Begun, Lanes, Move, Slip};
 pub use locate::{Clues, Index, clues, likely, locate};

@@ -58,13 +58,12 @@ impl Memory {
             (&clues.legs, &self.index.legs, &mut index.legs),
             (&clues.sessions, &self.index.sessions, &mut index.sessions),
         ];
-        let mut wanted = clues.calls.clone();
         for (names, from, to) in tables {
             let found = names.iter().filter_map(|name| Some((name.clone(), *from.get(name)?)));
             to.extend(found);
-            wanted.extend(to.values());
         }
-        let calls = wanted.iter().filter_map(|id| Some((*id, self.calls.get(id)?.call.clone()))).collect();
+        let calls =
+            clues.wanted(&index).iter().filter_map(|id| Some((*id, self.calls.get(id)?.call.clone()))).collect();
         let key = |arrival: &Arrival| Some((arrival.key.clone(), *self.seen.get(&arrival.key)?));
         Loaded { calls, busy: [].into(), index, seen: batch.iter().filter_map(key).collect() }
     }

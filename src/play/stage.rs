@@ -14,7 +14,7 @@ use super::memory::Memory;
 use super::played::Played;
 use super::trouble::{Step, Trouble};
 use crate::call::{CallId, CommandId, Event, EventId, What};
-use crate::hall::{Arrival, Book, Fate, Lanes, fold};
+use crate::hall::{Arrival, Aside, Book, Fate, Lanes, fold};
 use crate::routing::Rules;
 use crate::sim::{CallNo, Script, Settings, World};
 use crate::telnyx::webhook::{Parsed, parse};
@@ -211,7 +211,7 @@ impl Play {
             self.diary.broken("the rules of a call are missing".to_owned());
             return;
         };
-        for (_, why) in &changes.aside {
+        for Aside { why, .. } in &changes.aside {
             self.diary.broken(format!("an event was put into quarantine: {why}"));
         }
         for fate in &changes.fates {

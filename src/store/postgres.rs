@@ -14,15 +14,23 @@ use super::postgres_write as write;
 use super::rows::{self, failed};
 use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
 use crate::call::{CallId, CommandId};
-use crate::hall::{Arrival, Clues, Digest, Loaded, clues};
+use crate::hall::{Arrival, Digest, Loaded, clues};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long one statement may take, and how long a transaction may stand still; the door answers long before.
 const STATEMENT: &str = "5s";
 /// Every statement here finds its rows by key. A plan is made once and kept: one that was made while a table was small
-/// would read all of it in every batch until somebody counts its rows again.
-const BY_KEY: [(&str, &str); 3] = [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+/// would read all of it in every batch until somebody counts its rows again. None is worth compiling.
+const BY_KEY: [(&str, &str); 5] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("jit", "off"),
+];
+/// How long a connection is taken to be there still after it was used.
+const FRESH: Duration = Duration::from_secs(1);
 /// How long it may take to be connected.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -49,9 +57,35 @@ impl Postgres {
         let options = options.options(BY_KEY);
         // The pool itself would only say that its time is over, and not why.
         reach(&options).await?.close().await.map_err(failed)?;
-        let pool =
-            PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECT).connect_lazy_with(options);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(CONNECT)
+            // One that was used just now need not be asked whether it is still there.
+            .test_before_acquire(false)
+            .before_acquire(|connection, about| {
+                Box::pin(async move {
+                    if about.idle_for > FRESH {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_lazy_with(options);
         Ok(Self { pool })
+    }
+
+    /// A connection with a transaction begun on it. Those that were closed since they were used last are found out
+    /// here, and others are taken.
+    async fn begin(&self) -> Result<Held<sqlx::Postgres>, StoreError> {
+        let mut left = self.pool.options().get_max_connections();
+        loop {
+            let mut held = Held::new(self.pool.acquire().await.map_err(failed)?);
+            match sqlx::raw_sql("begin").execute(held.connection()).await {
+                Ok(_) => return Ok(held),
+                Err(why) if left == 0 => return Err(failed(why)),
+                Err(_) => left -= 1,
+            }
+        }
     }
 }
 
@@ -74,18 +108,13 @@ impl Store for Postgres {
     }
 
     async fn take(&self, batch: &[Arrival], stamp: &Stamp, decide: Decider<'_>) -> Result<Taken, StoreError> {
-        let mut held = Held::new(self.pool.acquire().await.map_err(failed)?);
-        let mut transaction = held.connection().begin().await.map_err(failed)?;
-        let taken = take(&mut transaction, batch, stamp, decide).await;
-        match taken {
-            Ok(Taken::Written(_)) => transaction.commit().await.map_err(failed)?,
-            Ok(Taken::Missing(_)) | Err(_) => {
-                if let Err(why) = transaction.rollback().await {
-                    return taken.and(Err(failed(why)));
-                }
-            }
+        let mut held = self.begin().await?;
+        let taken = take(held.connection(), batch, stamp, decide).await;
+        let end = if matches!(taken, Ok(Taken::Written(_))) { "commit" } else { "rollback" };
+        match sqlx::raw_sql(end).execute(held.connection()).await {
+            Ok(_) => held.let_go(),
+            Err(why) => return taken.and(Err(failed(why))),
         }
-        held.let_go();
         taken
     }
 
@@ -236,77 +265,44 @@ async fn take(
 }
 
 async fn load(connection: &mut PgConnection, batch: &[Arrival]) -> Result<Loaded, StoreError> {
-    let mut loaded = Loaded::default();
     let clues = clues(batch);
-    index(connection, &clues, &mut loaded).await?;
-    let wanted = rows::wanted(&clues, &loaded.index);
-    lock(connection, wanted.iter().map(|call| call.0).collect(), &mut loaded).await?;
-    seen(connection, batch, &mut loaded).await?;
-    Ok(loaded)
-}
-
-async fn index(connection: &mut PgConnection, clues: &Clues, loaded: &mut Loaded) -> Result<(), StoreError> {
-    if clues.handles.is_empty() && clues.legs.is_empty() && clues.sessions.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<(i32, String, Uuid)> = sqlx::query_as(
-        "select 0, handle, call from handles where handle = any($1)
-         union all select 1, leg_id, call from handles where leg_id = any($2)
-         union all select 2, session, call from handles where session = any($3)
-         order by 1, 3",
-    )
-    .bind(clues.handles.iter().cloned().collect::<Vec<_>>())
-    .bind(clues.legs.iter().cloned().collect::<Vec<_>>())
-    .bind(clues.sessions.iter().cloned().collect::<Vec<_>>())
-    .fetch_all(connection)
-    .await
-    .map_err(failed)?;
-    for (what, name, call) in rows {
-        rows::note(&mut loaded.index, what, name, CallId(call));
-    }
-    Ok(())
-}
-
-/// Locks the calls in the order of their ids. A call that another node holds is left to it.
-async fn lock(connection: &mut PgConnection, ids: Vec<Uuid>, loaded: &mut Loaded) -> Result<(), StoreError> {
-    let rows: Vec<(Uuid, Option<String>)> = sqlx::query_as(
-        "with held as (select id, state from calls where id = any($1) order by id for update skip locked)
-         select calls.id, held.state from calls left join held on held.id = calls.id where calls.id = any($1)",
-    )
-    .bind(ids)
-    .fetch_all(connection)
-    .await
-    .map_err(failed)?;
-    for (id, state) in rows {
-        match state {
-            Some(state) => {
-                loaded.calls.insert(CallId(id), rows::state(&id.to_string(), &state)?);
+    let found: Vec<Found> = sqlx::query_as(include_str!("postgres_load.sql"))
+        .bind(clues.handles.into_iter().collect::<Vec<_>>())
+        .bind(clues.legs.into_iter().collect::<Vec<_>>())
+        .bind(clues.sessions.into_iter().collect::<Vec<_>>())
+        .bind(clues.calls.into_iter().map(|call| call.0).collect::<Vec<_>>())
+        .bind(batch.iter().map(|arrival| arrival.key.stream.as_str()).collect::<Vec<_>>())
+        .bind(batch.iter().map(|arrival| arrival.key.event.0.as_str()).collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await
+        .map_err(failed)?;
+    let mut loaded = Loaded::default();
+    for Found { what, name, call, state, event, digest } in found {
+        match (name, state, event.zip(digest)) {
+            (Some(stream), _, Some((event, digest))) => {
+                let (key, digest) = rows::seen((stream, event, digest))?;
+                loaded.seen.insert(key, digest);
             }
-            None => {
-                loaded.busy.insert(CallId(id));
+            (Some(name), _, None) => rows::note(&mut loaded.index, what, name, CallId(call)),
+            (None, Some(state), _) => {
+                loaded.calls.insert(CallId(call), rows::state(&call.to_string(), &state)?);
+            }
+            (None, None, _) => {
+                loaded.busy.insert(CallId(call));
             }
         }
     }
-    Ok(())
+    Ok(loaded)
 }
 
-/// What of the batch was taken before. It is asked once the calls are locked: whoever takes an event of a call holds
-/// that call.
-async fn seen(connection: &mut PgConnection, batch: &[Arrival], loaded: &mut Loaded) -> Result<(), StoreError> {
-    let streams: Vec<&str> = batch.iter().map(|arrival| arrival.key.stream.as_str()).collect();
-    let events: Vec<&str> = batch.iter().map(|arrival| arrival.key.event.0.as_str()).collect();
-    let rows: Vec<(String, String, Vec<u8>)> = sqlx::query_as(
-        "select j.stream, j.event, j.digest from unnest($1::text[], $2::text[]) as k (stream, event)
-         join journal j on j.stream = k.stream and j.event = k.event",
-    )
-    .bind(streams)
-    .bind(events)
-    .fetch_all(connection)
-    .await
-    .map_err(failed)?;
-    for row in rows {
-        let (key, digest) = rows::seen(row)?;
-        loaded.seen.insert(key, digest);
-    }
-    Ok(())
+/// A row of what a batch is decided on: a name and whose it is; a call, and its state if it is ours for now; or an
+/// event that was taken before, under the name of its stream.
+#[derive(sqlx::FromRow)]
+struct Found {
+    what: i32,
+    name: Option<String>,
+    call: Uuid,
+    state: Option<String>,
+    event: Option<String>,
+    digest: Option<Vec<u8>>,
 }

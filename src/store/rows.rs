@@ -1,6 +1,6 @@
 //! Rows and what they mean, the same on every database.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, StoreError};
 use crate::call::{Call, CallId, Cause, CommandId, EventId, Kind, Leg, LegNo, LegState, Role, Verdict};
-use crate::hall::{Arrival, Changes, Clues, Digest, Index, Key, Saved};
+use crate::hall::{Arrival, Changes, Digest, Index, Key, Saved};
 
 /// Version, time decided, event, remarks, body.
 pub(super) type Journal = (i64, i64, String, String, Vec<u8>);
@@ -70,11 +70,10 @@ pub(super) fn ended(saved: &Saved) -> impl Iterator<Item = Ended<'_>> {
     })
 }
 
-/// What is kept of an event that is put aside: its digest, when it came by its own word, and its body.
-pub(super) fn aside(arrival: &Arrival) -> (Digest, i64, Bytes) {
+/// What is kept of an event that is put aside: its body, and the digest of that.
+pub(super) fn aside(arrival: &Arrival) -> (Digest, Bytes) {
     let raw = if arrival.raw.is_empty() { to_json(&arrival.event).into() } else { arrival.raw.clone() };
-    let at = arrival.event.at.unwrap_or(Timestamp::UNIX_EPOCH).as_millisecond();
-    (Sha256::digest(&raw).into(), at, raw)
+    (Sha256::digest(&raw).into(), raw)
 }
 
 /// The code of a refusal.
@@ -105,12 +104,6 @@ pub(super) fn note(index: &mut Index, what: i32, name: String, call: CallId) {
         _ => &mut index.sessions,
     };
     names.entry(name).or_insert(call);
-}
-
-/// The calls that a batch may be about.
-pub(super) fn wanted(clues: &Clues, index: &Index) -> BTreeSet<CallId> {
-    let found = index.handles.values().chain(index.legs.values()).chain(index.sessions.values());
-    clues.calls.iter().chain(found).copied().collect()
 }
 
 pub(super) fn seen((stream, event, digest): (String, String, Vec<u8>)) -> Result<(Key, Digest), StoreError> {

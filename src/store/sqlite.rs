@@ -242,7 +242,7 @@ async fn load(connection: &mut SqliteConnection, batch: &[Arrival]) -> Result<Lo
     for (what, name, call) in rows {
         rows::note(&mut loaded.index, what, name, CallId(rows::uuid("handles", &call)?));
     }
-    let wanted = rows::wanted(&clues, &loaded.index);
+    let wanted = clues.wanted(&loaded.index);
     let rows: Vec<(String, String)> =
         sqlx::query_as("select id, state from calls where id in (select value from json_each($1))")
             .bind(rows::to_json(&wanted))
@@ -272,14 +272,14 @@ async fn load(connection: &mut SqliteConnection, batch: &[Arrival]) -> Result<Lo
 mod tests {
     use super::*;
     use crate::call::{Event, EventId, What};
-    use crate::hall::{Changes, Fate};
+    use crate::hall::{Aside, Changes, Fate};
     use crate::store::Draft;
 
     /// A batch whose one event, a megabyte long, is put aside.
     async fn put_aside(store: &Sqlite) -> Result<Taken, StoreError> {
         let event = Event { id: EventId("e".into()), at: None, what: What::Due { version: 1 } };
         let batch = [Arrival::webhook("s".into(), event, [0; 32], vec![7; 1 << 20].into())];
-        let aside = vec![(0, "it cannot be used".to_owned())];
+        let aside = vec![Aside { index: 0, at: Timestamp::UNIX_EPOCH, why: "it cannot be used".to_owned() }];
         let changes = Changes { fates: vec![Fate::Aside], aside, ..Changes::default() };
         let stamp =
             Stamp { node: uuid::Uuid::nil(), boot: String::new(), since: Duration::ZERO, lease: Duration::ZERO };

@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteQueryResult};
 
 use super::rows::{self, failed};
 use super::types::{Draft, Stamp, StoreError};
-use crate::hall::{Arrival, Saved};
+use crate::hall::{Arrival, Aside, Saved};
 
 /// Writes all of it.
 pub(super) async fn draft(
@@ -179,9 +179,10 @@ async fn legs(connection: &mut SqliteConnection, saved: &[Saved]) -> Result<(), 
 }
 
 async fn aside(connection: &mut SqliteConnection, batch: &[Arrival], draft: &Draft) -> Result<(), StoreError> {
-    for (index, why) in &draft.changes.aside {
+    for Aside { index, at, why } in &draft.changes.aside {
         let Some(arrival) = batch.get(*index) else { continue };
-        let (digest, at, raw) = rows::aside(arrival);
+        let (digest, raw) = rows::aside(arrival);
+        let at = at.as_millisecond();
         let query = sqlx::query(rows::QUARANTINE).bind(digest.as_slice()).bind(at).bind(why).bind(raw.as_ref());
         query.execute(&mut *connection).await.map_err(failed)?;
     }

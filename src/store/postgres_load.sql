@@ -1,0 +1,26 @@
+-- All that a batch is decided on: whose its handles ($1), leg ids ($2) and sessions ($3) are; those calls, and the ones
+-- that it names itself ($4), locked in the order of their ids, without a state where another node holds them; and which
+-- of its events ($5, $6) were taken before.
+--
+-- What another node commits while this runs may be missed. Writing finds it: such a call has another version then, and
+-- such an event is there already.
+with named as (
+    select 0 as what, handle as name, call from handles where handle = any($1)
+    union all select 1, leg_id, call from handles where leg_id = any($2)
+    union all select 2, session, call from handles where session = any($3)
+), wanted as (
+    select unnest($4::uuid[]) as id
+    union select call from named
+), held as (
+    select calls.id, calls.state from wanted join calls on calls.id = wanted.id
+    order by calls.id for update of calls skip locked
+)
+select what, name, call, null::text as state, null::text as event, null::bytea as digest from named
+union all
+select 3, null, calls.id, held.state, null, null
+from wanted join calls on calls.id = wanted.id left join held on held.id = calls.id
+union all
+select 4, journal.stream, journal.call, null, journal.event, journal.digest
+from unnest($5::text[], $6::text[]) as k (stream, event)
+join journal on journal.stream = k.stream and journal.event = k.event
+order by 1, 3
