@@ -406,7 +406,7 @@ mod tests {
         let other = Arrival { digest: [1; 32], ..arrives("a") };
         let changes = house.take(&[arrives("a"), other.clone()]);
         assert_eq!(changes.fates, [Fate::Taken, Fate::Conflict]);
-        assert_eq!((changes.aside.len(), changes.aside[0].0), (1, 1));
+        assert_eq!((changes.aside.len(), changes.aside[0].index), (1, 1));
         assert_eq!(house.fates(&[other]), [Fate::Conflict]);
         assert_eq!(house.entries.len(), 1);
     }
@@ -555,7 +555,7 @@ mod tests {
         let bad = webhook("bad", caller("a"), News::SpeechEnded);
         let changes = house.take(&[bad.clone(), arrives("b")]);
         assert_eq!(changes.fates, [Fate::Aside, Fate::Taken], "and it takes nobody with it");
-        assert_eq!((changes.aside.len(), changes.aside[0].0), (1, 0));
+        assert_eq!((changes.aside.len(), changes.aside[0].index), (1, 0));
         let fault = changes.entries.first().unwrap();
         assert_eq!(fault.event.what, What::Fault { event: EventId("bad".into()) });
         assert_eq!(fault.key, bad.key, "it is taken in the place of what could not be");
