@@ -9,7 +9,7 @@ use super::agenda::{between, later};
 use super::diary::Diary;
 use super::memory::Row;
 use crate::call::{CallId, Chapter, CommandId, Ignored, Leg, News, Phase, Remark, What};
-use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, Ledger, LegNo, PostEntry, World};
+use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, Ledger, LegNo, PostEntry, What as Happened, World};
 
 /// News that comes later than this came late.
 const IN_TIME: Duration = Duration::from_millis(200);
@@ -117,6 +117,18 @@ impl<'a> Case<'a> {
         let Some(id) = hangup.and_then(|sent| sent.command_id.as_deref()) else { return false };
         let wants = |chapter: &&Chapter| chapter.decision.commands.iter().any(|command| command.id.to_string() == id);
         let Some(decided) = self.chapters.iter().find(wants) else { return false };
+        // A bridge that was given up may be taken just before the hangup that followed from it.
+        let joins = |entry: &&&Entry| entry.leg == end.leg && entry.what == Happened::Bridged { with: peer };
+        if self
+            .entries
+            .iter()
+            .rev()
+            .filter(|entry| entry.at <= end.at)
+            .find(joins)
+            .is_none_or(|one| one.at > decided.at)
+        {
+            return false;
+        }
         let legs = [end.leg, peer];
         let answered = |leg: &Leg| leg.is_answered() && !leg.supposed;
         let both = legs.iter().all(|leg| self.ours(*leg, decided).is_some_and(answered));
