@@ -26,7 +26,7 @@ const PEOPLE: [&str; 4] = ["+12025550111", "+12025550112", "+12025550113", "+120
 /// Between two calls.
 const CALL_EVERY: Duration = Duration::from_millis(120);
 /// The longest a place may take to be reached: beyond the lease of commands whose node is gone.
-const REACHED_WITHIN: Duration = Duration::from_secs(25);
+const REACHED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A house with callers, whose server is killed again and again.
 pub struct Run {
@@ -52,7 +52,7 @@ impl Run {
         settings.network = settings.network.with(Mishap::Delay, 0.03).with(Mishap::Duplicate, 0.05);
         settings.network = settings.network.with(Mishap::Swap, 0.05).with(Mishap::Lose, 0.02);
         settings.faults = settings.faults.with(Fault::Error, 0.02).with(Fault::ErrorDone, 0.02);
-        settings.faults = settings.faults.with(Fault::Ignored, 0.05).with(Fault::TooMany, 0.01);
+        settings.faults = settings.faults.with(Fault::Ignored, 0.1).with(Fault::TooMany, 0.01);
         settings.longest_delay = Duration::from_secs(3);
         settings.dials_in_5_secs = 1_000;
         let world = Arc::new(Mutex::new(World::new(seed, settings)));
