@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::base::{Base, RUNTIME};
 use crate::life::Life;
+use crate::orders::Orders;
 use crate::server::Server;
 use crate::stage::{Stage, free_address};
 
@@ -23,8 +24,8 @@ use crate::stage::{Stage, free_address};
 const STANDSTILL: Duration = Duration::from_secs(30);
 
 /// Has the two go through it, and what is left checked.
-pub fn pause_and_kill(base: Base, seed: u64) -> String {
-    let stage = Stage::new(base, seed);
+pub fn pause_and_kill(base: Base, orders: &Orders) -> String {
+    let stage = Stage::new(base, orders.seed);
     let nodes = [free_address(), free_address()];
     let turns = RUNTIME.block_on(in_turn(stage.address, nodes));
     let one = Server::start(stage.serve(nodes[0]));

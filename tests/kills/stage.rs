@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use switchhook::clock::Clock;
 use switchhook::sim::face::{self, Face, FaceSettings, Pace};
 use switchhook::sim::{Fault, Mishap, Settings, World};
@@ -83,13 +84,18 @@ impl Stage {
         self.wait_for_the_end();
         let (status, _) = server.terminate();
         assert!(status.success(), "{status}");
-        let url = format!("http://{}/_sim/ledger", self.face.address());
-        let ledger = RUNTIME.block_on(async { reqwest::get(url).await.unwrap().bytes().await.unwrap() });
+        let ledger = self.ledger();
         RUNTIME.block_on(self.face.stop());
-        let ledger = serde_json::from_slice(&ledger).unwrap();
         let Report { counts, breaches } = checker::check(&ledger, &Left::read(&self.house.base));
         assert!(breaches.is_empty(), "seed {}:\n  {}\n{counts:#?}", self.seed, breaches.join("\n  "));
         format!("seed {}, {counts:?}", self.seed)
+    }
+
+    /// The simulator's own account, as anybody may ask for it.
+    pub fn ledger(&self) -> Value {
+        let url = format!("http://{}/_sim/ledger", self.face.address());
+        let ledger = RUNTIME.block_on(async { reqwest::get(url).await.unwrap().bytes().await.unwrap() });
+        serde_json::from_slice(&ledger).unwrap()
     }
 
     /// For three minutes at most.
