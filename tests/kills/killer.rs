@@ -20,7 +20,7 @@ const REACHED_WITHIN: Duration = Duration::from_secs(60);
 /// Kills as ordered, lets everything settle, and has it checked.
 pub fn kill(base: Base, orders: &Orders) -> String {
     let mut killer =
-        Killer { stage: Stage::new(base, orders.seed), rng: Rng::with_seed(orders.seed), deaths: BTreeMap::new() };
+        Killer { stage: Stage::busy(base, orders.seed), rng: Rng::with_seed(orders.seed), deaths: BTreeMap::new() };
     let mut deaths: Vec<Option<&str>> = vec![None; orders.kills as usize];
     deaths.extend(POINTS.map(Some));
     killer.rng.shuffle(&mut deaths);

@@ -25,7 +25,7 @@ const STANDSTILL: Duration = Duration::from_secs(30);
 
 /// Has the two go through it, and what is left checked.
 pub fn pause_and_kill(base: Base, orders: &Orders) -> String {
-    let stage = Stage::new(base, orders.seed);
+    let stage = Stage::busy(base, orders.seed);
     let nodes = [free_address(), free_address()];
     let turns = RUNTIME.block_on(in_turn(stage.address, nodes));
     let one = Server::start(stage.serve(nodes[0]));
@@ -58,7 +58,8 @@ struct Turns {
     each: Arc<[AtomicUsize; 2]>,
 }
 
-async fn in_turn(at: SocketAddr, nodes: [SocketAddr; 2]) -> Arc<[AtomicUsize; 2]> {
+/// Passes what comes to `at` on to the nodes in turn; tells how much came to each.
+pub async fn in_turn(at: SocketAddr, nodes: [SocketAddr; 2]) -> Arc<[AtomicUsize; 2]> {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build().unwrap();
     let turns = Turns { client, nodes, count: Arc::default(), each: Arc::default() };
     let each = turns.each.clone();

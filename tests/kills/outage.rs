@@ -31,7 +31,7 @@ enum Weather {
 
 /// Has the server go through it, and what is left checked.
 pub fn come_and_go(base: Base, orders: &Orders) -> String {
-    let stage = Stage::new(base, orders.seed);
+    let stage = Stage::busy(base, orders.seed);
     let mut url = reqwest::Url::parse(&stage.house.base.url()).unwrap();
     let database = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
     let (weather, at) = (Arc::new(watch::channel(Weather::Fair).0), free_address());
@@ -59,8 +59,7 @@ pub fn come_and_go(base: Base, orders: &Orders) -> String {
         back.push((bad, now()));
     }
     thread::sleep(Duration::from_secs(3));
-    let ledger = stage.ledger();
-    let told = stage.settle(server);
+    let (told, ledger) = stage.settle_and_tell(server);
     let posts: Vec<(Timestamp, bool)> = ledger["ledger"]["posts"]
         .as_array()
         .unwrap()

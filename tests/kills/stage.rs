@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use switchhook::clock::Clock;
 use switchhook::sim::face::{self, Face, FaceSettings, Pace};
-use switchhook::sim::{Fault, Mishap, Settings, World};
+use switchhook::sim::{CallNo, Fault, Mishap, Script, Settings, World};
 
 use crate::base::{Base, RUNTIME, checkout};
 use crate::callers::Callers;
@@ -27,19 +27,48 @@ pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// A house with callers and a simulated Telnyx.
+/// A house and a simulated Telnyx.
 pub struct Stage {
     pub house: House,
-    pub callers: Callers,
+    /// Where people call.
+    pub phones: Phones,
     /// Where webhooks are posted.
     pub address: SocketAddr,
     seed: u64,
-    world: Arc<Mutex<World>>,
+    callers: Option<Callers>,
     face: Face,
 }
 
+/// Where people call.
+#[derive(Clone)]
+pub struct Phones {
+    world: Arc<Mutex<World>>,
+    calls: Arc<Mutex<Vec<CallNo>>>,
+}
+
+impl Phones {
+    pub fn call(&self, script: &Script) {
+        let call = self.world.lock().unwrap().call_in(now(), script);
+        self.calls.lock().unwrap().push(call);
+    }
+
+    /// How many of the latest calls are under way.
+    pub fn live(&self) -> usize {
+        let (world, calls) = (self.world.lock().unwrap(), self.calls.lock().unwrap());
+        let latest = calls.iter().rev().take(1_000).filter_map(|call| world.outcome(*call));
+        latest.filter(|call| call.ended.is_none()).count()
+    }
+}
+
 impl Stage {
-    /// Callers begin at once; nobody listens yet.
+    /// People begin to call at once; nobody listens yet.
+    pub fn busy(base: Base, seed: u64) -> Self {
+        let mut stage = Self::new(base, seed);
+        stage.callers = Some(Callers::start(stage.phones.clone(), seed));
+        stage
+    }
+
+    /// Nobody calls yet, and nobody listens.
     pub fn new(base: Base, seed: u64) -> Self {
         let listener = RUNTIME.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let house = House::new(base, &format!("http://{}/v2", listener.local_addr().unwrap()));
@@ -57,8 +86,8 @@ impl Stage {
         let pace = Pace { now: Arc::new(now), times: 1 };
         let settings = FaceSettings { webhook_url, api_key: Some(API_KEY.to_owned()), pace, key: house.key.clone() };
         let face = RUNTIME.block_on(async { face::serve(listener, world.clone(), settings) }).unwrap();
-        let callers = Callers::start(world.clone(), seed);
-        Self { house, callers, address, seed, world, face }
+        let phones = Phones { world, calls: Arc::default() };
+        Self { house, phones, address, seed, callers: None, face }
     }
 
     /// A server, to be started.
@@ -70,17 +99,19 @@ impl Stage {
 
     /// Fails if no call is under way.
     pub fn must_be_busy(&self, when: &str) {
-        let world = self.world.lock().unwrap();
-        let calls = self.callers.calls.lock().unwrap();
-        let mut latest = calls.iter().rev().take(300).filter_map(|call| world.outcome(*call));
-        assert!(latest.any(|call| call.ended.is_none()), "nothing was under way: {when}");
+        assert!(self.phones.live() > 0, "nothing was under way: {when}");
     }
 
     /// Nobody calls any more and nothing goes wrong any more; once all has ended, what is left is checked: what was
     /// counted.
-    pub fn settle(mut self, server: Server) -> String {
-        self.callers.stop();
-        self.world.lock().unwrap().calm();
+    pub fn settle(self, server: Server) -> String {
+        self.settle_and_tell(server).0
+    }
+
+    /// The same, and the simulator's account.
+    pub fn settle_and_tell(mut self, server: Server) -> (String, Value) {
+        self.callers.take().into_iter().for_each(Callers::stop);
+        self.phones.world.lock().unwrap().calm();
         self.wait_for_the_end();
         let (status, _) = server.terminate();
         assert!(status.success(), "{status}");
@@ -88,11 +119,11 @@ impl Stage {
         RUNTIME.block_on(self.face.stop());
         let Report { counts, breaches } = checker::check(&ledger, &Left::read(&self.house.base));
         assert!(breaches.is_empty(), "seed {}:\n  {}\n{counts:#?}", self.seed, breaches.join("\n  "));
-        format!("seed {}, {counts:?}", self.seed)
+        (format!("seed {}, {counts:?}", self.seed), ledger)
     }
 
     /// The simulator's own account, as anybody may ask for it.
-    pub fn ledger(&self) -> Value {
+    fn ledger(&self) -> Value {
         let url = format!("http://{}/_sim/ledger", self.face.address());
         let ledger = RUNTIME.block_on(async { reqwest::get(url).await.unwrap().bytes().await.unwrap() });
         serde_json::from_slice(&ledger).unwrap()
@@ -100,8 +131,9 @@ impl Stage {
 
     /// For three minutes at most.
     fn wait_for_the_end(&self) {
-        for _ in 0..900 {
+        for _ in 0..180 {
             let over = self
+                .phones
                 .world
                 .lock()
                 .unwrap()
@@ -111,7 +143,7 @@ impl Stage {
             if over && Left::is_settled(&self.house.base) {
                 return;
             }
-            thread::sleep(Duration::from_millis(200));
+            thread::sleep(Duration::from_secs(1));
         }
         panic!("seed {}: not every call ends, or not every command is settled", self.seed);
     }
