@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error, info, warn};
 
-use super::letter::Letter;
+use super::letter::{Lease, Letter};
 use super::library::Library;
 use crate::call::{Event, News, What};
 use crate::clock::Clock;
@@ -249,6 +249,7 @@ impl Writer {
                 kind,
                 request,
                 first: Some(since),
+                lease: Lease::until(since + courier::LEASE),
             };
             let _ = self.parts.letters.send(letter);
         }
