@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::apply::Inlet;
-use super::letter::Letter;
+use super::letter::{Lease, Letter};
 use super::rung::{Deadline, Rung};
+use super::task::over;
 use crate::call::{Event, EventId, What};
 use crate::clock::Clock;
 use crate::hall::{Arrival, courier};
@@ -137,15 +138,11 @@ impl Watch {
     }
 }
 
-/// What a task gives back. If it died, so does whoever waits for it: that is noticed.
-fn over<T>(done: Result<T, JoinError>) -> T {
-    done.unwrap_or_else(|why| std::panic::resume_unwind(why.into_panic()))
-}
-
 fn letter(row: Claimed, since: Duration) -> Letter {
     let first = row.age.and_then(|age| since.checked_sub(age));
     let request = Request::stored(row.kind, row.path, row.body);
-    Letter { call: row.call, leg: row.leg, id: row.id, kind: row.kind, request, first }
+    let lease = Lease::until(since + courier::LEASE);
+    Letter { call: row.call, leg: row.leg, id: row.id, kind: row.kind, request, first, lease }
 }
 
 #[cfg(test)]
@@ -156,9 +153,7 @@ mod tests {
 
     use super::*;
     use crate::call::CallId;
-    use crate::engine::apply::{self, Parts};
-    use crate::engine::fake::{Asked, Fake, rules, taken};
-    use crate::engine::library::Library;
+    use crate::engine::fake::{Asked, Fake, clock, inlet, taken};
     use crate::store::{Due, StoreError};
 
     const A_WHILE: Duration = Duration::from_secs(60);
@@ -175,21 +170,9 @@ mod tests {
         /// The clock by hand stands still; the pauses go by tokio's.
         fn new() -> (Self, mpsc::UnboundedReceiver<Timestamp>) {
             let (store, asked) = Fake::new();
-            let clock = Clock::by_hand("2026-03-09T10:00:00Z".parse().unwrap());
-            let (wakes, woken) = mpsc::unbounded_channel();
-            let parts = Parts {
-                store: store.clone(),
-                library: Arc::new(Library::new(rules())),
-                clock: clock.clone(),
-                node: Uuid::nil(),
-                line: "1".to_owned(),
-                letters: mpsc::unbounded_channel().0,
-                wakes: wakes.clone(),
-            };
-            let (inlet, writers) = apply::new(&parts, 2);
-            for writer in writers {
-                tokio::spawn(writer.run());
-            }
+            let (clock, (wakes, woken)) = (clock(), mpsc::unbounded_channel());
+            let (inlet, writer) = inlet(&store, &clock);
+            tokio::spawn(writer.run());
             let watch = Watch { store, clock, inlet, node: Uuid::nil() };
             (Self { watch, asked, wakes, stop: watch::channel(false).0 }, woken)
         }

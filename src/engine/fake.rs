@@ -5,13 +5,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
+use super::apply::{self, Inlet, Parts, Writer};
+use super::library::Library;
 use crate::call::{CallId, CommandId};
+use crate::clock::Clock;
 use crate::hall::{Arrival, Changes, Digest, Fate};
 use crate::routing::{Rules, Sources, load};
 use crate::store::{CallRow, Claimed, Decider, Draft, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
+use crate::telnyx::client::Client;
 
-/// A question, with the way to answer it.
+/// A question, with the way to answer it. An answer that is thrown away makes whoever asked panic.
 pub(super) enum Asked {
     Due { limit: u32, answer: oneshot::Sender<Result<Due, StoreError>> },
     Claim { limit: u32, answer: oneshot::Sender<Result<Vec<Claimed>, StoreError>> },
@@ -35,7 +40,7 @@ impl Fake {
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.0.send(question(answer)).map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        answered.await.unwrap()
     }
 }
 
@@ -49,6 +54,31 @@ pub(super) fn taken(batch: &[Arrival]) -> Result<Taken, StoreError> {
 pub(super) fn rules() -> Rules {
     let text = "version: 1\nnumbers:\n  \"+12025550100\": main\nroutes:\n  main:\n    - hangup\n".to_owned();
     load(&Sources { name: "routes.yaml".to_owned(), text, ..Sources::default() }).unwrap().rules
+}
+
+/// A clock that stands.
+pub(super) fn clock() -> Clock {
+    Clock::by_hand("2026-03-09T10:00:00Z".parse().unwrap())
+}
+
+/// A way into this database, past one writer.
+pub(super) fn inlet(store: &Arc<Fake>, clock: &Clock) -> (Inlet, Writer) {
+    let parts = Parts {
+        store: store.clone(),
+        library: Arc::new(Library::new(rules())),
+        clock: clock.clone(),
+        node: Uuid::nil(),
+        line: "1".to_owned(),
+        letters: mpsc::unbounded_channel().0,
+        wakes: mpsc::unbounded_channel().0,
+    };
+    let (inlet, mut writers) = apply::new(&parts, 1);
+    (inlet, writers.pop().unwrap())
+}
+
+/// Where nobody listens.
+pub(super) fn nowhere() -> Client {
+    Client::new("http://127.0.0.1:1", &"KEY".into()).unwrap()
 }
 
 fn gone() -> StoreError {

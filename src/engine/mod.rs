@@ -11,6 +11,7 @@ mod letter;
 mod library;
 mod rung;
 mod start;
+mod task;
 
 pub use apply::{Inlet, Put};
 pub use library::{Library, Snapshot};
