@@ -5,9 +5,10 @@
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 use switchhook::cli::Format;
-use switchhook::cli::demo::{Act, Demo, Ending, Report, acts, run};
+use switchhook::cli::demo::{Act, Demo, Ending, Played, Report, acts, perform};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -18,7 +19,7 @@ const SIDE_BY_SIDE: usize = 3;
 
 /// As fast as the machine keeps up with, and without a screen.
 fn quick(seed: u64) -> Demo {
-    Demo { seed, times: 100, format: Format::Json }
+    Demo { seed, times: 100, routes: None, format: Format::Json }
 }
 
 /// Plays every case, a few side by side.
@@ -29,7 +30,7 @@ async fn play<T: Send + 'static>(cases: Vec<(T, Vec<Act>, u64)>) -> Vec<(T, Repo
         let places = places.clone();
         playing.spawn(async move {
             let _place = places.acquire_owned().await.unwrap();
-            (case, run(&acts, &quick(seed)).await.unwrap())
+            (case, Report::new(perform(&acts, &quick(seed)).await.unwrap()))
         });
     }
     playing.join_all().await
@@ -94,16 +95,75 @@ async fn one_that_goes_otherwise_fails_the_whole() {
     assert!(text.contains("11 of 12 calls ended as their scripts say"), "{text}");
 }
 
-fn demo(args: &[&str]) -> Output {
+/// Act `no` of one performance, altered after it was played: what the report complains of.
+async fn complaints(no: usize, alter: impl FnOnce(&mut Played)) -> Vec<String> {
+    let mut performance = perform(&acts()[no..=no], &quick(1)).await.unwrap();
+    alter(&mut performance.acts[0]);
+    let report = Report::new(performance);
+    let text = plain(&report);
+    let complaints: Vec<String> =
+        text.lines().filter_map(|line| Some(line.trim().strip_prefix("!! ")?.to_owned())).collect();
+    assert_eq!(report.exit_code(), u8::from(!complaints.is_empty()), "{text}");
+    complaints
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_rings_on_although_another_has_answered_is_named() {
+    let ring_on = |lasts: i64| {
+        move |played: &mut Played| {
+            let until = played.joined.unwrap() + SignedDuration::from_millis(lasts);
+            let cleo = played.outcome.rings.iter_mut().find(|ring| ring.target == "+12025550113").unwrap();
+            assert!(cleo.answered.is_none() && cleo.ended.unwrap() < until, "she stops sooner");
+            cleo.ended = Some(until);
+        }
+    };
+    assert_eq!(complaints(2, ring_on(2_000)).await, Vec::<String>::new());
+    assert_eq!(complaints(2, ring_on(2_500)).await, ["cleo rang on for 2.5s after the caller was joined"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_not_what_its_journal_says_is_named() {
+    let differs = |played: &mut Played| played.kept.as_mut().unwrap().differs.push("event 1: another remarks".into());
+    let told = "decided again from the journal it comes out otherwise: event 1: another remarks";
+    assert_eq!(complaints(2, differs).await, [told]);
+    assert_eq!(complaints(2, |played| played.kept = None).await, ["the journal knows nothing of it"]);
+}
+
+fn program(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_switchhook"));
-    let output = command.env_clear().arg("demo").args(args).args(["--times", "100"]).output().unwrap();
+    command.env_clear().arg("demo").args(args).output().unwrap()
+}
+
+fn demo(args: &[&str]) -> Output {
+    let output = program(args);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
     output
 }
 
 #[test]
+fn by_other_rules_it_goes_otherwise_and_the_exit_code_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("other.yaml");
+    let path = file.to_str().unwrap();
+    let altered = ROUTES.replace("members: [anna, ben, cleo]", "members: [anna, cleo]");
+    assert_ne!(altered, ROUTES);
+    std::fs::write(&file, altered).unwrap();
+    let output = program(&["--times", "100", "--routes", path]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(1), Vec::new()), "{text}");
+    assert!(text.contains("three ring at once, one answers — NOT AS EXPECTED"), "{text}");
+    assert!(text.contains("!! expected to talk with ben; was nobody"), "{text}");
+    assert!(text.contains("9 of 12 calls ended as their scripts say"), "{text}");
+    std::fs::write(&file, "version: 1\n").unwrap();
+    let output = program(&["--routes", path]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("other.yaml:"), "{output:?}");
+}
+
+#[test]
 fn what_it_prints_fits_a_terminal() {
+    // At its own speed, as a newcomer runs it.
     let output = demo(&["--seed", "7"]);
     let text = String::from_utf8(output.stdout).unwrap();
     for line in text.lines() {
@@ -114,6 +174,10 @@ fn what_it_prints_fits_a_terminal() {
     for act in acts() {
         assert!(text.contains(&format!("{} — ok", act.script.name)), "{text}");
     }
+    let mishaps: Vec<&str> = text.lines().filter(|line| line.starts_with("Of their webhooks ")).collect();
+    let counts = mishaps[0].split(|other: char| !other.is_ascii_digit()).filter_map(|word| word.parse::<u64>().ok());
+    let counts: Vec<u64> = counts.collect();
+    assert!(counts.len() == 3 && counts.iter().all(|count| *count > 0), "late, twice and swapped: {mishaps:?}");
     for name in ["rings anna, ben and cleo", "talks with ben", "dial anna (+12025550111)"] {
         assert!(text.contains(name), "{name}: {text}");
     }
@@ -121,10 +185,13 @@ fn what_it_prints_fits_a_terminal() {
 
 #[test]
 fn for_machines_all_of_it_is_json() {
-    let output = demo(&["--format", "json"]);
+    let output = demo(&["--format", "json", "--times", "100"]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["good"], true);
     assert!(report["seconds"].as_f64().unwrap() > 0.0);
+    for mishap in ["late", "twice", "swapped"] {
+        assert!(report["webhooks"][mishap].as_u64().unwrap() > 0, "{mishap}: {}", report["webhooks"]);
+    }
     let calls = report["calls"].as_array().unwrap();
     let acts = acts();
     assert_eq!(calls.len(), acts.len());

@@ -1,9 +1,11 @@
 //! Wiring: from settings to a server that runs.
 
+mod again;
 mod database;
 mod run;
 mod sources;
 
+pub use again::{Again, decide_again};
 pub use database::{Opened, open};
 pub use run::{App, Parts};
 pub use sources::{BadRules, load_rules, read_sources};

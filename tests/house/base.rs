@@ -1,11 +1,13 @@
 //! A database of its own for each test, and what is in it.
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, FromRow};
+use switchhook::config::Settings;
+use switchhook::store::Store;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -97,6 +99,31 @@ impl Base {
     /// How many rows there are in all that what comes in may leave behind.
     pub fn kept(&self) -> usize {
         self.journal().len() + self.quarantine().len() + self.outbox().len()
+    }
+
+    /// The database, opened as the program does.
+    pub async fn open(&self) -> Arc<dyn Store> {
+        let env = [("DATABASE_URL".to_owned(), self.url())].into();
+        let settings = Settings::collect(Path::new(""), false, &env, &[]).unwrap();
+        switchhook::app::open(&settings.database().unwrap(), false).await.unwrap().store
+    }
+
+    /// Changes rows behind the program's back.
+    pub fn run(&self, statement: &'static str) {
+        RUNTIME.block_on(async {
+            match self {
+                Self::Sqlite { .. } => {
+                    let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
+                    sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+                    connection.close().await.unwrap();
+                }
+                Self::Postgres { url, .. } => {
+                    let mut connection = PgConnection::connect(url).await.unwrap();
+                    sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+                    connection.close().await.unwrap();
+                }
+            }
+        });
     }
 
     pub fn rows<T>(&self, statement: &'static str) -> Vec<T>

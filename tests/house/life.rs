@@ -8,6 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
+use switchhook::app::decide_again;
+use switchhook::routing::{Sources, load};
 use switchhook::sim::face::{self, Face, FaceSettings, Pace};
 use switchhook::sim::{CallOutcome, Callee, End, Script, Settings, Side, World};
 use tokio::net::TcpListener;
@@ -19,6 +21,7 @@ use crate::stub::{Seen, Stub};
 
 on_both! {
     a_call_is_answered_and_joined
+    a_stored_call_that_was_altered_does_not_replay
     a_number_of_nobody_is_rejected
     an_idle_server_stops_at_once
     a_server_stops_although_telnyx_does_not_answer
@@ -66,6 +69,28 @@ impl Stage {
         })
     }
 
+    /// In what the calls differ from what comes of deciding their journals again, by the stored texts of their rules.
+    fn differs(&self) -> Vec<String> {
+        wait_for("every call has ended for us as well", || {
+            let phases: Vec<(String,)> = self.house.base.rows("select phase from calls");
+            (!phases.is_empty() && phases.iter().all(|(phase,)| phase == "ended")).then_some(())
+        });
+        RUNTIME.block_on(async {
+            let store = self.house.base.open().await;
+            let calls = store.calls(u32::MAX).await.unwrap();
+            let mut differs = Vec::new();
+            for call in calls.into_iter().map(|row| row.state) {
+                let texts = store.rules(&call.rules.0).await.unwrap().unwrap();
+                let rules = load(&serde_json::from_str::<Sources>(&texts).unwrap()).unwrap().rules;
+                let again = decide_again(store.as_ref(), call.id, &rules, LINE).await.unwrap();
+                assert_eq!(again.chapters.last().unwrap().decision.call, call);
+                differs.extend(again.differs);
+            }
+            store.close().await;
+            differs
+        })
+    }
+
     fn end(self) {
         RUNTIME.block_on(self.face.stop());
         let (status, _) = self.server.terminate();
@@ -88,6 +113,19 @@ fn a_call_is_answered_and_joined(base: Base) {
     assert_eq!(kinds, ["dial", "answer", "bridge"]);
     assert!(!stage.server.said("connected").is_empty(), "a milestone is told");
     assert!(stage.server.said(ANNA).is_empty(), "numbers are masked in the log");
+    assert_eq!(stage.differs(), Vec::<String>::new());
+    stage.end();
+}
+
+fn a_stored_call_that_was_altered_does_not_replay(base: Base) {
+    let stage = Stage::new(base);
+    stage.play(&Script::call("astray", "+12025550131", "+12025550177"));
+    assert_eq!(stage.differs(), Vec::<String>::new());
+    let arrival = &stage.house.base.journal()[0].event;
+    stage.house.base.run("update outbox set path = 'x', body = (select raw from journal order by version limit 1)");
+    stage.house.base.run("update journal set remarks = '[]' where version = (select min(version) from journal)");
+    let told = [format!("event {arrival}: another remarks"), "command 1, reject: another path and body".to_owned()];
+    assert_eq!(stage.differs(), told);
     stage.end();
 }
 

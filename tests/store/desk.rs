@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use switchhook::app::decide_again;
 use switchhook::call::{
-    Call, CallId, Event, EventId, Handle, Kind, LegNo, Made, News, Settled, Tag, Verdict, What, Who, replay,
+    Call, CallId, Event, EventId, Handle, Kind, LegNo, Made, News, Settled, Tag, Verdict, What, Who,
 };
 use switchhook::clock::Clock;
 use switchhook::hall::{Arrival, Book, Changes, Fate, Loaded, MissingRules, fold};
@@ -232,24 +233,8 @@ impl Desk {
 
     /// Decides a call's journal again, and compares everything that came of it with what is stored, byte for byte.
     pub async fn replays(&self, id: CallId) {
-        let journal = self.store.journal(id).await.unwrap();
-        let chapters = replay(id, &self.rules, journal.iter().map(|row| (row.decided_at, &row.event)));
-        let mut again = Vec::new();
-        for (chapter, row) in chapters.iter().zip(&journal) {
-            assert_eq!(chapter.decision.call.version, row.version);
-            assert_eq!(chapter.decision.remarks, row.remarks);
-            for command in &chapter.decision.commands {
-                let request = render(command, LINE);
-                let (kind, body) = (command.verb.kind(), request.body.to_vec());
-                again.push((again.len() + 1, row.version, command.id, kind, command.leg, request.path, body));
-            }
-        }
-        let stored = self.store.outbox(id).await.unwrap();
-        let stored = stored
-            .into_iter()
-            .map(|row| (row.seq as usize, row.version, row.id, row.kind, row.leg, row.path, row.body))
-            .collect::<Vec<_>>();
-        assert_eq!(again, stored);
-        assert_eq!(chapters.last().unwrap().decision.call, self.call(id).await);
+        let again = decide_again(self.store.as_ref(), id, &self.rules, LINE).await.unwrap();
+        assert_eq!(again.differs, Vec::<String>::new());
+        assert_eq!(again.chapters.last().unwrap().decision.call, self.call(id).await);
     }
 }

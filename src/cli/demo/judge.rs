@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::names::Names;
 use super::program::{Ending, Expect, LONGEST_DELAY};
 use crate::sim::{CallOutcome, End, LONGEST_HELD};
@@ -11,11 +13,14 @@ use crate::sim::{CallOutcome, End, LONGEST_HELD};
 const LATEST: Duration = LONGEST_DELAY.saturating_add(LONGEST_HELD);
 /// The longest a phone may ring on after its caller has left: two seconds from when we can have heard of it.
 const OUTLIVE: Duration = Duration::from_secs(2).saturating_add(LATEST);
+/// The longest a phone may ring on after its caller was joined with somebody. We do not wait to hear of that: what
+/// joins them is answered at once.
+const RINGS_ON: Duration = Duration::from_secs(2);
 /// The longest an answered caller may hear nothing: two seconds from when we can have heard that he is answered.
 const SILENCE: Duration = Duration::from_secs(2).saturating_add(LATEST);
 
 /// Everything that is not as it must be; nothing if all is well.
-pub fn judge(expect: &Expect, outcome: &CallOutcome, names: &Names) -> Vec<String> {
+pub fn judge(expect: &Expect, outcome: &CallOutcome, joined: Option<Timestamp>, names: &Names) -> Vec<String> {
     let mut wrong = Vec::new();
     let end = outcome.end.map(ending);
     if end != Some(expect.end) {
@@ -37,15 +42,29 @@ pub fn judge(expect: &Expect, outcome: &CallOutcome, names: &Names) -> Vec<Strin
     if rang != expected {
         wrong.push(format!("expected to ring {}; was {}", names.list(expected), names.list(rang)));
     }
-    for ring in outcome.rings.iter().filter(|ring| ring.answered.is_none() && ring.outlived > OUTLIVE) {
-        let name = names.name(&ring.target);
-        wrong.push(format!("{name} rang on for {:.1?} after the caller had left", ring.outlived));
-    }
+    wrong.extend(ringing_on(outcome, joined, names));
     for silence in outcome.silences.iter().filter(|silence| silence.lasts() > SILENCE) {
         wrong.push(format!("the caller heard nothing for {:.1?}", silence.lasts()));
     }
     if outcome.most_effects > 1 {
         wrong.push(format!("a command took effect {} times", outcome.most_effects));
+    }
+    wrong
+}
+
+/// Whose phones rang although nobody waited any more: one answers, the others stop.
+fn ringing_on(outcome: &CallOutcome, joined: Option<Timestamp>, names: &Names) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for ring in outcome.rings.iter().filter(|ring| ring.rang.is_some() && ring.answered.is_none()) {
+        let name = names.name(&ring.target);
+        if ring.outlived > OUTLIVE {
+            wrong.push(format!("{name} rang on for {:.1?} after the caller had left", ring.outlived));
+        }
+        let (Some(joined), Some(ended)) = (joined, ring.ended) else { continue };
+        let after = Duration::try_from(ended.duration_since(joined)).unwrap_or_default();
+        if after > RINGS_ON {
+            wrong.push(format!("{name} rang on for {after:.1?} after the caller was joined"));
+        }
     }
     wrong
 }

@@ -11,4 +11,5 @@ mod theatre;
 
 pub use program::{Act, Ending, Expect, acts};
 pub use report::Report;
-pub use run::{Demo, run};
+pub use run::{Demo, perform};
+pub use theatre::{Performance, Played};

@@ -16,15 +16,16 @@ use crate::routing::Rules;
 /// How the demo went.
 pub struct Report {
     performance: Performance,
-    rules: Rules,
     /// Of each act, what is not as it must be.
     wrong: Vec<Vec<String>>,
 }
 
 impl Report {
-    pub(super) fn new(performance: Performance, rules: Rules, names: &Names) -> Self {
-        let wrong = performance.acts.iter().map(|played| wrong(played, names)).collect();
-        Self { performance, rules, wrong }
+    /// Judges what was played.
+    pub fn new(performance: Performance) -> Self {
+        let names = Names::of(&performance.rules);
+        let wrong = performance.acts.iter().map(|played| wrong(played, &names)).collect();
+        Self { performance, wrong }
     }
 
     /// Whether every call ended as it must.
@@ -43,7 +44,7 @@ impl Report {
         for (played, wrong) in self.acts() {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "\n{BOLD}{}{BOLD:#} — {}", played.act.script.name, mark(wrong));
-            text.push_str(&coloured(&story(&played.chapters, &self.rules)));
+            text.push_str(&coloured(&story(played.chapters(), &self.performance.rules)));
             for line in wrong {
                 let _ = writeln!(text, "      {RED}!! {line}{RED:#}");
             }
@@ -56,8 +57,15 @@ impl Report {
 
     /// All of it, for machines.
     pub fn json(&self) -> Value {
-        let calls: Vec<Value> = self.acts().map(|(played, wrong)| call(played, wrong, &self.rules)).collect();
-        json!({ "good": self.is_good(), "seconds": self.performance.took.as_secs_f64(), "calls": calls })
+        let calls: Vec<Value> =
+            self.acts().map(|(played, wrong)| call(played, wrong, &self.performance.rules)).collect();
+        let [late, twice, swapped] = mishaps(&self.performance.counts);
+        json!({
+            "good": self.is_good(),
+            "seconds": self.performance.took.as_secs_f64(),
+            "calls": calls,
+            "webhooks": { "late": late, "twice": twice, "swapped": swapped },
+        })
     }
 
     fn acts(&self) -> impl Iterator<Item = (&Played, &[String])> {
@@ -71,10 +79,22 @@ const RED: Style = AnsiColor::Red.on_default().bold();
 const GREEN: Style = AnsiColor::Green.on_default();
 const CYAN: Style = AnsiColor::Cyan.on_default();
 
+impl Played {
+    fn chapters(&self) -> &[Chapter] {
+        self.kept.as_ref().map_or(&[], |kept| &kept.chapters)
+    }
+}
+
 fn wrong(played: &Played, names: &Names) -> Vec<String> {
-    let mut wrong = judge(&played.act.expect, &played.outcome, names);
-    if played.chapters.is_empty() {
-        wrong.push("the journal knows nothing of it".to_owned());
+    let mut wrong = judge(&played.act.expect, &played.outcome, played.joined, names);
+    match &played.kept {
+        Some(kept) => {
+            let differs = kept.differs.iter();
+            wrong.extend(
+                differs.map(|differs| format!("decided again from the journal it comes out otherwise: {differs}")),
+            );
+        }
+        None => wrong.push("the journal knows nothing of it".to_owned()),
     }
     wrong
 }
@@ -100,20 +120,25 @@ fn coloured(story: &str) -> String {
     lines.collect()
 }
 
+/// How many webhooks came late, twice, and after the next.
+fn mishaps(counts: &BTreeMap<String, u64>) -> [u64; 3] {
+    ["delay", "duplicate", "swap"].map(|name| counts.get(&format!("network.{name}")).copied().unwrap_or(0))
+}
+
 /// What became of webhooks on their way.
 fn on_the_way(counts: &BTreeMap<String, u64>) -> String {
-    let count = |name: &str| counts.get(&format!("network.{name}")).copied().unwrap_or(0);
-    let (late, twice, swapped) = (count("delay"), count("duplicate"), count("swap"));
+    let [late, twice, swapped] = mishaps(counts);
     format!("Of their webhooks {late} came late, {twice} twice, and {swapped} changed places with the next.\n")
 }
 
 fn call(played: &Played, wrong: &[String], rules: &Rules) -> Value {
-    let last = played.chapters.last().map(|chapter| &chapter.decision.call);
+    let last = played.chapters().last().map(|chapter| &chapter.decision.call);
     let legs: Vec<Value> = last.map(|call| call.legs.iter().map(leg).collect()).unwrap_or_default();
-    let events: Vec<Value> = played.chapters.iter().map(event).collect();
+    let events: Vec<Value> = played.chapters().iter().map(event).collect();
     let commands: Vec<Value> = played
-        .commands
+        .kept
         .iter()
+        .flat_map(|kept| &kept.commands)
         .map(|row| json!({ "id": row.id.to_string(), "command": row.kind.word(), "leg": row.leg.0, "result": row.status, "code": row.code }))
         .collect();
     json!({
@@ -137,7 +162,7 @@ fn call(played: &Played, wrong: &[String], rules: &Rules) -> Value {
 
 fn decisions(played: &Played, rules: &Rules) -> Vec<Value> {
     let mut decisions = Vec::new();
-    for chapter in &played.chapters {
+    for chapter in played.chapters() {
         for remark in &chapter.decision.remarks {
             let (Some(at), Some(text)) = (remark.place(), told(remark, rules)) else { continue };
             let (file, place) = (rules.files.get(usize::from(at.file)), format!(" ({})", rules.place(at)));
