@@ -10,6 +10,7 @@ pub mod config;
 pub mod engine;
 pub mod hall;
 pub mod http;
+pub mod kill;
 pub mod phone;
 pub mod play;
 pub mod routing;

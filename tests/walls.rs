@@ -18,6 +18,7 @@ use wall::{ALL, House, Walls, bans, circles, loose_items, trespasses};
 const WALLS: &Walls = &[
     ("phone", &[]),
     ("clock", &[]),
+    ("kill", &[]),
     ("yaml", &[]),
     ("routing", &["phone", "yaml"]),
     ("call", &["routing", "phone"]),
@@ -25,10 +26,10 @@ const WALLS: &Walls = &[
     ("prove", &["call", "hall", "routing", "phone"]),
     ("telnyx", &["call", "phone"]),
     ("telnyx/client", &["call", "phone", "clock"]),
-    ("store", &["call", "hall"]),
+    ("store", &["call", "hall", "kill"]),
     ("outside", &["call", "clock"]),
-    ("engine", &["store", "telnyx", "outside", "hall", "prove", "call", "routing", "clock"]),
-    ("http", &["engine", "store", "telnyx/signature", "telnyx/webhook", "call", "clock"]),
+    ("engine", &["store", "telnyx", "outside", "hall", "prove", "call", "routing", "clock", "kill"]),
+    ("http", &["engine", "store", "telnyx/signature", "telnyx/webhook", "call", "clock", "kill"]),
     // Its own wire types: a wrong idea of the wire must not agree with itself.
     ("sim", &[]),
     ("play", &["call", "hall", "routing", "telnyx/webhook", "telnyx/request", "telnyx/answer", "sim"]),

@@ -13,6 +13,7 @@ use super::letter::Letter;
 use crate::call::{CallId, Event, EventId, What};
 use crate::clock::Clock;
 use crate::hall::{Arrival, courier};
+use crate::kill::kill_point;
 use crate::store::{Claimed, Stamp, Store};
 use crate::telnyx::request::Request;
 
@@ -73,6 +74,7 @@ impl Watch {
     async fn ring(&self, calls: Vec<(CallId, u64)>) {
         let mut ringing = JoinSet::new();
         for (call, version) in calls {
+            kill_point!("alarm.before_apply");
             let inlet = self.inlet.clone();
             let event = Event { id: EventId::due(call, version), at: None, what: What::Due { version } };
             ringing.spawn(async move { inlet.put(Arrival::own(call, event)).await });
@@ -95,6 +97,7 @@ impl Watch {
                     all = alone && claimed.len() == AT_ONCE as usize;
                     for row in claimed {
                         warn!(call = %row.call, kind = %row.kind, command = %row.id, "a command was taken over");
+                        kill_point!("takeover.claimed");
                         let _ = letters.send(letter(row, since));
                     }
                 }

@@ -14,6 +14,7 @@ use super::letter::Letter;
 use crate::call::{CommandId, Event, EventId, Settled, Verdict, What};
 use crate::clock::Clock;
 use crate::hall::{Arrival, Lanes, Move, Slip, courier};
+use crate::kill::kill_point;
 use crate::store::{Stamp, Store};
 use crate::telnyx::answer::{Reading, read};
 use crate::telnyx::client::{Client, Sent};
@@ -166,7 +167,11 @@ impl Sender {
             return Reading::Verdict(Verdict::Unknown);
         }
         debug!(call = %letter.call, kind = %letter.kind, command = %letter.id, "sent");
-        match self.client.send(&letter.request, self.clock.real(courier::TRY).max(Duration::from_secs(1))).await {
+        kill_point!("dispatch.before_send");
+        let sent = self.client.send(&letter.request, self.clock.real(courier::TRY).max(Duration::from_secs(1))).await;
+        kill_point!("dispatch.after_send");
+        kill_point!("lookup.answered", letter.kind == crate::call::Kind::Look);
+        match sent {
             Sent::Answer { status, hints, body } => read(letter.kind, status, hints, &body),
             Sent::NoAnswer { why } => Reading::Again { after: None, code: why },
         }
@@ -194,9 +199,11 @@ impl Sender {
         let settled = Settled { command: letter.id, kind: letter.kind, leg: letter.leg, verdict };
         let event = Event { id, at: None, what: What::Settled(settled) };
         let mut pause = Duration::from_millis(20);
+        kill_point!("dispatch.before_settle");
         while self.inlet.put(Arrival::own(letter.call, event.clone())).await == Put::Busy {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+        kill_point!("dispatch.after_settle");
     }
 }

@@ -21,6 +21,7 @@ use super::guests::Suspect;
 use super::tally::Tally;
 use crate::clock::Clock;
 use crate::engine::{Inlet, Put};
+use crate::kill::kill_point;
 use crate::telnyx::signature::{Claim, Keys, Presented, Refused};
 use crate::telnyx::webhook::{Parsed, Webhook, parse};
 
@@ -134,6 +135,7 @@ impl Door {
             let _turn = if suspect { self.suspects.acquire().await.ok() } else { None };
             self.keys.prove(claim, &raw)?;
         }
+        kill_point!("webhook.verified");
         match parse(&raw) {
             Parsed::Event(webhook) => Ok(self.intake.take(webhook, raw).await),
             Parsed::Unusable { why } => {
@@ -149,6 +151,7 @@ impl Door {
 pub(super) async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
     match door.admit(request).await {
         Ok(Taken::Kept) => {
+            kill_point!("webhook.before_200");
             door.tally.count("taken");
             StatusCode::OK.into_response()
         }

@@ -15,6 +15,7 @@ use super::rows::{self, failed};
 use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
 use crate::call::{CallId, CommandId};
 use crate::hall::{Arrival, Digest, Loaded, clues};
+use crate::kill::kill_point;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -110,8 +111,11 @@ impl Store for Postgres {
     async fn take(&self, batch: &[Arrival], stamp: &Stamp, decide: Decider<'_>) -> Result<Taken, StoreError> {
         let mut held = self.begin().await?;
         let taken = take(held.connection(), batch, stamp, decide).await;
-        let end = if matches!(taken, Ok(Taken::Written(_))) { "commit" } else { "rollback" };
-        match sqlx::raw_sql(end).execute(held.connection()).await {
+        let good = matches!(taken, Ok(Taken::Written(_)));
+        kill_point!("batch.before_commit", good);
+        let end = sqlx::raw_sql(if good { "commit" } else { "rollback" }).execute(held.connection()).await;
+        kill_point!("batch.after_commit", good);
+        match end {
             Ok(_) => held.let_go(),
             Err(why) => return taken.and(Err(failed(why))),
         }
@@ -255,9 +259,12 @@ async fn take(
     decide: Decider<'_>,
 ) -> Result<Taken, StoreError> {
     let loaded = load(connection, batch).await?;
+    kill_point!("batch.locked");
     match decide(loaded) {
         Ok(draft) => {
+            kill_point!("batch.decided");
             write::draft(connection, batch, &draft, stamp).await?;
+            kill_point!("batch.journaled");
             Ok(Taken::Written(draft))
         }
         Err(missing) => Ok(Taken::Missing(missing)),

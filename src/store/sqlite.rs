@@ -17,6 +17,7 @@ use super::sqlite_write as write;
 use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
 use crate::call::{CallId, CommandId};
 use crate::hall::{Arrival, Digest, Loaded, clues};
+use crate::kill::kill_point;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -75,7 +76,11 @@ impl Store for Sqlite {
         let mut transaction = held.connection().begin_with("begin immediate").await.map_err(failed)?;
         let taken = take(&mut transaction, batch, stamp, decide).await;
         match taken {
-            Ok(Taken::Written(_)) => transaction.commit().await.map_err(failed)?,
+            Ok(Taken::Written(_)) => {
+                kill_point!("batch.before_commit");
+                transaction.commit().await.map_err(failed)?;
+                kill_point!("batch.after_commit");
+            }
             Ok(Taken::Missing(_)) | Err(_) => {
                 if let Err(why) = transaction.rollback().await {
                     return taken.and(Err(failed(why)));
@@ -215,8 +220,10 @@ async fn take(
     decide: Decider<'_>,
 ) -> Result<Taken, StoreError> {
     let loaded = load(connection, batch).await?;
+    kill_point!("batch.locked");
     match decide(loaded) {
         Ok(draft) => {
+            kill_point!("batch.decided");
             write::draft(connection, batch, &draft, stamp).await?;
             Ok(Taken::Written(draft))
         }

@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteQueryResult};
 use super::rows::{self, failed};
 use super::types::{Draft, Stamp, StoreError};
 use crate::hall::{Arrival, Aside, Saved};
+use crate::kill::kill_point;
 
 /// Writes all of it.
 pub(super) async fn draft(
@@ -18,6 +19,7 @@ pub(super) async fn draft(
     new_calls(connection, &draft.changes.calls).await?;
     known_calls(connection, &draft.changes.calls).await?;
     journal(connection, batch, draft).await?;
+    kill_point!("batch.journaled");
     outbox(connection, draft, stamp).await?;
     settled(connection, draft).await?;
     handles(connection, &draft.changes.calls).await?;
@@ -41,10 +43,14 @@ async fn write<T: Serialize>(
     connection: &mut SqliteConnection,
     statement: &'static str,
     rows: &[T],
-    bytes: Bytes,
+    mut bytes: Bytes,
 ) -> Result<u64, StoreError> {
     if rows.is_empty() {
         return Ok(0);
+    }
+    if bytes.0.is_empty() {
+        // The driver binds no bytes as NULL, and no part of NULL is an empty one.
+        bytes.0.push(0);
     }
     let query = sqlx::query(statement).bind(rows::to_json(&rows)).bind(bytes.0);
     query.execute(connection).await.map(|done: SqliteQueryResult| done.rows_affected()).map_err(failed)

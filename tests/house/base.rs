@@ -99,7 +99,7 @@ impl Base {
         self.journal().len() + self.quarantine().len() + self.outbox().len()
     }
 
-    fn rows<T>(&self, statement: &'static str) -> Vec<T>
+    pub fn rows<T>(&self, statement: &'static str) -> Vec<T>
     where
         T: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>,
     {

@@ -39,6 +39,7 @@ on_both! {
     taking {
         a_new_call_is_in_every_table
         a_whole_call_is_written_and_replays
+        a_command_without_a_body_is_kept
         an_event_is_taken_once
         another_event_under_the_same_key_is_kept_aside
         events_of_one_call_in_one_batch

@@ -1,6 +1,7 @@
 //! Batches: what is written, what is found again, and what is left alone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use switchhook::call::{Cause, CommandId, Event, EventId, Handle, Kind, News, Refusal, Tag, Verdict, What, Who};
@@ -85,6 +86,19 @@ pub async fn a_whole_call_is_written_and_replays(base: Arc<Base>) {
     );
 }
 
+pub async fn a_command_without_a_body_is_kept(base: Arc<Base>) {
+    let desk = Desk::new(base.open().await, 1);
+    let caller = Caller(1);
+    // A call whose beginning never came is looked up.
+    desk.takes(&[caller.news(0, "answered", News::Answered)]).await;
+    desk.clock.advance(Duration::from_secs(3600));
+    let id = EventId::due(caller.call(), 1);
+    desk.takes(&[Arrival::own(caller.call(), Event { id, at: None, what: What::Due { version: 1 } })]).await;
+    let outbox = desk.store.outbox(caller.call()).await.unwrap();
+    assert_eq!(outbox.iter().map(|row| (row.kind, row.body.as_slice())).collect::<Vec<_>>(), [(Kind::Look, &[][..])]);
+    desk.replays(caller.call()).await;
+}
+
 pub async fn an_event_is_taken_once(base: Arc<Base>) {
     let desk = Desk::new(base.open().await, 1);
     let caller = Caller(1);
@@ -118,6 +132,8 @@ pub async fn another_event_under_the_same_key_is_kept_aside(base: Arc<Base>) {
     let counts = desk.counts().await;
     assert_eq!((counts["calls"], counts["journal"], counts["quarantine"]), (2, 2, 1));
     let function = if base.is_sqlite() { "hex(raw), hex(digest)" } else { "encode(raw, 'hex'), encode(digest, 'hex')" };
+    let found_at = base.rows("select cast(arrived_at as text) from quarantine").await;
+    assert_eq!(found_at[0][0], Some(desk.clock.now().as_millisecond().to_string()));
     let kept = base.rows(&format!("select why, {function} from quarantine")).await;
     assert_eq!(kept[0][0].as_deref(), Some("another event came under the same id before"));
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
