@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, stderr};
 
+use tracing::warn;
 use tracing_subscriber::EnvFilter;
 
 /// How logs look.
@@ -18,7 +19,13 @@ pub enum LogFormat {
 
 /// Begins to log. `level`: what is logged where `RUST_LOG` does not say otherwise.
 pub fn init(format: LogFormat, level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let asked = std::env::var_os("RUST_LOG").filter(|asked| !asked.is_empty());
+    let asked = asked.map(|asked| EnvFilter::try_new(asked.to_string_lossy()).map_err(|why| (asked, why)));
+    let (filter, broken) = match asked {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(broken)) => (EnvFilter::new(level), Some(broken)),
+        None => (EnvFilter::new(level), None),
+    };
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     let terminal = stderr().is_terminal();
     // A second call, as tests make, leaves the first in force.
@@ -27,4 +34,7 @@ pub fn init(format: LogFormat, level: &str) {
         LogFormat::Auto if !terminal => logs.json().flatten_event(true).try_init(),
         LogFormat::Auto | LogFormat::Text => logs.with_ansi(terminal).with_target(false).try_init(),
     };
+    if let Some((asked, why)) = broken {
+        warn!("RUST_LOG is `{}`: {why}; the log is kept at `{level}`", asked.to_string_lossy());
+    }
 }

@@ -89,6 +89,15 @@ fn truth(outcome: &CallOutcome) -> String {
 }
 
 #[test]
+fn a_snapshot_names_its_source_by_its_place_in_the_checkout() {
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots")).unwrap();
+    for file in folder.map(|file| file.unwrap().path()) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains("\nsource: tests/stories.rs\n"), "{}: write the source so", file.display());
+    }
+}
+
+#[test]
 fn answered() {
     let script = call().callee(ANNA, answers(6));
     insta::assert_snapshot!(plain(route("    - dial: anna\n    - say: Nobody is here.\n"), &script));

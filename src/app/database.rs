@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use secrecy::ExposeSecret as _;
 
 use crate::config::Database;
 use crate::store::{Postgres, Sqlite, Store};
@@ -24,7 +25,8 @@ pub struct Opened {
 pub async fn open(database: &Database, alone: bool) -> Result<Opened> {
     match database {
         Database::Postgres { url, connections } => {
-            let store = Postgres::connect(url, *connections).await.context("the database cannot be used")?;
+            let store =
+                Postgres::connect(url.expose_secret(), *connections).await.context("the database cannot be used")?;
             Ok(Opened { store: Arc::new(store), lock: None })
         }
         Database::Sqlite { path } => {

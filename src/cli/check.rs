@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::common::{Common, Format};
+use super::common::{Common, Format, environment};
 use super::failure::Failure;
 use crate::app::{BadRules, load_rules};
 
@@ -29,8 +29,7 @@ impl Check {
             Some(path) => path,
             None => common.settings(&[])?.routes(),
         };
-        let env = std::env::vars().collect();
-        let (errors, warnings) = match load_rules(&path, &env) {
+        let (errors, warnings) = match load_rules(&path, &environment()) {
             Ok((_, loaded)) => (Vec::new(), loaded.warnings),
             Err(BadRules::Wrong(problems)) => (problems.0, Vec::new()),
             Err(unreadable) => return Err(Failure::config(unreadable)),

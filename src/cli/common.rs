@@ -1,5 +1,6 @@
 //! What every command takes, and how its result is printed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -36,7 +37,13 @@ impl Common {
     /// The settings are malformed: exit code 78.
     pub fn settings(&self, flags: &[(&'static str, Option<String>)]) -> Result<Settings, Failure> {
         let file = self.config.clone().unwrap_or_else(|| "config/switchhook.yaml".into());
-        let env = std::env::vars().collect();
-        Settings::collect(&file, self.config.is_some(), &env, flags).map_err(Failure::config)
+        Settings::collect(&file, self.config.is_some(), &environment(), flags).map_err(Failure::config)
     }
+}
+
+/// The environment. What is no UTF-8 in it is replaced, so that whoever wants a text of that name refuses it.
+pub fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .collect()
 }

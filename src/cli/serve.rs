@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::common::Common;
+use super::common::{Common, environment};
 use super::failure::Failure;
 use crate::app::{App, Parts, load_rules, open};
 use crate::clock::Clock;
@@ -81,7 +81,7 @@ struct Prepared {
 
 /// Checks settings and rules, and tells everything that is wrong with both at once.
 fn prepare(settings: &Settings) -> Result<Prepared, Failure> {
-    let env = std::env::vars().collect();
+    let env = environment();
     let mut bad = Vec::new();
     let server = settings.server().map_err(|why| bad.push(why.to_string())).ok();
     let client = server.as_ref().and_then(|server| {

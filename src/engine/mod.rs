@@ -5,8 +5,11 @@
 mod alarm;
 mod apply;
 mod dispatch;
+#[cfg(test)]
+mod fake;
 mod letter;
 mod library;
+mod rung;
 mod start;
 
 pub use apply::{Inlet, Put};

@@ -1,17 +1,20 @@
 //! Who is connected, and who was refused how often.
 //!
 //! One source must not stand in the way of others, nor in its own: behind a proxy, Telnyx and a flood come from the
-//! same address. So nobody is turned away for what his address did. When there is no room, whoever has been doing
-//! nothing for longest makes some; and a source that was refused often loses its connection with each refusal.
+//! same address. So nobody is turned away for what his address did. When there is no room, whoever has let us wait for
+//! longest makes some, those of a source that was refused often before all others; and such a source loses its
+//! connection with each refusal.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
+use tracing::warn;
 
 use super::limits::Limits;
 use super::phase::{Doing, Phase};
+use super::seldom::Seldom;
 
 /// All connections of one listener.
 pub(super) struct Guests {
@@ -24,6 +27,8 @@ struct Book {
     next: u64,
     guests: BTreeMap<u64, (IpAddr, Phase)>,
     sources: HashMap<IpAddr, Source>,
+    /// Connections closed, or not taken, for want of room.
+    dropped: Seldom,
 }
 
 struct Source {
@@ -54,8 +59,18 @@ impl Guests {
     pub(super) fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Visit> {
         let source = source_of(peer);
         let phase = Phase::new();
-        let number = self.book().enter(source, phase.clone(), &self.limits)?;
-        Some(Visit { guests: self.clone(), number, source, phase })
+        let (number, dropped) = self.book().enter(source, phase.clone(), &self.limits);
+        if let Some(times) = dropped {
+            let Limits { connections, connections_per_source, .. } = self.limits;
+            warn!(
+                times,
+                connections,
+                connections_per_source,
+                "connections dropped to make room for others: somebody holds many open without sending a whole request; \
+                 if they are your own, set server.connections higher"
+            );
+        }
+        Some(Visit { guests: self.clone(), number: number?, source, phase })
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -82,56 +97,70 @@ impl Drop for Visit {
 }
 
 impl Book {
-    fn enter(&mut self, source: IpAddr, phase: Phase, limits: &Limits) -> Option<u64> {
+    /// The number of a new guest, if there is room; and how often there was none lately, if the log is to hear of it.
+    fn enter(&mut self, source: IpAddr, phase: Phase, limits: &Limits) -> (Option<u64>, Option<u64>) {
         let of_source = self.sources.get(&source).map_or(0, |source| source.guests);
-        if of_source >= limits.connections_per_source {
-            self.make_room(Some(source))?;
-        } else if self.guests.len() >= limits.connections {
-            self.make_room(None)?;
+        let (full, of) = if of_source >= limits.connections_per_source {
+            (true, Some(source))
+        } else {
+            (self.guests.len() >= limits.connections, None)
+        };
+        let dropped = if full { self.dropped.happened() } else { None };
+        if full && !self.make_room(of, limits) {
+            return (None, dropped);
         }
         self.forget(limits);
         let number = self.next;
         self.next += 1;
         self.guests.insert(number, (source, phase));
         self.sources.entry(source).or_insert_with(Source::new).guests += 1;
-        Some(number)
+        (Some(number), dropped)
     }
 
-    /// Sends away whoever has been idle, or at the head of a request, for longest. Who waits for an answer stays.
-    fn make_room(&mut self, source: Option<IpAddr>) -> Option<()> {
-        let candidates = self.guests.iter().filter(|(_, (of, _))| source.is_none_or(|source| source == *of));
-        let idle = candidates.filter_map(|(number, (_, phase))| match phase.now() {
-            (Doing::Head | Doing::Nothing, since) => Some((since, *number)),
+    /// Sends away whoever has been idle, or at the head or body of a request, for longest; of those who were refused
+    /// often, if there are any. Who waits for an answer stays.
+    fn make_room(&mut self, of: Option<IpAddr>, limits: &Limits) -> bool {
+        while let Some(number) = self.first_to_go(of, limits) {
+            // Meanwhile the rest of his request may have come.
+            if self.guests.get(&number).is_some_and(|(_, phase)| phase.dismiss()) {
+                self.leave(number);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn first_to_go(&self, of: Option<IpAddr>, limits: &Limits) -> Option<u64> {
+        let now = Instant::now();
+        let candidates = self.guests.iter().filter(|(_, (source, _))| of.is_none_or(|of| of == *source));
+        let waited_for = candidates.filter_map(|(number, (source, phase))| match phase.now() {
+            (Doing::Head | Doing::Body | Doing::Nothing, since) => {
+                let suspect = self.sources.get(source).is_some_and(|source| source.suspect(now, limits));
+                Some((!suspect, since, *number))
+            }
             (Doing::Request | Doing::Leaving, _) => None,
         });
-        let (_, number) = idle.min()?;
-        if let Some(phase) = self.leave(number) {
-            phase.set(Doing::Leaving);
-        }
-        Some(())
+        waited_for.min().map(|(_, _, number)| number)
     }
 
-    fn leave(&mut self, number: u64) -> Option<Phase> {
-        let (source, phase) = self.guests.remove(&number)?;
+    fn leave(&mut self, number: u64) {
+        let Some((source, _)) = self.guests.remove(&number) else { return };
         if let Some(entry) = self.sources.get_mut(&source) {
             entry.guests = entry.guests.saturating_sub(1);
             if entry.guests == 0 && entry.refused <= 0.0 {
                 self.sources.remove(&source);
             }
         }
-        Some(phase)
     }
 
     /// Adds to a source's refusals, and says whether they are too many.
     fn refused(&mut self, source: IpAddr, more: f64, limits: &Limits) -> bool {
         let Some(entry) = self.sources.get_mut(&source) else { return false };
         let now = Instant::now();
-        let forgotten = now.duration_since(entry.at).as_secs_f64() * f64::from(limits.refusals_per_second);
-        let most = f64::from(limits.refusals);
         // Never more than twice the limit, so that a flood is forgotten soon after its end.
-        entry.refused = ((entry.refused - forgotten).max(0.0) + more).min(2.0 * most);
+        entry.refused = (entry.remembered(now, limits) + more).min(2.0 * f64::from(limits.refusals));
         entry.at = now;
-        entry.refused > most
+        entry.suspect(now, limits)
     }
 
     /// Keeps the list of sources short: beyond some length, those that have left are forgotten with their refusals.
@@ -145,6 +174,16 @@ impl Book {
 impl Source {
     fn new() -> Self {
         Self { guests: 0, refused: 0.0, at: Instant::now() }
+    }
+
+    /// Its refusals that are not forgotten by now.
+    fn remembered(&self, now: Instant, limits: &Limits) -> f64 {
+        let forgotten = now.duration_since(self.at).as_secs_f64() * f64::from(limits.refusals_per_second);
+        (self.refused - forgotten).max(0.0)
+    }
+
+    fn suspect(&self, now: Instant, limits: &Limits) -> bool {
+        self.remembered(now, limits) > f64::from(limits.refusals)
     }
 }
 
@@ -204,11 +243,29 @@ mod tests {
     }
 
     #[test]
-    fn who_was_told_to_leave_stays_told() {
-        let phase = Phase::new();
-        phase.set(Doing::Leaving);
-        phase.set(Doing::Request);
-        assert_eq!(phase.now().0, Doing::Leaving);
+    fn whoever_sends_a_body_makes_room_for_others() {
+        let guests = guests(2, 2);
+        let slow = guests.enter(ip("192.0.2.1")).unwrap();
+        let asking = guests.enter(ip("192.0.2.2")).unwrap();
+        slow.phase.set(Doing::Body);
+        asking.phase.set(Doing::Request);
+        let third = guests.enter(ip("192.0.2.3"));
+        assert!(third.is_some());
+        assert_eq!((slow.phase.now().0, asking.phase.now().0), (Doing::Leaving, Doing::Request));
+    }
+
+    #[test]
+    fn those_who_were_refused_often_go_first() {
+        let limits = Limits { connections: 3, refusals: 3, refusals_per_second: 0, ..Limits::default() };
+        let guests = Arc::new(Guests::new(limits));
+        let first = guests.enter(ip("192.0.2.1")).unwrap();
+        let suspects = [(); 2].map(|()| guests.enter(ip("192.0.2.2")).unwrap());
+        assert!((0..4).any(|_| suspects[1].refused()));
+        let mut others = Vec::new();
+        for gone in suspects {
+            others.push(guests.enter(ip("192.0.2.3")).unwrap());
+            assert_eq!((first.phase.now().0, gone.phase.now().0), (Doing::Head, Doing::Leaving));
+        }
     }
 
     #[test]

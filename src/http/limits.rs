@@ -11,7 +11,8 @@ pub struct Limits {
     pub connections_per_source: usize,
     /// How long the head of a request may take.
     pub head: Duration,
-    /// How long a request may take from its head to its answer: a last resort, handlers have limits of their own.
+    /// How long the body of a request may take, and as long again its answer: a last resort, handlers have limits of
+    /// their own.
     pub request: Duration,
     /// How long a connection may rest between two requests.
     pub idle: Duration,

@@ -4,6 +4,7 @@ mod guests;
 mod limits;
 mod phase;
 pub mod routes;
+mod seldom;
 mod server;
 mod tally;
 mod webhook;

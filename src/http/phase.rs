@@ -7,6 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::body::HttpBody;
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -19,7 +22,9 @@ use super::limits::Limits;
 pub(super) enum Doing {
     /// Sending the head of a request; from the start, so that a silent newcomer has no longer than a slow one.
     Head,
-    /// Waiting for our answer, or still sending the body.
+    /// Sending the body of a request: who is genuine, only the whole of it tells.
+    Body,
+    /// Waiting for our answer.
     Request,
     /// Resting until its next request.
     Nothing,
@@ -52,6 +57,17 @@ impl Phase {
         });
     }
 
+    /// Tells it to leave, unless it waits for an answer by now. Whether it was told.
+    pub(super) fn dismiss(&self) -> bool {
+        self.0.send_if_modified(|now| {
+            let goes = now.0 != Doing::Request;
+            if goes {
+                *now = (Doing::Leaving, Instant::now());
+            }
+            goes
+        })
+    }
+
     /// Bytes came in: after a rest they are the beginning of a head.
     fn heard(&self) {
         if self.now().0 == Doing::Nothing {
@@ -66,7 +82,7 @@ impl Phase {
             let (doing, since) = *phase.borrow_and_update();
             let limit = match doing {
                 Doing::Head => limits.head,
-                Doing::Request => limits.request,
+                Doing::Body | Doing::Request => limits.request,
                 Doing::Nothing => limits.idle,
                 Doing::Leaving => return,
             };
@@ -75,6 +91,45 @@ impl Phase {
                 return;
             }
         }
+    }
+}
+
+/// The body of a request, which tells when all of it is there.
+pub(super) struct Arriving {
+    body: Incoming,
+    phase: Phase,
+}
+
+impl Arriving {
+    pub(super) fn new(body: Incoming, phase: Phase) -> Self {
+        phase.set(if body.is_end_stream() { Doing::Request } else { Doing::Body });
+        Self { body, phase }
+    }
+}
+
+impl HttpBody for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let over = match &polled {
+            Poll::Pending => false,
+            Poll::Ready(Some(Ok(_))) => self.body.is_end_stream(),
+            Poll::Ready(Some(Err(_)) | None) => true,
+        };
+        if over && self.phase.now().0 == Doing::Body {
+            self.phase.set(Doing::Request);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -124,5 +179,26 @@ impl AsyncWrite for Socket {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_told_to_leave_stays_told() {
+        let phase = Phase::new();
+        assert!(phase.dismiss());
+        phase.set(Doing::Request);
+        assert_eq!(phase.now().0, Doing::Leaving);
+    }
+
+    #[test]
+    fn who_waits_for_an_answer_is_not_sent_away() {
+        let phase = Phase::new();
+        phase.set(Doing::Request);
+        assert!(!phase.dismiss());
+        assert_eq!(phase.now().0, Doing::Request);
     }
 }

@@ -21,7 +21,7 @@ use tracing::{debug, error, warn};
 
 use super::guests::{Guests, Suspect, Visit};
 use super::limits::Limits;
-use super::phase::{Doing, Socket};
+use super::phase::{Arriving, Doing, Socket};
 
 /// Most header fields a request may have, and most bytes for them and the request line.
 const HEADERS: usize = 64;
@@ -117,11 +117,10 @@ async fn attend(stream: TcpStream, router: Router, visit: Visit, limits: Limits,
 }
 
 async fn answer(router: Router, visit: &Visit, mut request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    visit.phase.set(Doing::Request);
     if visit.suspect() {
         request.extensions_mut().insert(Suspect);
     }
-    let mut response = router.oneshot(request.map(Body::new)).await?;
+    let mut response = router.oneshot(request.map(|body| Body::new(Arriving::new(body, visit.phase.clone())))).await?;
     if response.status().is_client_error() && visit.refused() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::time::Instant;
 use tracing::{debug, warn};
 
-/// How often the log hears of refusals, at most.
-const PAUSE: Duration = Duration::from_secs(60);
+use super::seldom::Seldom;
 
 /// Counters by name; names never come from a request.
 #[derive(Default)]
@@ -17,8 +14,7 @@ pub(super) struct Tally(Mutex<Counts>);
 #[derive(Default)]
 struct Counts {
     by_name: BTreeMap<&'static str, u64>,
-    unsaid: u64,
-    said: Option<Instant>,
+    refusals: Seldom,
 }
 
 impl Tally {
@@ -32,15 +28,11 @@ impl Tally {
         debug!(reason, "webhook refused");
         let mut counts = self.counts();
         *counts.by_name.entry(reason).or_default() += 1;
-        counts.unsaid += 1;
-        let now = Instant::now();
-        if counts.said.is_some_and(|said| now.duration_since(said) < PAUSE) {
-            return;
-        }
-        let times = std::mem::take(&mut counts.unsaid);
-        counts.said = Some(now);
+        let times = counts.refusals.happened();
         drop(counts);
-        warn!(reason, times, "webhooks refused: {}", advice(reason));
+        if let Some(times) = times {
+            warn!(reason, times, "webhooks refused: {}", advice(reason));
+        }
     }
 
     /// All counters so far.
@@ -67,13 +59,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_is_counted_and_a_flood_is_said_once() {
+    fn everything_is_counted() {
         let tally = Tally::default();
         tally.count("taken");
         for _ in 0..50 {
             tally.refused("no_match");
         }
         assert_eq!(tally.read(), BTreeMap::from([("no_match", 50), ("taken", 1)]));
-        assert_eq!(tally.counts().unsaid, 49);
     }
 }

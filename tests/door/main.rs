@@ -268,6 +268,33 @@ fn whoever_does_nothing_makes_room() {
 }
 
 #[test]
+fn a_house_full_of_slow_bodies_takes_what_is_genuine() {
+    let limits = Limits { connections: 200, connections_per_source: 200, ..Limits::default() };
+    let house = House::with(Behaviour::Keep, limits, DoorLimits { body: PATIENCE, ..DoorLimits::default() });
+    let forged = vec![
+        ("telnyx-signature-ed25519", STANDARD.encode([1; 64])),
+        ("telnyx-timestamp", NOW.to_string()),
+        ("expect", "100-continue".to_owned()),
+    ];
+    let whole = request(&forged, BODY);
+    let slow = || {
+        let mut line = house.connect();
+        line.get_mut().write_all(&whole[..whole.len() - BODY.len()]).unwrap();
+        // Its body is waited for.
+        assert_eq!(read_answer(&mut line).unwrap().status, 100);
+        line
+    };
+    let mut lines: Vec<Line> = (0..200).map(|_| slow()).collect();
+    for _ in 0..20 {
+        assert_eq!(house.post(&sign(NOW, BODY), BODY).status, 200);
+        lines.push(slow());
+    }
+    assert!(closed(&mut lines[0]), "the oldest made room");
+    assert_eq!(house.intake.taken().len(), 20);
+    assert_eq!(house.door.counts(), BTreeMap::from([("taken", 20)]), "none of them was waited for to its end");
+}
+
+#[test]
 fn a_flood_does_not_stop_what_is_genuine_from_the_same_source() {
     let limits = Limits { refusals: 20, ..Limits::default() };
     let house = House::with(Behaviour::Keep, limits, DoorLimits::default());

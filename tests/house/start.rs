@@ -140,6 +140,77 @@ fn a_setting_that_does_not_exist_is_named() {
 }
 
 #[test]
+fn a_database_that_cannot_be_meant_is_bad_configuration() {
+    let house = house();
+    for (url, words) in [
+        ("postgres://[x", "write it like postgres://USER@HOST:5432/NAME"),
+        ("postgres://me:canary@127.0.0.1:99999/calls", "invalid port number"),
+        ("sqlite::memory:", "write sqlite://FILE"),
+        ("sqlite://x.db?mode=rwc", "write sqlite://x.db"),
+    ] {
+        for mut command in [house.serve(), house.command(&["migrate"])] {
+            let (code, told) = refused(command.env("DATABASE_URL", url));
+            assert_eq!(code, 78, "{told}");
+            assert!(told.contains("database.url (DATABASE_URL): ") && told.contains(words), "{told}");
+        }
+    }
+    for setting in ["SWITCHHOOK_SERVER__CONNECTIONS", "SWITCHHOOK_DATABASE__CONNECTIONS"] {
+        let (code, told) = refused(house.serve().env(setting, "0"));
+        assert_eq!(code, 78, "{told}");
+        assert!(told.contains(&format!("({setting}): `0` is not a number above 0")), "{told}");
+    }
+}
+
+#[test]
+fn a_variable_with_a_slip_is_told_its_name() {
+    let (code, told) = refused(house().serve().env("SWITCHHOOK_SERVER_LISTEN", "127.0.0.1:0"));
+    assert_eq!(code, 78);
+    assert!(told.contains("SWITCHHOOK_SERVER_LISTEN: there is no such variable"), "{told}");
+    assert!(told.contains("did you mean `SWITCHHOOK_SERVER__LISTEN`?"), "{told}");
+}
+
+#[test]
+fn a_key_itself_is_believed_before_the_file_that_holds_one() {
+    let house = house();
+    let mut serve = house.serve();
+    serve.env("TELNYX_API_KEY_FILE", "/no/such").env("TELNYX_PUBLIC_KEY_FILE", "/no/such");
+    drop(crate::server::Server::start(serve));
+    for (key, name) in [("TELNYX_API_KEY", "telnyx.api_key_file"), ("TELNYX_PUBLIC_KEY", "telnyx.public_key_file")] {
+        let empty = written(&house, "empty", " \n");
+        let (code, told) = refused(house.serve().env_remove(key).env(format!("{key}_FILE"), &empty));
+        assert_eq!(code, 78);
+        assert!(told.contains(&format!("{name}: {} is empty", empty.display())), "{told}");
+    }
+}
+
+#[test]
+fn what_is_no_text_is_no_reason_to_die() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let bytes = std::ffi::OsStr::from_bytes(b"\xff canary");
+    let house = house();
+    let mut serve = house.serve();
+    serve.env("SOMEBODY_ELSES", bytes).env(bytes, "1");
+    drop(crate::server::Server::start(serve));
+    let (code, told) = refused(house.serve().env("TELNYX_CONNECTION_ID", bytes));
+    assert_eq!(code, 78);
+    assert!(told.contains("TELNYX_CONNECTION_ID has characters that do not belong there"), "{told}");
+    let mut check = house.command(&["check"]);
+    let output = check.arg(checkout("config/routes.yaml")).env("SOMEBODY_ELSES", bytes).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_log_that_cannot_be_kept_as_asked_is_told() {
+    let house = house();
+    let mut serve = house.serve();
+    serve.env("RUST_LOG", "switchhook=loud");
+    let server = crate::server::Server::start(serve);
+    let told = server.said("RUST_LOG");
+    assert!(told.len() == 1 && told[0]["level"] == "WARN", "{told:?}");
+    assert!(told[0].to_string().contains("switchhook=loud"), "{told:?}");
+}
+
+#[test]
 fn a_setting_is_believed_by_its_place() {
     let house = house();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::base::{Base, Locked, on_both};
-use crate::post::{NIGHT, arrival, bytes, post};
-use crate::server::{House, timed, wait_for};
+use crate::post::{NIGHT, arrival, bytes, connect, post};
+use crate::server::{House, Server, timed, wait_for};
 use crate::stub::Stub;
 
 on_both! {
@@ -50,4 +50,17 @@ fn a_database_that_is_gone_is_503_until_it_is_back() {
             .then_some(())
     });
     assert!(server.terminate().0.success());
+}
+
+#[test]
+fn a_house_full_of_silent_guests_is_told_and_takes_webhooks() {
+    let stub = Stub::start();
+    let house = House::new(Base::sqlite(), &stub.url);
+    let mut serve = house.serve();
+    serve.env("SWITCHHOOK_SERVER__CONNECTIONS", "2");
+    let server = Server::start(serve);
+    let _silent: Vec<_> = (0..4).map(|_| connect(server.address).unwrap()).collect();
+    assert_eq!(post(server.address, &house.key, &bytes(&arrival(NIGHT))), 200);
+    let told = wait_for("the log tells of it", || server.said("connections dropped").into_iter().next());
+    assert_eq!((&told["level"], &told["connections"]), (&"WARN".into(), &2.into()), "{told}");
 }

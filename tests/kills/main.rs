@@ -1,5 +1,5 @@
 //! Servers that are killed, under calls, at every named place and at any moment; then one that is not, and a look at
-//! what is left.
+//! what is left. And two nodes on one PostgreSQL, of which one stands still for a while and the other dies.
 //!
 //!     cargo test --features kill_points --test kills -- --kills 200 --seed 7 --database sqlite
 //!
@@ -12,16 +12,19 @@
 #[expect(dead_code, unused_imports, unused_macros, reason = "shared with another test")]
 #[path = "../house/base.rs"]
 mod base;
+mod callers;
 mod checker;
 mod killer;
 mod left;
+mod life;
+mod nodes;
 mod orders;
 #[expect(dead_code, reason = "shared with another test")]
 #[path = "../house/server.rs"]
 mod server;
+mod stage;
 
 use base::Base;
-use killer::Run;
 use orders::Orders;
 
 fn main() {
@@ -30,8 +33,11 @@ fn main() {
     for name in ["sqlite", "postgres"].into_iter().filter(|name| orders.wants(name)) {
         let base = if name == "sqlite" { Some(Base::sqlite()) } else { Base::postgres() };
         let Some(base) = base else { continue };
-        let run = Run::new(base, orders.seed);
-        let story = run.kill(&orders);
-        println!("{name}: {story}");
+        println!("{name}: {}", killer::kill(base, &orders));
+    }
+    if orders.wants("postgres")
+        && let Some(base) = Base::postgres()
+    {
+        println!("two nodes: {}", nodes::pause_and_kill(base, orders.seed));
     }
 }

@@ -1,0 +1,132 @@
+//! What a server needs, read off the settings.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::bad::BadSettings;
+use super::database::Database;
+use super::settings::Settings;
+use crate::telnyx::signature::Keys;
+
+/// What a server needs.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// How many connections it takes at once.
+    pub connections: usize,
+    /// The routing file.
+    pub routes: PathBuf,
+    /// The database.
+    pub database: Database,
+    /// Telnyx.
+    pub telnyx: Telnyx,
+}
+
+/// How to reach Telnyx, and how to know it.
+#[derive(Debug)]
+pub struct Telnyx {
+    /// The API key.
+    pub api_key: SecretString,
+    /// The public keys that webhooks are signed with.
+    pub keys: Keys,
+    /// The Call Control application that dials go out on.
+    pub line: String,
+    /// The REST API.
+    pub base_url: String,
+}
+
+impl Settings {
+    /// What a server needs.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed, at once.
+    pub fn server(&self) -> Result<Server, BadSettings> {
+        let mut bad = Vec::new();
+        let listen = self.parsed("server.listen", "an address and a port, like 0.0.0.0:8080", &mut bad);
+        let connections = self.parsed("server.connections", ABOVE_ZERO, &mut bad).map(NonZeroUsize::get);
+        let database = self.database().map_err(|why| bad.extend(why.0)).ok();
+        let telnyx = self.telnyx(&mut bad);
+        match (listen, connections, database, telnyx) {
+            (Some(listen), Some(connections), Some(database), Some(telnyx)) if bad.is_empty() => {
+                Ok(Server { listen, connections, routes: self.routes(), database, telnyx })
+            }
+            _ => Err(BadSettings(bad)),
+        }
+    }
+
+    /// The routing file.
+    pub fn routes(&self) -> PathBuf {
+        self.text("routes.file").into()
+    }
+
+    /// Where the calls are kept.
+    ///
+    /// # Errors
+    /// The address is malformed, or of no database we know.
+    pub fn database(&self) -> Result<Database, BadSettings> {
+        let mut bad = Vec::new();
+        let connections = self.parsed("database.connections", ABOVE_ZERO, &mut bad);
+        let database = Database::parse(self.text("database.url"), connections.map_or(1, NonZeroU32::get));
+        let by = self.by("database.url");
+        let database = database.map_err(|why| bad.push(format!("database.url ({by}): {why}"))).ok();
+        database.filter(|_| bad.is_empty()).ok_or(BadSettings(bad))
+    }
+
+    fn telnyx(&self, bad: &mut Vec<String>) -> Option<Telnyx> {
+        let api_key = self.api_key().or_else(|| self.read_of("telnyx.api_key_file", bad).map(Into::into));
+        let api_key = checked("TELNYX_API_KEY", api_key, API_KEY_PLACE, is_a_key, bad);
+        let public = if self.outranks("telnyx.public_key_file", "telnyx.public_key") {
+            self.read_of("telnyx.public_key_file", bad)
+        } else {
+            self.some("telnyx.public_key")
+        };
+        let keys = match public.as_deref().map(Keys::parse) {
+            None => {
+                bad.push(format!("TELNYX_PUBLIC_KEY is not set: it is {PUBLIC_KEY_PLACE}"));
+                None
+            }
+            Some(Err(why)) => {
+                bad.push(format!("TELNYX_PUBLIC_KEY: {why}"));
+                None
+            }
+            Some(Ok(keys)) => Some(keys),
+        };
+        let line = self.some("telnyx.connection_id").map(SecretString::from);
+        let line = checked("TELNYX_CONNECTION_ID", line, LINE_PLACE, is_an_id, bad);
+        let line = line.map(|line| line.expose_secret().to_owned());
+        Some(Telnyx { api_key: api_key?, keys: keys?, line: line?, base_url: self.text("telnyx.base_url").to_owned() })
+    }
+}
+
+const ABOVE_ZERO: &str = "a number above 0";
+const API_KEY_PLACE: &str = "in Mission Control, Keys & Credentials, API Keys";
+const PUBLIC_KEY_PLACE: &str = "in Mission Control, Keys & Credentials, Public Key";
+const LINE_PLACE: &str = "the id of your Call Control application (Voice API application) in Mission Control";
+
+/// A value that must be there and well formed. It is never shown: it may be another one's secret, in the wrong place.
+fn checked(
+    name: &str,
+    value: Option<SecretString>,
+    place: &str,
+    good: fn(&str) -> bool,
+    bad: &mut Vec<String>,
+) -> Option<SecretString> {
+    match value {
+        None => bad.push(format!("{name} is not set: it is {place}")),
+        Some(value) if good(value.expose_secret()) => return Some(value),
+        Some(_) => bad.push(format!("{name} has characters that do not belong there, such as a space: it is {place}")),
+    }
+    None
+}
+
+fn is_a_key(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_an_id(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
