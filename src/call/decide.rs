@@ -85,6 +85,9 @@ fn react(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Phase {
         Flow::End(EndWhy::Fault)
     } else if let Some(leg) = given_to(fact, turn).filter(|_| waits) {
         if let Phase::Ringing(mut ringing) = phase {
+            if let Some(joining) = ringing.joining.as_ref().filter(|joining| joining.is_asked()) {
+                talk::spare(joining.leg, turn);
+            }
             ringing.silence(turn);
         }
         Flow::Talk(leg)

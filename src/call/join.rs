@@ -71,6 +71,14 @@ impl Joining {
         }
     }
 
+    /// Whether a bridge was asked for: the caller may be talking with him.
+    pub(super) fn is_asked(&self) -> bool {
+        match &self.stage {
+            Stage::PickingUp(_) => false,
+            Stage::Bridging { .. } | Stage::TooEarly { .. } => true,
+        }
+    }
+
     pub(super) fn deadline(&self) -> Timestamp {
         match &self.stage {
             Stage::PickingUp(pickup) => pickup.deadline(),

@@ -134,6 +134,8 @@ fn bridges(case: &Case<'_>, broken: &mut Vec<String>) {
             let before = peers.insert(entry.leg, with);
             // Of a talk that nobody told us of we know nothing, and nothing can be asked about it.
             let other = before.filter(|before| *before != with && !case.is_unheard(*before));
+            // Whoever was given up and picks up all the same may have the caller taken to him: Telnyx does that.
+            let other = other.filter(|before| case.is_calm() || !(case.is_given(*before) || case.is_given(with)));
             if other.is_some() && Some(entry.leg) == case.caller {
                 broken.push("the caller is taken out of one talk into another".to_owned());
             }
@@ -147,7 +149,7 @@ fn bridges(case: &Case<'_>, broken: &mut Vec<String>) {
     }
     let unheard = |target: &&String| {
         let mut rings = case.outcome.rings.iter().filter(|ring| ring.target == **target);
-        rings.any(|ring| case.is_unheard(ring.leg))
+        rings.any(|ring| case.is_unheard(ring.leg) || (!case.is_calm() && case.is_given(ring.leg)))
     };
     let mut truly: Vec<_> = case.outcome.bridged_to.iter().filter(|target| !unheard(target)).cloned().collect();
     truly.dedup();

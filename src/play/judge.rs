@@ -150,6 +150,11 @@ impl<'a> Case<'a> {
         self.unheard.contains(&leg)
     }
 
+    /// Whether a leg is of somebody the caller was to be given to.
+    pub fn is_given(&self, leg: LegNo) -> bool {
+        self.entries.iter().any(|entry| entry.leg == leg && matches!(entry.what, Happened::Transferred { .. }))
+    }
+
     fn handle(&self, leg: LegNo) -> Option<&str> {
         self.names.iter().find(|(no, _)| *no == leg)?.1.as_deref()
     }
