@@ -211,20 +211,21 @@ impl Country {
     }
 }
 
-/// All but the last four digits of each number hidden, for logs.
+/// For logs: all but the last four digits of each number hidden. Seven digits in a row are a number, fewer are not.
 pub fn masked(text: &str) -> String {
-    let keep = text.chars().filter(char::is_ascii_digit).count().min(4);
-    let mut hide = text.chars().filter(char::is_ascii_digit).count() - keep;
-    text.chars()
-        .map(|c| {
-            if c.is_ascii_digit() && hide > 0 {
-                hide -= 1;
-                'x'
-            } else {
-                c
-            }
-        })
-        .collect()
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(from) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, digits) = rest.split_at(from);
+        let (run, after) = digits.split_at(digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len()));
+        let hidden = if run.len() < 7 { 0 } else { run.len() - 4 };
+        let (hide, show) = run.split_at(hidden);
+        masked.push_str(before);
+        masked.extend(hide.chars().map(|_| 'x'));
+        masked.push_str(show);
+        rest = after;
+    }
+    masked + rest
 }
 
 /// A text for a message: cut to a length one can read, nothing unprintable.
@@ -349,6 +350,9 @@ mod tests {
     #[test]
     fn logs_see_the_last_four_digits_only() {
         assert_eq!(masked("+12025550142"), "+xxxxxxx0142");
+        let log = r#"{"route":"night-2","line":4123,"from":"+12025550142","to":"sip:12025550199@b1.example"}"#;
+        let hidden = log.replace("1202555", "xxxxxxx");
+        assert_eq!(masked(log), hidden, "each number by itself, and nothing that is none");
         assert_eq!(format!("{:?}", Number::parse("+12025550142").unwrap()), "+xxxxxxx0142");
     }
 }

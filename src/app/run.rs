@@ -78,6 +78,15 @@ impl App {
         Ok(Self { address, stop, server, engine, store })
     }
 
+    /// Waits until a part of it ends by itself, which none should, and names it. The process is to end then: all there
+    /// is to know is in the database, for the next one.
+    pub async fn failed(&mut self) -> &'static str {
+        tokio::select! {
+            part = self.engine.ended() => part,
+            _ = &mut self.server => "door",
+        }
+    }
+
     /// Stops: takes no more connections, finishes what it has, and closes the database.
     pub async fn stop(self) {
         let Self { stop, server, engine, store, .. } = self;

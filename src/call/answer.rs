@@ -8,7 +8,6 @@ use super::command::Verb;
 use super::ids::LegNo;
 use super::kind::Kind;
 use super::learn::Fact;
-use super::leg::LegState;
 use super::phase::{Answering, Phase, PickUp};
 use super::remark::Remark;
 use super::turn::{Flow, Turn, later};
@@ -55,10 +54,10 @@ impl PickUp {
         {
             return Picked::Waiting(again);
         }
-        // If he is not picked up after all, whatever is asked for next says so.
+        // If he is not picked up after all, what is refused next says so.
         let now = turn.now;
         if let Some(caller) = turn.call.leg_mut(LegNo::CALLER) {
-            caller.state = LegState::Answered { at: now };
+            caller.suppose_answered(now);
         }
         Picked::Up
     }

@@ -60,8 +60,8 @@ pub fn deadline(call: &Call, rules: &Rules) -> Option<Timestamp> {
         Phase::Ringing(ringing) => ring::deadline(ringing, call, rules),
         Phase::Transferring(transferring) => Some(transferring.until),
         Phase::Talking { looked, .. } => Some(talk::deadline(*looked)),
-        Phase::Ending { since } => Some(ending::deadline(*since)),
-        Phase::Ended { .. } => None,
+        // Whatever is left is to be hung up, and that has its moment.
+        Phase::Ending { .. } | Phase::Ended { .. } => None,
     };
     let whole = call.phase.is_under_way().then(|| later(call.began, rules.defaults.max_call));
     phase.into_iter().chain(whole).chain(ending::sweep_deadline(call)).min()
@@ -85,6 +85,9 @@ fn react(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Phase {
         Flow::End(EndWhy::Fault)
     } else if let Some(leg) = given_to(fact, turn).filter(|_| waits) {
         if let Phase::Ringing(mut ringing) = phase {
+            if let Some(joining) = ringing.joining.as_ref().filter(|joining| joining.is_asked()) {
+                talk::spare(joining.leg, turn);
+            }
             ringing.silence(turn);
         }
         Flow::Talk(leg)
@@ -112,7 +115,7 @@ fn hear(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
         Phase::Ringing(ringing) => ring::on(ringing, fact, turn),
         Phase::Transferring(transferring) => transfer::on(transferring, fact, turn),
         Phase::Talking { with, since, looked } => talk::on(with, since, looked, fact, turn),
-        Phase::Ending { since } => ending::on(since, fact, turn),
+        Phase::Ending { since } => ending::on(since, turn),
         Phase::Ended { since } => ending::after(since, turn),
     }
 }

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use super::command::Verb;
 use super::event::Cause;
 use super::ids::LegNo;
-use super::learn::Fact;
 use super::leg::{Leg, LegState, Role};
 use super::phase::Phase;
 use super::remark::{EndWhy, Remark};
@@ -19,9 +18,13 @@ use crate::routing::RejectWith;
 const ITS_OWN: Duration = Duration::from_secs(3);
 /// How long a hangup may go without the leg's end before it is asked for again.
 const AGAIN: Duration = Duration::from_secs(5);
-/// How often a hangup is asked for.
-const TRIES: u8 = 4;
-/// When everything of which no word came is taken for gone: past any time in which a dial can still be settled.
+/// How often it is asked for so soon; after that the pauses are doubled.
+const SOON: u8 = 4;
+/// The longest pause.
+const LONGEST_AGAIN: Duration = Duration::from_secs(60);
+/// How often a hangup is asked for, within about an hour: nobody but us ends a leg that was picked up, and it costs.
+const TRIES: u8 = 64;
+/// When a leg of which no word came is taken for gone: past any time in which its dial can still be settled.
 const BACKSTOP: Duration = Duration::from_secs(60);
 
 /// Begins to bring the call to an end. `with`: the party the caller talked with, whom Telnyx hangs up by itself.
@@ -61,13 +64,7 @@ pub(super) fn reject(with: RejectWith, why: EndWhy, turn: &mut Turn<'_>) -> Phas
 }
 
 /// Hears a fact while what is left is hung up.
-pub(super) fn on(since: Timestamp, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
-    if matches!(fact, Fact::Due) && turn.now >= later(since, BACKSTOP) {
-        let waiting: Vec<LegNo> = turn.call.legs.iter().filter(|leg| leg.is_live()).map(|leg| leg.no).collect();
-        for no in waiting {
-            lose(no, turn);
-        }
-    }
+pub(super) fn on(since: Timestamp, turn: &mut Turn<'_>) -> Flow {
     Flow::Stay(stop_all(since, turn))
 }
 
@@ -92,7 +89,8 @@ pub(super) fn close(turn: &mut Turn<'_>) {
     }
 }
 
-/// Hangs up every leg whose time has come. A leg without a handle cannot be: it is, as soon as it has one.
+/// Hangs up every leg whose time has come. A leg without a handle cannot be: it is, as soon as it has one, and taken
+/// for gone if it never gets one.
 pub(super) fn sweep(turn: &mut Turn<'_>) {
     let now = turn.now;
     let due: Vec<LegNo> =
@@ -113,20 +111,23 @@ pub(super) fn sweep(turn: &mut Turn<'_>) {
     }
 }
 
-/// When a leg is to be hung up, or hung up again.
+/// When a leg is to be hung up, or hung up again, or given up.
 fn sweep_at(leg: &Leg) -> Option<Timestamp> {
-    let stop = leg.stop.as_ref().filter(|_| leg.is_live() && leg.handle.is_some())?;
-    Some(stop.asked.as_ref().map_or(stop.from, |(_, asked)| later(*asked, AGAIN)))
+    let stop = leg.stop.as_ref().filter(|_| leg.is_live())?;
+    if leg.handle.is_none() {
+        return Some(later(leg.began, BACKSTOP).max(stop.from));
+    }
+    Some(stop.asked.as_ref().map_or(stop.from, |(_, asked)| later(*asked, pause(stop.tries))))
+}
+
+/// How long after the last hangup of so many the next one is asked for.
+fn pause(tries: u8) -> Duration {
+    AGAIN.saturating_mul(1 << tries.saturating_sub(SOON).min(8)).min(LONGEST_AGAIN)
 }
 
 /// When the legs of a call want to be seen to.
 pub(super) fn sweep_deadline(call: &Call) -> Option<Timestamp> {
     call.legs.iter().filter_map(sweep_at).min()
-}
-
-/// When an ending wants to be asked again if nothing happens before.
-pub(super) fn deadline(since: Timestamp) -> Timestamp {
-    later(since, BACKSTOP)
 }
 
 fn lose(no: LegNo, turn: &mut Turn<'_>) {
@@ -138,10 +139,10 @@ fn lose(no: LegNo, turn: &mut Turn<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kit::{Life, NOTHING, dial, member, rules, say};
+    use super::super::kit::{Life, NOTHING, dial, member, ring, rules, say};
     use super::super::{Ignored, Kind, News, Refusal, Verdict};
     use super::*;
-    use crate::routing::{Action, Rules};
+    use crate::routing::{Action, Order, Rules};
 
     fn hangs_up() -> Rules {
         rules(vec![Action::Answer, Action::Hangup], &[])
@@ -172,12 +173,14 @@ mod tests {
         let rules = hangs_up();
         let mut life = Life::answered(&rules);
         assert_eq!(life.wants(), ["hangup 0"]);
+        let mut pauses = Vec::new();
         for _ in 1..TRIES {
             life.accept(Kind::Hangup, 0);
-            assert!((life.next_in() - 5.0).abs() < 0.001);
+            pauses.push(life.next_in().round());
             life.wait();
             assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
         }
+        assert_eq!(pauses[..10], [5.0, 5.0, 5.0, 5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0]);
         life.wait();
         assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
         assert_eq!(life.remarks, [Remark::LegLost { leg: LegNo::CALLER }, Remark::Over]);
@@ -262,6 +265,21 @@ mod tests {
         assert!((silent.next_in() - 60.0).abs() < 0.001);
         silent.wait();
         assert_eq!((silent.wants(), silent.phase()), (vec![], "ended"));
+    }
+
+    #[test]
+    fn a_leg_of_which_no_word_came_for_long_is_not_waited_for() {
+        let members = vec![member("anna", 141, 20), member("ben", 142, 20)];
+        let rules = rules(vec![ring(Order::Simultaneous, members)], &[]);
+        let mut life = Life::begun(&rules);
+        life.news(1, News::Answered);
+        life.news(0, News::Answered);
+        life.news(1, News::Bridged);
+        life.sleep(120);
+        life.hangs_up(0, Cause::Normal);
+        life.hangs_up(1, Cause::Normal);
+        assert_eq!(life.phase(), "ended");
+        assert!(life.leg(2).lost);
     }
 
     #[test]

@@ -284,8 +284,9 @@ impl Key {
             LegState::Ringing => 2,
             LegState::Answered { .. } => 3,
         };
-        let flags = [leg.lost, leg.handle.is_some(), dialling, leg.stop.is_some()];
+        let flags = [leg.lost, leg.handle.is_some(), dialling, leg.stop.is_some(), leg.supposed];
         self.bytes.push(flags.iter().fold(state, |bits, flag| bits << 1 | u8::from(*flag)));
+        self.bytes.push(leg.doubts);
         if let Some((_, asked)) = leg.stop.as_ref().and_then(|stop| stop.asked.as_ref()) {
             self.bytes.push(leg.stop.as_ref().map_or(0, |stop| stop.tries));
             self.moment(*asked);
@@ -313,12 +314,12 @@ impl Key {
                 self.bytes.extend([1, *tries]);
                 self.moment(*asked);
             }
-            Stage::Bridging { asked, tries, silent, accepted, .. } => {
-                self.bytes.extend([2, *tries, *silent, u8::from(*accepted)]);
+            Stage::Bridging { asked, tries, silent, accepted, open, .. } => {
+                self.bytes.extend([2, *tries, *silent, u8::from(*accepted), u8::from(open.is_empty())]);
                 self.moment(*asked);
             }
-            Stage::TooEarly { again, tries, silent, accepted } => {
-                self.bytes.extend([3, *tries, *silent, u8::from(*accepted)]);
+            Stage::TooEarly { again, tries, silent, accepted, open } => {
+                self.bytes.extend([3, *tries, *silent, u8::from(*accepted), u8::from(open.is_empty())]);
                 self.moment(*again);
             }
         }

@@ -23,6 +23,11 @@ const TOO_EARLY: Duration = Duration::from_millis(500);
 const TRIES: u8 = 8;
 /// How often one is asked for without anything to show for it.
 const SILENT_TRIES: u8 = 3;
+/// The same where one was accepted. One more does no harm to those who are joined, and the news of each may get through;
+/// to those who are not it is the end of their silence.
+const ACCEPTED_TRIES: u8 = 6;
+/// How many bridges that come too early the moment after an answer explains.
+const DOUBTS_AFTER: u8 = 2;
 
 /// What a fact means for a joining.
 pub(super) enum Joined {
@@ -45,15 +50,15 @@ impl Joining {
     }
 
     fn bridge(leg: LegNo, asked: Asked, turn: &mut Turn<'_>) -> Self {
-        let Asked { tries, silent, accepted } = asked;
+        let Asked { tries, silent, accepted, open } = asked;
         let other = turn.call.leg(leg).and_then(|leg| leg.handle.clone());
         let stage = match (turn.caller_handle(), other) {
             (Some(on), Some(with)) => {
                 let command = turn.command(LegNo::CALLER, Verb::Bridge { on, with });
-                Stage::Bridging { command, asked: turn.now, tries: tries + 1, silent, accepted }
+                Stage::Bridging { command, asked: turn.now, tries: tries + 1, silent, accepted, open }
             }
             // One of them cannot be commanded yet: his handle may come with the answer to the dial.
-            _ => Stage::TooEarly { again: turn.after(TOO_EARLY), tries: tries + 1, silent, accepted },
+            _ => Stage::TooEarly { again: turn.after(TOO_EARLY), tries: tries + 1, silent, accepted, open },
         };
         Self { leg, stage }
     }
@@ -66,6 +71,14 @@ impl Joining {
         }
     }
 
+    /// Whether a bridge was asked for: the caller may be talking with him.
+    pub(super) fn is_asked(&self) -> bool {
+        match &self.stage {
+            Stage::PickingUp(_) => false,
+            Stage::Bridging { .. } | Stage::TooEarly { .. } => true,
+        }
+    }
+
     pub(super) fn deadline(&self) -> Timestamp {
         match &self.stage {
             Stage::PickingUp(pickup) => pickup.deadline(),
@@ -75,7 +88,7 @@ impl Joining {
     }
 
     pub(super) fn hear(self, fact: &Fact, turn: &mut Turn<'_>) -> Joined {
-        let leg = self.leg;
+        let Self { leg, .. } = self;
         if !turn.call.leg(leg).is_some_and(Leg::is_live) {
             return Joined::No;
         }
@@ -84,80 +97,121 @@ impl Joining {
                 Picked::Waiting(pickup) => Joined::Waiting(Self { leg, stage: Stage::PickingUp(pickup) }),
                 Picked::Up => Joined::Waiting(Self::bridge(leg, Asked::default(), turn)),
             },
-            Stage::TooEarly { again, tries, silent, accepted } => {
+            Stage::TooEarly { again, tries, silent, accepted, open } => {
+                let asked = Asked { tries, silent, accepted, open };
                 if !matches!(fact, Fact::Due) || turn.now < again {
-                    return Joined::Waiting(self);
+                    return Joined::Waiting(too_early(leg, again, asked));
                 }
                 if tries >= TRIES {
                     return Joined::No;
                 }
-                Joined::Waiting(Self::bridge(leg, Asked { tries, silent, accepted }, turn))
+                Joined::Waiting(Self::bridge(leg, asked, turn))
             }
-            Stage::Bridging { command, asked, tries, silent, accepted } => {
-                self.bridging(command, asked, Asked { tries, silent, accepted }, fact, turn)
-            }
-        }
-    }
-
-    fn bridging(self, last: CommandId, at: Timestamp, asked: Asked, fact: &Fact, turn: &mut Turn<'_>) -> Joined {
-        match fact {
-            Fact::Leg { no, change: Change::Bridged } if *no == self.leg => Joined::Yes,
-            // The caller may still hear of an earlier bridge, one that came of a transfer.
-            Fact::Leg { no: LegNo::CALLER, change: Change::Bridged } if asked.accepted => Joined::Yes,
-            Fact::Settled(Settled { command, verdict, .. }) if *command == last => self.settled(asked, verdict, turn),
-            Fact::Due if turn.now >= later(at, PATIENCE) => self.overdue(asked, turn),
-            Fact::Leg { .. } | Fact::Settled(_) | Fact::Due | Fact::Arrived { .. } | Fact::Fault => {
-                Joined::Waiting(self)
+            Stage::Bridging { command, asked, tries, silent, accepted, open } => {
+                Bridge { leg, command, at: asked, asked: Asked { tries, silent, accepted, open } }.hear(fact, turn)
             }
         }
-    }
-
-    fn settled(mut self, asked: Asked, verdict: &Verdict, turn: &mut Turn<'_>) -> Joined {
-        let Asked { tries, silent, accepted: before } = asked;
-        match verdict {
-            Verdict::Accepted { .. } => {
-                if let Stage::Bridging { accepted, .. } = &mut self.stage {
-                    *accepted = true;
-                }
-                Joined::Waiting(self)
-            }
-            // Refused although one like it was accepted before: they are joined already, and the news was lost.
-            Verdict::Refused { why: Refusal::Invalid, .. } if before => Joined::Yes,
-            Verdict::Refused { why: Refusal::NotAnswered | Refusal::Ended, .. } if tries < TRIES => {
-                turn.look(self.leg);
-                let again = turn.after(TOO_EARLY);
-                Joined::Waiting(Self { stage: Stage::TooEarly { again, tries, silent, accepted: before }, ..self })
-            }
-            Verdict::Refused { .. } | Verdict::Void => Joined::No,
-            Verdict::Unknown | Verdict::Found { .. } => Joined::Waiting(self),
-        }
-    }
-
-    /// Nothing came of a bridge: it is asked for again. Where that was accepted and nothing ever comes, the news is
-    /// more likely lost than the bridge.
-    fn overdue(self, asked: Asked, turn: &mut Turn<'_>) -> Joined {
-        turn.remark(Remark::NothingCame { kind: Kind::Bridge });
-        let silent = asked.silent + 1;
-        if silent < SILENT_TRIES {
-            return Joined::Waiting(Self::bridge(self.leg, Asked { silent, ..asked }, turn));
-        }
-        if asked.accepted { Joined::Yes } else { Joined::No }
     }
 }
 
+fn too_early(leg: LegNo, again: Timestamp, asked: Asked) -> Joining {
+    let Asked { tries, silent, accepted, open } = asked;
+    Joining { leg, stage: Stage::TooEarly { again, tries, silent, accepted, open } }
+}
+
 /// The bridges asked for so far.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Asked {
     tries: u8,
     /// Of how many nothing came in time.
     silent: u8,
     /// One of them was accepted.
     accepted: bool,
+    /// Those before the last one whose outcome nobody knows.
+    open: Vec<CommandId>,
+}
+
+/// A bridge under way.
+struct Bridge {
+    leg: LegNo,
+    command: CommandId,
+    at: Timestamp,
+    asked: Asked,
+}
+
+impl Bridge {
+    fn hear(mut self, fact: &Fact, turn: &mut Turn<'_>) -> Joined {
+        match fact {
+            Fact::Leg { no, change: Change::Bridged } if *no == self.leg => Joined::Yes,
+            Fact::Leg { no: LegNo::CALLER, change: Change::Bridged } if self.asked.accepted || self.is_only(turn) => {
+                Joined::Yes
+            }
+            Fact::Settled(Settled { command, verdict, .. }) if *command == self.command => self.settled(verdict, turn),
+            Fact::Settled(Settled { command, verdict, .. }) if self.asked.open.contains(command) => {
+                self.asked.accepted |= matches!(verdict, Verdict::Accepted { .. });
+                if matches!(verdict, Verdict::Refused { .. } | Verdict::Void) {
+                    self.asked.open.retain(|open| open != command);
+                }
+                self.wait()
+            }
+            Fact::Due if turn.now >= later(self.at, PATIENCE) => self.overdue(turn),
+            Fact::Leg { .. } | Fact::Settled(_) | Fact::Due | Fact::Arrived { .. } | Fact::Fault => self.wait(),
+        }
+    }
+
+    /// Whether the caller cannot be joined with anybody but this one. Else what he hears of a bridge may be of another:
+    /// a transfer tells him too, and so does the bridge with somebody who left at once.
+    fn is_only(&self, turn: &Turn<'_>) -> bool {
+        let other = |leg: &&Leg| leg.no != LegNo::CALLER && leg.no != self.leg;
+        !turn.call.legs.iter().filter(other).any(|leg| leg.is_given() || leg.answered_at().is_some())
+    }
+
+    fn wait(self) -> Joined {
+        let Asked { tries, silent, accepted, open } = self.asked;
+        let stage = Stage::Bridging { command: self.command, asked: self.at, tries, silent, accepted, open };
+        Joined::Waiting(Joining { leg: self.leg, stage })
+    }
+
+    fn settled(mut self, verdict: &Verdict, turn: &mut Turn<'_>) -> Joined {
+        let Asked { tries, accepted: before, .. } = self.asked;
+        match verdict {
+            Verdict::Accepted { .. } => {
+                self.asked.accepted = true;
+                self.wait()
+            }
+            // Refused although one like it was accepted before, or may have been: they are joined already, and the
+            // news was lost.
+            Verdict::Refused { why: Refusal::Invalid, .. } if before || !self.asked.open.is_empty() => Joined::Yes,
+            // Not once, which the moment after an answer explains, but again: it is the caller who is not picked up.
+            Verdict::Refused { why: Refusal::NotAnswered, .. } if tries > DOUBTS_AFTER && turn.caller_is_doubted() => {
+                Joined::Waiting(Joining::begin(self.leg, turn))
+            }
+            Verdict::Refused { why: Refusal::NotAnswered | Refusal::Ended, .. } if tries < TRIES => {
+                turn.look(self.leg);
+                Joined::Waiting(too_early(self.leg, turn.after(TOO_EARLY), self.asked))
+            }
+            Verdict::Refused { .. } | Verdict::Void => Joined::No,
+            Verdict::Unknown | Verdict::Found { .. } => self.wait(),
+        }
+    }
+
+    /// Nothing came of a bridge: it is asked for again. Where that was accepted and nothing ever comes, the news is
+    /// more likely lost than the bridge.
+    fn overdue(self, turn: &mut Turn<'_>) -> Joined {
+        turn.remark(Remark::NothingCame { kind: Kind::Bridge });
+        let Self { leg, command, mut asked, .. } = self;
+        asked.silent += 1;
+        asked.open.push(command);
+        if asked.silent < if asked.accepted { ACCEPTED_TRIES } else { SILENT_TRIES } {
+            return Joined::Waiting(Joining::bridge(leg, asked, turn));
+        }
+        if asked.accepted { Joined::Yes } else { Joined::No }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::kit::{Life, NOTHING, dial, member, ring, rules, secs};
+    use super::super::kit::{Life, NOTHING, dial, member, ring, rules, secs, transfer};
     use super::super::{Cause, News};
     use super::*;
     use crate::routing::{Action, Order, Rules};
@@ -192,15 +246,82 @@ mod tests {
     }
 
     #[test]
-    fn news_of_the_caller_counts_once_the_bridge_is_accepted() {
+    fn news_of_the_caller_is_enough_too_and_may_come_first() {
         let rules = two();
         let mut life = bridging(&rules);
         life.news(0, News::Bridged);
-        assert_eq!((life.wants(), talks_with(&life)), (vec![], None), "it may be of an earlier transfer");
-        life.accept(Kind::Bridge, 0);
-        assert_eq!(life.wants(), ["hangup 2"]);
+        assert_eq!((life.wants(), talks_with(&life)), (vec!["hangup 2".into()], Some(1)));
+    }
+
+    /// A caller who talks with nobody yet, after a transfer of which no word came.
+    fn bridging_after_a_transfer(rules: &Rules) -> Life<'_> {
+        let mut life = Life::answered(rules);
+        life.accept(Kind::Transfer, 0);
+        life.wait();
+        life.news(2, News::Answered);
+        assert_eq!(life.wants(), ["transfer 0", "dial 2", "bridge 0"]);
+        life
+    }
+
+    #[test]
+    fn where_he_was_given_to_somebody_before_the_callers_news_counts_once_the_bridge_is_accepted() {
+        let actions = vec![Action::Answer, transfer(member("anna", 141, 20)), dial(member("ben", 142, 20))];
+        let rules = rules(actions, &[]);
+        let mut life = bridging_after_a_transfer(&rules);
         life.news(0, News::Bridged);
-        assert_eq!((life.wants(), talks_with(&life)), (vec![], Some(1)));
+        assert_eq!(talks_with(&life), None, "it may be of the transfer");
+        life.accept(Kind::Bridge, 0);
+        life.news(0, News::Bridged);
+        assert_eq!(talks_with(&life), Some(2));
+    }
+
+    #[test]
+    fn where_another_picked_up_and_left_the_callers_news_may_be_of_him() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        life.news(2, News::Answered);
+        life.hangs_up(1, Cause::Normal);
+        assert_eq!(life.wants(), ["bridge 0"]);
+        life.news(0, News::Bridged);
+        assert_eq!(talks_with(&life), None);
+    }
+
+    #[test]
+    fn a_bridge_refused_after_one_that_may_have_been_taken_says_that_they_are_joined() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        life.settle(Kind::Bridge, 0, Verdict::Unknown);
+        life.wait();
+        life.refuse(Kind::Bridge, 0, Refusal::Invalid);
+        assert_eq!(talks_with(&life), Some(1));
+        // Where the one before is known to have been refused, it says nothing of the kind.
+        let mut life = bridging(&rules);
+        let first = life.asked.last().unwrap().id;
+        life.wait();
+        let verdict = Verdict::Refused { why: Refusal::Limit, code: "0".into() };
+        let settled = Settled { command: first, kind: Kind::Bridge, leg: LegNo::CALLER, verdict };
+        life.take(super::super::What::Settled(settled));
+        life.refuse(Kind::Bridge, 0, Refusal::Invalid);
+        assert_eq!(talks_with(&life), None);
+    }
+
+    #[test]
+    fn a_caller_who_was_only_supposed_to_be_picked_up_is_picked_up_again() {
+        let rules = rules(vec![dial(member("anna", 141, 20))], &[]);
+        let mut life = Life::begun(&rules);
+        life.news(1, News::Answered);
+        life.wait();
+        life.wait();
+        assert_eq!(life.wants(), ["dial 1", "answer 0", "answer 0", "bridge 0"]);
+        for _ in 0..DOUBTS_AFTER {
+            life.refuse(Kind::Bridge, 0, Refusal::NotAnswered);
+            life.wait();
+            assert_eq!(life.wants(), ["look 1", "bridge 0"], "too early after an answer, perhaps");
+        }
+        life.refuse(Kind::Bridge, 0, Refusal::NotAnswered);
+        assert_eq!(life.wants(), ["answer 0"]);
+        life.news(0, News::Answered);
+        assert_eq!(life.wants(), ["bridge 0"]);
     }
 
     #[test]
@@ -262,9 +383,11 @@ mod tests {
         refused.refuse(Kind::Bridge, 0, Refusal::Invalid);
         assert_eq!(talks_with(&refused), Some(1), "they are joined already");
         life.hangs_up(2, Cause::Cancelled);
-        life.accept(Kind::Bridge, 0);
-        life.wait();
-        assert_eq!(life.wants(), ["bridge 0"]);
+        for _ in 2..ACCEPTED_TRIES {
+            life.accept(Kind::Bridge, 0);
+            life.wait();
+            assert_eq!((life.wants(), talks_with(&life)), (vec!["bridge 0".into()], None), "it may have done nothing");
+        }
         life.wait();
         assert_eq!((life.wants(), talks_with(&life)), (vec![], Some(1)), "the news is lost, not the bridge");
     }

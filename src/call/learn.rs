@@ -1,6 +1,9 @@
 //! From an event to a fact: what it changes about a leg, whatever the call is doing.
 //!
-//! Legs only move forward. News that a leg is already past is no fact, and neither is news of a stranger.
+//! Legs only move forward. News that a leg is already past is no fact, and neither is news of a stranger. What was only
+//! concluded, from a refusal or from silence, gives way to news: that a dial made no leg, that the caller is picked up.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -9,8 +12,11 @@ use super::ids::LegNo;
 use super::kind::Kind;
 use super::leg::{Leg, LegState, Role};
 use super::remark::{Ignored, Remark};
-use super::turn::Turn;
+use super::turn::{Turn, later};
 use crate::phone::Party;
+
+/// How long after the news that a party is joined that of his picking up may take.
+const PICKS_UP: Duration = Duration::from_secs(2);
 
 /// What an event amounts to.
 pub(super) enum Fact {
@@ -66,6 +72,13 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
     let no = find(turn, who).ok_or(Ignored::NotOurs)?;
     let now = turn.now;
     let leg = turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?;
+    // A dial that was refused, or never sent, can have made a leg all the same: a try of it that was long on its way.
+    if leg.never_was() && !matches!(news, News::HungUp { .. }) {
+        if who.handle.is_none() || !matches!(news, News::Placed | News::Answered | News::Bridged) {
+            return Err(Ignored::Late);
+        }
+        leg.turn_up();
+    }
     leg.recognise(who);
     leg.heard = true;
     let change = match news {
@@ -84,7 +97,10 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
         News::HungUp { .. } => return Err(Ignored::Twice),
         _ if leg.has_ended() => return Err(Ignored::Late),
         News::Placed => placed(leg)?,
-        News::Answered if leg.answered_at().is_some() => return Err(Ignored::Twice),
+        News::Answered if leg.answered_at().is_some() => {
+            leg.supposed = false;
+            return Err(Ignored::Twice);
+        }
         News::Answered => {
             leg.state = LegState::Answered { at: now };
             // What was to turn him away unanswered comes too late for that: he is hung up at once.
@@ -108,13 +124,17 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
 }
 
 /// A leg that shows itself after it was taken for gone is hung up: nobody waits for it any more. Only a party the
-/// caller was given to is with him once he picks up, and what that means is for the phase to say.
+/// caller was given to is with him once he picks up, and what that means is for the phase to say. That they are joined
+/// may be told just before that, so it is waited for a moment: a hangup would cut their talk.
 fn found_again(turn: &mut Turn<'_>, no: LegNo, change: Change) {
     let now = turn.now;
     let Some(leg) = turn.call.leg_mut(no).filter(|leg| leg.lost && !leg.has_ended()) else { return };
     leg.lost = false;
     if !(leg.is_given() && change == Change::Answered) {
-        leg.stop_from(now);
+        let joined = leg.is_given() && change == Change::Bridged;
+        // He was to be hung up as soon as he could be: what that can wait for is known only now.
+        leg.stop = None;
+        leg.stop_from(if joined { later(now, PICKS_UP) } else { now });
         turn.remark(Remark::LegFound { leg: no });
     }
 }
@@ -142,12 +162,13 @@ fn find(turn: &Turn<'_>, who: &Who) -> Option<LegNo> {
         turn.call.leg(tag.leg).filter(stranger)
     };
     // The new leg of a transfer may come without its tag: it is the one that is waited for, or was.
+    // Of several who were taken for gone it is most likely the last: the others have rung for longer.
     let waiting = |lost: bool| {
         let new = |leg: &&Leg| leg.is_given() && leg.handle.is_none() && !leg.has_ended();
-        let mut waiting = legs.iter().filter(new).filter(|leg| leg.lost == lost);
-        waiting.next().filter(|_| waiting.next().is_none())
+        legs.iter().rev().filter(new).find(|leg| leg.lost == lost)
     };
-    let given = || waiting(false).or_else(|| waiting(true)).filter(|_| who.handle.is_some());
+    let refused = || legs.iter().rev().filter(|leg| leg.is_given()).find(|leg| leg.never_was());
+    let given = || waiting(false).or_else(|| waiting(true)).or_else(refused).filter(|_| who.handle.is_some());
     // The first leg of a call whose beginning we missed may be known by its session alone.
     let only = || legs.first().filter(|leg| legs.len() == 1 && leg.handle.is_none() && leg.id.is_none());
     by_handle().or_else(by_id).or_else(by_tag).or_else(given).or_else(only).map(|leg| leg.no)
@@ -201,7 +222,9 @@ fn dial_settled(leg: &mut Leg, verdict: &Verdict, now: Timestamp) -> Result<Chan
             leg.recognise(&who);
             placed(leg)
         }
-        Verdict::Accepted { made: None } | Verdict::Found { .. } => Err(Ignored::NothingToDo),
+        // The answer to a second try need not name the leg that the first one made; webhooks do.
+        Verdict::Accepted { made: None } => placed(leg),
+        Verdict::Found { .. } => Err(Ignored::NothingToDo),
         _ if leg.has_ended() => Err(Ignored::Late),
         // It has shown itself by webhook before the answer came: the answer says nothing more.
         _ if leg.state != LegState::Dialled => Err(Ignored::Late),
@@ -368,9 +391,39 @@ mod tests {
         let rules = two();
         let mut life = Life::begun(&rules);
         life.accept(Kind::Dial, 1);
-        assert_eq!((word(life.leg(1)), ignored(&life)), ("dialled", Some(Ignored::NothingToDo)));
+        assert_eq!((word(life.leg(1)), ignored(&life)), ("ringing", None));
+        assert_eq!((life.leg(1).handle.clone(), life.leg(1).heard), (None, false));
         life.news(1, News::Placed);
-        assert_eq!(word(life.leg(1)), "ringing");
+        assert_eq!((word(life.leg(1)), ignored(&life)), ("ringing", Some(Ignored::Twice)));
+        assert_eq!(life.leg(1).handle, Some(Handle("v3:h1".into())));
+    }
+
+    #[test]
+    fn a_leg_whose_dial_was_refused_and_that_turns_up_all_the_same_is_hung_up() {
+        for (news, state) in [(News::Placed, "ringing"), (News::Answered, "answered"), (News::Bridged, "ringing")] {
+            let rules = two();
+            let mut life = Life::begun(&rules);
+            life.refuse(Kind::Dial, 1, Refusal::Limit);
+            assert_eq!((life.wants(), word(life.leg(1))), (vec!["dial 1".into(), "dial 2".into()], "ended"));
+            life.news(1, News::Other { name: "call.machine.detection.ended".into() });
+            assert_eq!((life.wants(), word(life.leg(1))), (vec![], "ended"));
+            life.news(1, news);
+            assert_eq!((life.wants(), word(life.leg(1))), (vec!["hangup 1".into()], state));
+            assert!(life.remarks.contains(&Remark::LegFound { leg: LegNo(1) }));
+        }
+    }
+
+    #[test]
+    fn a_leg_whose_dial_was_refused_is_hung_up_even_after_the_call() {
+        let rules = rules(vec![dial(member("anna", 141, 20))], &[]);
+        let mut life = Life::begun(&rules);
+        life.refuse(Kind::Dial, 1, Refusal::Limit);
+        life.hangs_up(0, Cause::Cancelled);
+        assert_eq!((life.wants(), life.phase()), (vec!["dial 1".into(), "reject 0".into()], "ended"));
+        life.news(1, News::Placed);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ending"));
+        life.hangs_up(1, Cause::Cancelled);
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
     }
 
     #[test]

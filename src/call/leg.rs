@@ -1,4 +1,5 @@
-//! One leg of a call: dialled, ringing, answered, ended, and never back. A leg knows nothing of steps.
+//! One leg of a call: dialled, ringing, answered, ended, and never back, unless one of these was only concluded. A leg
+//! knows nothing of steps.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::event::{Cause, Who};
 use super::ids::{CommandId, Handle, LegNo};
 use crate::phone::Target;
+
+/// How often a supposed answer may turn out wrong before that is no reason to ask again.
+const MOST_DOUBTS: u8 = 3;
 
 /// A leg of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +34,12 @@ pub struct Leg {
     /// A webhook told of it. An accepted dial alone is no sign that anything rings.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub heard: bool,
+    /// Its answer is only supposed: it was asked for often enough, and no word of it came.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub supposed: bool,
+    /// How often what was supposed turned out wrong.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub doubts: u8,
     /// That it is to be hung up, and how far that has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stop>,
@@ -110,6 +120,8 @@ impl Leg {
             id: None,
             session: None,
             heard: false,
+            supposed: false,
+            doubts: 0,
             stop: None,
             lost: false,
         }
@@ -172,6 +184,36 @@ impl Leg {
         self.lost = false;
     }
 
+    /// Supposes that it was picked up.
+    pub(super) fn suppose_answered(&mut self, at: Timestamp) {
+        self.state = LegState::Answered { at };
+        self.supposed = true;
+    }
+
+    /// Takes it that it was not picked up after all, where that was only supposed. False: it was, or this was found
+    /// out too often to go on with it.
+    pub(super) fn doubt_answer(&mut self) -> bool {
+        let doubted = self.supposed && self.is_answered() && self.doubts < MOST_DOUBTS;
+        if doubted {
+            self.state = LegState::Ringing;
+            self.supposed = false;
+            self.doubts += 1;
+        }
+        doubted
+    }
+
+    /// Whether its dial was taken for one that made no leg, and nothing ever told otherwise.
+    pub(super) fn never_was(&self) -> bool {
+        let given_up = self.is_given() && matches!(self.state, LegState::Ended { cause: Cause::Cancelled, .. });
+        self.has_ended() && self.handle.is_none() && !self.heard && !given_up
+    }
+
+    /// Takes it for a leg that is there after all, and that nobody waits for.
+    pub(super) fn turn_up(&mut self) {
+        self.state = LegState::Dialled;
+        self.lost = true;
+    }
+
     /// Wants it hung up from `from` on; an earlier wish stands.
     pub(super) fn stop_from(&mut self, from: Timestamp) {
         match &mut self.stop {
@@ -179,4 +221,9 @@ impl Leg {
             None => self.stop = Some(Stop { from, asked: None, tries: 0 }),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+fn is_none(count: &u8) -> bool {
+    *count == 0
 }

@@ -15,7 +15,7 @@ mod ids;
 mod join;
 mod kind;
 #[cfg(test)]
-mod kit;
+pub(crate) mod kit;
 mod learn;
 mod leg;
 mod phase;

@@ -95,7 +95,9 @@ pub enum Sound {
     Asked,
     /// That was accepted, and nothing was heard yet.
     Accepted,
-    /// It has begun, or was asked for a second time: only its end is waited for.
+    /// Nothing came of that, and it was asked for a second time.
+    Again,
+    /// It has begun: only its end is waited for.
     Begun,
 }
 
@@ -164,6 +166,9 @@ pub enum Stage {
         silent: u8,
         /// One of them was accepted.
         accepted: bool,
+        /// Those before it whose outcome nobody knows.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        open: Vec<CommandId>,
     },
     /// A bridge came too early, and is asked for again at a moment.
     TooEarly {
@@ -177,6 +182,9 @@ pub enum Stage {
         /// One of them was accepted.
         #[serde(default)]
         accepted: bool,
+        /// Those whose outcome nobody knows.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        open: Vec<CommandId>,
     },
 }
 

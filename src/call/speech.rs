@@ -69,11 +69,16 @@ fn begun(at: Speaking, length: Duration, turn: &Turn<'_>) -> Flow {
     stay(Speaking { sound: Sound::Begun, until: turn.after(length + SLACK), ..at })
 }
 
-fn settled(at: Speaking, verdict: &Verdict, turn: &Turn<'_>) -> Flow {
+fn settled(at: Speaking, verdict: &Verdict, turn: &mut Turn<'_>) -> Flow {
     match verdict {
-        Verdict::Accepted { .. } if at.sound == Sound::Asked => {
+        // What nobody answered may have been taken too.
+        Verdict::Accepted { .. } | Verdict::Unknown if at.sound == Sound::Asked => {
             stay(Speaking { sound: Sound::Accepted, until: turn.after(BEGINS), ..at })
         }
+        Verdict::Accepted { .. } | Verdict::Unknown if at.sound == Sound::Again => {
+            stay(Speaking { until: turn.after(BEGINS), ..at })
+        }
+        Verdict::Refused { why: Refusal::NotAnswered, .. } if turn.caller_is_doubted() => Flow::AnswerFor(at.step),
         // The caller is being looked at; the next step would be for nobody.
         Verdict::Refused { why: Refusal::Ended, .. } => stay(at),
         Verdict::Refused { .. } | Verdict::Void => Flow::Advance(at.step, None),
@@ -81,15 +86,15 @@ fn settled(at: Speaking, verdict: &Verdict, turn: &Turn<'_>) -> Flow {
     }
 }
 
-/// What was accepted and never begins is asked for once more; what never ends is left.
+/// What was accepted and never begins is asked for once more; what then never begins, or never ends, is left.
 fn overdue(at: Speaking, verb: Verb, length: Duration, turn: &mut Turn<'_>) -> Flow {
     turn.remark(Remark::NothingCame { kind: verb.kind() });
     match at.sound {
         Sound::Accepted => {
             let command = turn.command(LegNo::CALLER, verb);
-            stay(Speaking { command, sound: Sound::Begun, until: turn.after(length + SLACK), ..at })
+            stay(Speaking { command, sound: Sound::Again, until: turn.after(length + SLACK), ..at })
         }
-        Sound::Asked | Sound::Begun => Flow::Advance(at.step, None),
+        Sound::Asked | Sound::Again | Sound::Begun => Flow::Advance(at.step, None),
     }
 }
 
@@ -200,8 +205,12 @@ mod tests {
         assert_eq!(life.wants(), ["speak 0", "speak 0"]);
         assert_eq!(life.remarks, [Remark::NothingCame { kind: Kind::Speak }]);
         life.accept(Kind::Speak, 0);
+        assert!((life.next_in() - 8.0).abs() < 0.001);
+        let mut begun = life.clone();
         life.wait();
         assert_eq!(life.wants(), ["hangup 0"], "the call goes on without it");
+        begun.news(0, News::SpeechStarted);
+        assert!((begun.next_in() - 50.0).abs() < 0.001);
     }
 
     #[test]
@@ -225,13 +234,45 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_outcome_is_waited_for() {
+    fn an_unknown_outcome_is_waited_for_like_an_accepted_one() {
         let rules = says("We are closed.");
         let mut life = Life::answered(&rules);
         life.settle(Kind::Speak, 0, Verdict::Unknown);
         assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"));
         life.wait();
+        assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"));
+        life.settle(Kind::Speak, 0, Verdict::Unknown);
+        life.wait();
         assert_eq!(life.wants(), ["hangup 0"]);
+    }
+
+    #[test]
+    fn a_caller_who_was_only_supposed_to_be_picked_up_is_picked_up_again_for_it() {
+        let rules = says("We are closed.");
+        let mut life = Life::begun(&rules);
+        life.wait();
+        life.wait();
+        assert_eq!(life.wants(), ["answer 0", "answer 0", "speak 0"]);
+        life.refuse(Kind::Speak, 0, Refusal::NotAnswered);
+        assert_eq!((life.wants(), life.phase()), (vec!["answer 0".into()], "answering"));
+        life.news(0, News::Answered);
+        assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"));
+        life.refuse(Kind::Speak, 0, Refusal::NotAnswered);
+        assert_eq!(life.wants(), ["hangup 0"], "that he is picked up is known now");
+    }
+
+    #[test]
+    fn a_caller_who_is_never_picked_up_is_not_asked_for_for_ever() {
+        let rules = says("We are closed.");
+        let mut life = Life::begun(&rules);
+        for doubts in 0..4 {
+            life.wait();
+            life.wait();
+            assert_eq!((life.leg(0).supposed, life.leg(0).doubts), (true, doubts));
+            life.wants();
+            life.refuse(Kind::Speak, 0, Refusal::NotAnswered);
+        }
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
     }
 
     #[test]

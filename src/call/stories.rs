@@ -53,8 +53,8 @@ fn a_call_reads_like_a_play() {
     let rules = rules(vec![both], &[]);
     let mut told = begun(&rules);
     for leg in [1, 2] {
-        told.settles(Kind::Dial, leg, Verdict::Accepted { made: None });
         told.news(0, leg, News::Placed);
+        told.settles(Kind::Dial, leg, Verdict::Accepted { made: None });
     }
     told.news(6, 2, News::Answered);
     told.news(1, 0, News::Answered);

@@ -11,8 +11,8 @@ use crate::phone::Party;
 use crate::routing::{Action, Order, Outcome, RejectWith, Ring, Rules};
 
 /// How many deadlines a call that hears nothing any more may take to its end: those of a talk of four hours, looked
-/// after every five minutes, and as many again for all that comes before and after.
-const MOST_DUES: usize = 100;
+/// after every five minutes, as many again for all that comes before, and the hangups of a few legs.
+const MOST_DUES: usize = 400;
 
 /// Something that happens to a call.
 #[derive(Clone, Debug)]
@@ -249,6 +249,10 @@ fn progress(leg: &Leg) -> (u8, Option<Timestamp>) {
     let rank = match leg.state {
         LegState::Dialled => 0,
         LegState::Ringing => 1,
+        // That a leg whose dial was refused never was, and that a caller asked often enough is picked up, is only
+        // concluded: news of them may tell otherwise.
+        LegState::Ended { .. } if leg.never_was() => 0,
+        LegState::Answered { .. } if leg.supposed => return (1, None),
         LegState::Answered { .. } => 2,
         LegState::Ended { .. } => 3,
     };

@@ -6,12 +6,17 @@ use jiff::Timestamp;
 
 use super::ids::LegNo;
 use super::learn::{Change, Fact};
+use super::leg::Leg;
 use super::phase::Phase;
 use super::remark::{EndWhy, Remark};
 use super::turn::{Flow, Turn, later};
 
 /// How often both legs are looked at: a missed hangup must not keep a call for ever.
 const LOOK_EVERY: Duration = Duration::from_secs(300);
+/// How long two may each be the one the caller talks with, before whoever shows no sign of it is hung up.
+const UNDECIDED: Duration = Duration::from_secs(4);
+/// When both are looked at in that time: Telnyx hangs up whoever has lost him at once.
+const LOOK_SOON: Duration = Duration::from_secs(1);
 
 /// The caller talks with `with`, and whoever else was tried for him is not wanted any more.
 pub(super) fn begin(with: LegNo, turn: &mut Turn<'_>) -> Phase {
@@ -20,20 +25,52 @@ pub(super) fn begin(with: LegNo, turn: &mut Turn<'_>) -> Phase {
     for leg in turn.call.legs.iter_mut().filter(|leg| leg.no != LegNo::CALLER && !leg.has_ended()) {
         if leg.no == with {
             leg.stop = None;
-        } else {
+        } else if leg.stop.is_none() {
             leg.stop_from(now);
         }
     }
-    Phase::Talking { with, since: now, looked: now }
+    let looked = if rival(with, turn).is_some() { soon(now) } else { now };
+    Phase::Talking { with, since: now, looked }
+}
+
+/// Leaves somebody alone for a moment who may be the one the caller talks with: to hang him up would be to hang up the
+/// caller too. Telnyx hangs up the other one, and then it is known.
+pub(super) fn spare(leg: LegNo, turn: &mut Turn<'_>) {
+    let from = turn.after(UNDECIDED);
+    if let Some(leg) = turn.call.leg_mut(leg).filter(|leg| leg.is_live()) {
+        // A hangup that was asked for before that is not asked for again meanwhile.
+        leg.stop = None;
+        leg.stop_from(from);
+    }
+}
+
+/// Somebody else who may be the one the caller talks with.
+fn rival(with: LegNo, turn: &Turn<'_>) -> Option<LegNo> {
+    let spared = |leg: &&Leg| leg.stop.as_ref().is_some_and(|stop| stop.asked.is_none() && stop.from > turn.now);
+    let others = turn.call.legs.iter().filter(|leg| leg.no != LegNo::CALLER && leg.no != with && leg.is_answered());
+    others.rev().find(spared).map(|leg| leg.no)
+}
+
+/// A last look so long ago that the next one is due soon.
+fn soon(now: Timestamp) -> Timestamp {
+    now.checked_sub(LOOK_EVERY.saturating_sub(LOOK_SOON)).unwrap_or(now)
 }
 
 pub(super) fn on(with: LegNo, since: Timestamp, looked: Timestamp, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
     match fact {
         Fact::Leg { no, change: Change::Ended(_) } if *no == with => {
             turn.remark(Remark::PartyGone { name: turn.name(with) });
-            Flow::End(EndWhy::PartyGone)
+            match rival(with, turn) {
+                Some(rival) => Flow::Talk(rival),
+                None => Flow::End(EndWhy::PartyGone),
+            }
         }
-        // Somebody the caller was to be given to before, and who was taken for gone.
+        // Somebody the caller was to be given to before, and who was taken for gone. Nobody says what Telnyx does as
+        // he picks up now: it may take the caller out of this talk for him, hang him up, or leave him alone.
+        Fact::Leg { no, change: Change::Answered } if *no != with && turn.call.leg(*no).is_some_and(Leg::is_given) => {
+            spare(*no, turn);
+            Flow::Stay(Phase::Talking { with, since, looked: soon(turn.now) })
+        }
         Fact::Leg { no, change: Change::Answered } if *no != with && *no != LegNo::CALLER => {
             turn.stop(*no, turn.now);
             Flow::Stay(Phase::Talking { with, since, looked })
@@ -56,7 +93,7 @@ pub(super) fn deadline(looked: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::super::kit::{Life, NOTHING, dial, member, rules, secs, transfer};
-    use super::super::{Cause, EventId, Kind, News, Refusal, Verdict, What};
+    use super::super::{Cause, EventId, Kind, LegNo, News, Refusal, Verdict, What};
     use crate::routing::{Action, Rules};
 
     fn given_away() -> Rules {
@@ -150,10 +187,82 @@ mod tests {
         );
         life.news(1, News::Answered);
         assert_eq!(life.wants(), ["hangup 1"]);
-        life.news(2, News::Answered);
-        assert_eq!((life.wants(), life.phase()), (vec!["hangup 2".into()], "talking"));
         life.hangs_up(1, Cause::Normal);
-        life.hangs_up(2, Cause::Normal);
         assert_eq!((life.wants(), life.phase()), (NOTHING.map(String::from).to_vec(), "talking"));
+    }
+
+    /// The caller, given to Anna in vain, talks with Ben. Then Anna picks up.
+    fn two_who_may_have_him(rules: &Rules) -> Life<'_> {
+        let mut life = Life::answered(rules);
+        life.accept(Kind::Transfer, 0);
+        life.wait();
+        life.dialled(2);
+        life.news(2, News::Answered);
+        life.news(2, News::Bridged);
+        assert_eq!((life.wants().len(), life.call.phase.talks_with()), (3, Some(LegNo(2))));
+        life.news(1, News::Answered);
+        assert_eq!((life.wants(), life.call.phase.talks_with()), (vec![], Some(LegNo(2))), "nobody is hung up yet");
+        life
+    }
+
+    fn anna_then_ben() -> Rules {
+        rules(vec![Action::Answer, transfer(member("anna", 141, 20)), dial(member("ben", 142, 20))], &[])
+    }
+
+    #[test]
+    fn who_has_the_caller_taken_to_him_late_keeps_him() {
+        let rules = anna_then_ben();
+        let mut life = two_who_may_have_him(&rules);
+        let mut lost = life.clone();
+        life.hangs_up(2, Cause::Normal);
+        assert_eq!((life.wants(), life.call.phase.talks_with()), (vec![], Some(LegNo(1))));
+        assert!((life.next_in() - 300.0).abs() < 0.001, "nothing is left to be found out");
+        life.hangs_up(1, Cause::Normal);
+        assert_eq!((life.wants(), life.phase()), (vec![], "ending"));
+
+        assert!((lost.next_in() - 1.0).abs() < 0.001, "the news of Ben's end may be lost");
+        lost.wait();
+        assert_eq!(lost.wants(), ["look 0", "look 2"]);
+        lost.found(0, true);
+        lost.found(2, false);
+        assert_eq!((lost.wants(), lost.call.phase.talks_with()), (vec![], Some(LegNo(1))));
+    }
+
+    #[test]
+    fn who_picks_up_late_and_does_not_get_the_caller_is_hung_up_in_the_end() {
+        let rules = anna_then_ben();
+        let mut life = two_who_may_have_him(&rules);
+        let mut gone = life.clone();
+        life.wait();
+        life.found(0, true);
+        life.found(2, true);
+        assert_eq!(life.wants(), ["look 0", "look 2"]);
+        assert!((life.next_in() - 3.0).abs() < 0.001);
+        life.wait();
+        assert_eq!((life.wants(), life.call.phase.talks_with()), (vec!["hangup 1".into()], Some(LegNo(2))));
+        life.hangs_up(2, Cause::Normal);
+        assert_eq!(life.phase(), "ending", "she is being hung up");
+        gone.hangs_up(1, Cause::Normal);
+        assert_eq!((gone.wants(), gone.call.phase.talks_with()), (vec![], Some(LegNo(2))));
+    }
+
+    #[test]
+    fn one_whose_bridge_is_under_way_is_not_hung_up_for_one_who_picks_up_late() {
+        let rules = anna_then_ben();
+        let mut life = Life::answered(&rules);
+        life.accept(Kind::Transfer, 0);
+        life.wait();
+        life.news(2, News::Answered);
+        assert_eq!(life.wants(), ["transfer 0", "dial 2", "bridge 0"]);
+        life.news(1, News::Answered);
+        assert_eq!((life.wants(), life.call.phase.talks_with()), (vec![], Some(LegNo(1))));
+        let mut hers = life.clone();
+        life.hangs_up(1, Cause::Normal);
+        assert_eq!((life.wants(), life.call.phase.talks_with()), (vec![], Some(LegNo(2))), "the bridge was first");
+        hers.refuse(Kind::Bridge, 0, Refusal::Invalid);
+        hers.wait();
+        hers.wait();
+        assert_eq!(hers.wants(), ["look 0", "look 1", "hangup 2"]);
+        assert_eq!(hers.call.phase.talks_with(), Some(LegNo(1)));
     }
 }

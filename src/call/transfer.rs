@@ -82,6 +82,10 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             Verdict::Accepted { .. } if is_unseen(&at, turn) && turn.call.caller_is_answered() => {
                 stay(Transferring { until: turn.after(UNSEEN), ..at })
             }
+            // It may never have left.
+            Verdict::Unknown if is_unseen(&at, turn) => {
+                stay(Transferring { until: at.until.min(turn.after(UNSEEN)), ..at })
+            }
             Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Void | Verdict::Found { .. } => stay(at),
         },
         Fact::Due if turn.now >= at.until => overdue(at, turn),
@@ -93,7 +97,7 @@ fn refused(at: Transferring, why: Refusal, transfer: &Transfer, turn: &mut Turn<
     match why {
         // The caller is being looked at; if he is alive after all, the deadline goes on with the next step.
         Refusal::Ended => stay(Transferring { until: turn.after(LAST_LOOK), looked: true, ..at }),
-        Refusal::NotAnswered if !turn.call.caller_is_answered() => {
+        Refusal::NotAnswered if !turn.call.caller_is_answered() || turn.caller_is_doubted() => {
             end_leg(at.leg, turn);
             Flow::AnswerFor(at.step)
         }
@@ -325,13 +329,66 @@ mod tests {
 
     #[test]
     fn a_leg_that_was_given_up_is_hung_up_when_it_rings() {
-        for news in [News::Placed, News::Bridged] {
-            let rules =
-                rules(vec![Action::Answer, transfer(member("anna", 141, 20)), dial(member("ben", 142, 20))], &[]);
-            let mut life = given_up(&rules);
-            life.news(1, news);
-            assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ringing"));
+        let rules = rules(vec![Action::Answer, transfer(member("anna", 141, 20)), dial(member("ben", 142, 20))], &[]);
+        let mut life = given_up(&rules);
+        life.news(1, News::Placed);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ringing"));
+    }
+
+    #[test]
+    fn a_leg_that_was_given_up_and_is_joined_has_a_moment_to_be_picked_up() {
+        let rules = rules(vec![Action::Answer, transfer(member("anna", 141, 20)), dial(member("ben", 142, 20))], &[]);
+        let mut life = given_up(&rules);
+        life.news(1, News::Bridged);
+        assert_eq!((life.wants(), life.phase()), (vec![], "ringing"));
+        assert!((life.next_in() - 2.0).abs() < 0.001);
+        let mut early_media = life.clone();
+        early_media.wait();
+        assert_eq!((early_media.wants(), early_media.phase()), (vec!["hangup 1".into()], "ringing"));
+        life.news(1, News::Answered);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 2".into()], "talking"));
+    }
+
+    #[test]
+    fn a_transfer_of_which_nobody_knows_is_not_waited_for_as_long_as_anybody_rings() {
+        let rules = rules(vec![transfer(member("anna", 141, 60)), dial(member("ben", 142, 20))], &[]);
+        let mut life = Life::begun(&rules);
+        life.settle(Kind::Transfer, 0, Verdict::Unknown);
+        assert!((life.next_in() - 10.0).abs() < 0.001);
+        let mut seen = life.clone();
+        life.wait();
+        assert_eq!(life.wants(), ["transfer 0", "dial 2"]);
+        seen.news(1, News::Placed);
+        assert!((seen.next_in() - 70.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn a_refused_transfer_that_rings_all_the_same_is_hung_up_even_without_its_tag() {
+        let rules = rules(vec![transfer(member("anna", 141, 20)), dial(member("ben", 142, 20))], &[]);
+        let mut life = Life::begun(&rules);
+        life.refuse(Kind::Transfer, 0, Refusal::Limit);
+        life.dialled(2);
+        assert_eq!(life.wants(), ["transfer 0", "dial 2"]);
+        let mut who = life.who(1);
+        who.tag = life.who(0).tag;
+        life.take(super::super::What::Leg { who, news: News::Placed });
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ringing"));
+    }
+
+    #[test]
+    fn of_two_who_were_given_up_the_last_is_the_one_who_comes_without_his_tag() {
+        let actions = ["anna", "ben", "cleo"].map(|name| transfer(member(name, 141, 20)));
+        let rules = rules([vec![Action::Answer], actions.to_vec()].concat(), &[]);
+        let mut life = Life::answered(&rules);
+        for _ in 0..2 {
+            life.accept(Kind::Transfer, 0);
+            life.wait();
         }
+        life.news(3, News::Placed);
+        let mut who = life.who(9);
+        who.tag = life.who(0).tag;
+        life.take(super::super::What::Leg { who, news: News::Answered });
+        assert_eq!(life.call.phase.talks_with(), Some(LegNo(2)));
     }
 
     #[test]

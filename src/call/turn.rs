@@ -85,6 +85,11 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Something was refused since somebody is not picked up. True: that is the caller, of whom it was only supposed.
+    pub fn caller_is_doubted(&mut self) -> bool {
+        self.call.leg_mut(LegNo::CALLER).is_some_and(Leg::doubt_answer)
+    }
+
     /// Asks whether a leg is alive, if we can.
     pub fn look(&mut self, leg: LegNo) {
         let handle = self.call.leg(leg).filter(|leg| leg.is_live()).and_then(|leg| leg.handle.clone());

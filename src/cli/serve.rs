@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use super::common::{Common, environment};
@@ -18,6 +18,9 @@ use crate::config::{Server, Settings};
 use crate::http::Limits;
 use crate::routing::{Loaded, Sources};
 use crate::telnyx::client::Client;
+
+/// The exit code after a fault of our own: whatever watches over the process starts it again.
+const BROKEN: u8 = 70;
 
 /// Run the server
 #[derive(Debug, clap::Args)]
@@ -61,9 +64,15 @@ impl Serve {
             clock: Clock::system(),
             node: new_node(),
         };
-        let app = App::start(parts).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;
+        let mut app = App::start(parts).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;
         info!(address = %app.address, "listening for webhooks at /webhooks/telnyx");
-        stopped(signals).await;
+        tokio::select! {
+            () = stopped(signals) => {}
+            part = app.failed() => {
+                error!(part, "a part of the server has died, and this process ends; the next one goes on where it was");
+                return Ok(ExitCode::from(BROKEN));
+            }
+        }
         info!("stopping: what is under way is finished first");
         app.stop().await;
         drop(opened.lock);

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error, info, warn};
 
-use super::letter::Letter;
+use super::letter::{Lease, Letter};
 use super::library::Library;
 use crate::call::{Event, News, What};
 use crate::clock::Clock;
@@ -176,8 +176,9 @@ impl Writer {
                         }
                     }
                 }
-                // One row is to blame: it is found by halving, and only it is put aside.
-                Err(StoreError::Row(_)) if jobs.len() > 1 => {
+                // One row is to blame: it is found by halving. One that is refused is put aside, and where one cannot be
+                // read only its own call's events come again.
+                Err(StoreError::Row(_) | StoreError::Inconsistent { .. }) if jobs.len() > 1 => {
                     parts.push(jobs.split_off(jobs.len() / 2));
                     parts.push(jobs);
                 }
@@ -249,6 +250,7 @@ impl Writer {
                 kind,
                 request,
                 first: Some(since),
+                lease: Lease::until(since + courier::LEASE),
             };
             let _ = self.parts.letters.send(letter);
         }
@@ -285,5 +287,50 @@ fn tell(batch: &[Arrival], changes: &Changes) {
     for Aside { index, why, .. } in &changes.aside {
         let event = batch.get(*index).map(|arrival| arrival.key.event.to_string());
         warn!(event, why, "an event was put into quarantine");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::JoinSet;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::call::{CallId, EventId};
+    use crate::engine::fake::{Asked, Fake, clock, inlet, taken};
+
+    #[tokio::test]
+    async fn a_call_that_cannot_be_read_harms_no_other() {
+        let (store, mut asked) = Fake::new();
+        let (inlet, writer) = inlet(&store, &clock());
+        let bad = CallId(Uuid::from_u128(5));
+        let mut puts = JoinSet::new();
+        for n in 0..8 {
+            let (inlet, call) = (inlet.clone(), CallId(Uuid::from_u128(n)));
+            let event = Event { id: EventId::due(call, 1), at: None, what: What::Due { version: 1 } };
+            puts.spawn(async move { (call, inlet.put(Arrival::own(call, event)).await) });
+        }
+        while inlet.waiting.load(Ordering::Relaxed) < 8 {
+            tokio::task::yield_now().await;
+        }
+        tokio::spawn(writer.run());
+        let (mut told, mut batches) = (Vec::new(), 0);
+        while told.len() < 8 {
+            tokio::select! {
+                Some(Asked::Take { batch, answer }) = asked.recv() => {
+                    batches += 1;
+                    let unreadable = batch.iter().any(|arrival| arrival.call == Some(bad));
+                    let why = "state of a later version".to_owned();
+                    let failed = StoreError::Inconsistent { table: "calls", id: bad.to_string(), why };
+                    drop(answer.send(if unreadable { Err(failed) } else { taken(&batch) }));
+                }
+                Some(put) = puts.join_next() => told.push(put.unwrap()),
+            }
+        }
+        told.sort_unstable_by_key(|(call, _)| *call);
+        for (call, put) in told {
+            assert_eq!(put, if call == bad { Put::Busy } else { Put::Kept }, "{call}");
+        }
+        assert_eq!(batches, 7, "all of them, then two halves of whatever holds it");
     }
 }

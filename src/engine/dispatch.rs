@@ -11,6 +11,7 @@ use tracing::{debug, warn};
 
 use super::apply::{Inlet, Put};
 use super::letter::Letter;
+use super::task::over;
 use crate::call::{CommandId, Event, EventId, Settled, Verdict, What};
 use crate::clock::Clock;
 use crate::hall::{Arrival, Lanes, Move, Slip, courier};
@@ -55,9 +56,8 @@ pub async fn run(sender: Sender, mut letters: mpsc::UnboundedReceiver<Letter>, m
             Some(letter) = letters.recv() => desk.accept(letter),
             _ = stop.changed(), if open => open = false,
             Some(done) = desk.flying.join_next() => {
-                if let Ok((id, done)) = done {
-                    desk.go_on(id, done);
-                }
+                let (id, done) = over(done);
+                desk.go_on(id, done);
             }
         }
     }
@@ -85,13 +85,31 @@ enum Done {
     Rested,
     /// Its outcome is kept.
     Settled,
+    /// It is another node's now, which will settle it.
+    Lost,
+}
+
+/// Whose a command is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// Ours, and nobody can take it over for now.
+    Us,
+    /// Another node's, or settled by one.
+    Another,
+    /// Its lease is over or soon will be, and the database does not answer.
+    Nobody,
 }
 
 impl Desk {
     fn accept(&mut self, letter: Letter) {
         let Letter { call, leg, id, kind, .. } = letter;
         // A command whose lease ran out while it waited here may be handed in again.
-        let Some(begun) = self.lanes.accept(Slip { call, leg, id, kind }) else { return };
+        let Some(begun) = self.lanes.accept(Slip { call, leg, id, kind }) else {
+            if let Some(held) = self.letters.get(&id) {
+                held.lease.extend(letter.lease.end());
+            }
+            return;
+        };
         self.letters.insert(id, Arc::new(letter));
         for id in begun.void {
             self.settle(id, Verdict::Void);
@@ -112,12 +130,20 @@ impl Desk {
                 self.next(id);
             }
             Done::Rested => self.next(id),
-            Done::Settled => {
-                self.letters.remove(&id);
-                if let Some(next) = self.lanes.settled(id) {
-                    self.next(next);
+            Done::Settled => self.forget(id),
+            Done::Lost => {
+                if let Some(letter) = self.letters.get(&id) {
+                    warn!(call = %letter.call, kind = %letter.kind, command = %id, "another node has taken a command over");
                 }
+                self.forget(id);
             }
+        }
+    }
+
+    fn forget(&mut self, id: CommandId) {
+        self.letters.remove(&id);
+        if let Some(next) = self.lanes.settled(id) {
+            self.next(next);
         }
     }
 
@@ -128,18 +154,21 @@ impl Desk {
             Some(Move::Settle(verdict)) => self.settle(id, verdict),
             Some(Move::Wait(_) | Move::Send { again: true }) if *self.stop.borrow() => {}
             Some(Move::Wait(pause)) => {
-                let (pause, mut stop) = (self.sender.clock.real(pause), self.stop.clone());
+                let (sender, mut stop) = (self.sender.clone(), self.stop.clone());
                 self.flying.spawn(async move {
-                    // The end of the pause, or of everything.
-                    drop(timeout(pause, stop.wait_for(|stop| *stop)).await);
-                    (id, Done::Rested)
+                    let rested = sender.hold_while(&letter, pause).await;
+                    if matches!(rested, Done::Rested) {
+                        // The end of the pause, or of everything.
+                        drop(timeout(sender.clock.real(pause), stop.wait_for(|stop| *stop)).await);
+                    }
+                    (id, rested)
                 });
             }
             Some(Move::Send { again }) => {
                 let (sender, places) = (self.sender.clone(), self.places.clone());
                 self.flying.spawn(async move {
                     let _place = places.acquire().await;
-                    (id, Done::Sent(sender.once(&letter, again).await))
+                    (id, sender.once(&letter, again).await)
                 });
             }
             None => {}
@@ -149,38 +178,59 @@ impl Desk {
     fn settle(&mut self, id: CommandId, verdict: Verdict) {
         let Some(letter) = self.letters.get(&id).cloned() else { return };
         let sender = self.sender.clone();
-        self.flying.spawn(async move {
-            sender.settle(&letter, verdict).await;
-            (id, Done::Settled)
-        });
+        self.flying.spawn(async move { (id, sender.settle(&letter, verdict).await) });
     }
 }
 
 impl Sender {
     /// Sends a command once; `again`: not for the first time.
-    async fn once(&self, letter: &Letter, again: bool) -> Reading {
-        if again && !self.is_still_ours(letter).await {
-            return Reading::Verdict(Verdict::Unknown);
-        }
+    async fn once(&self, letter: &Letter, again: bool) -> Done {
         // It may have waited for its place.
+        if again || !letter.lease.covers(courier::TRY, &self.clock.boot()) {
+            match self.hold(letter, courier::LEASE, courier::TRY).await {
+                Holder::Us => {}
+                Holder::Another => return Done::Lost,
+                Holder::Nobody => {
+                    let code = "the database does not answer: another node may have it".to_owned();
+                    return Done::Sent(Reading::Again { after: None, code });
+                }
+            }
+        }
         if courier::next(letter.kind, letter.age(&self.clock.boot()), 0, None) != courier::Next::Send {
-            return Reading::Verdict(Verdict::Unknown);
+            return Done::Sent(Reading::Verdict(Verdict::Unknown));
         }
         debug!(call = %letter.call, kind = %letter.kind, command = %letter.id, "sent");
         kill_point!("dispatch.before_send");
         let sent = self.client.send(&letter.request, self.clock.real(courier::TRY).max(Duration::from_secs(1))).await;
         kill_point!("dispatch.after_send");
         kill_point!("lookup.answered", letter.kind == crate::call::Kind::Look);
-        match sent {
+        Done::Sent(match sent {
             Sent::Answer { status, hints, body } => read(letter.kind, status, hints, &body),
             Sent::NoAnswer { why } => Reading::Again { after: None, code: why },
-        }
+        })
     }
 
-    /// Renews the lease before a command is sent again. Where the database does not answer, nobody else can have
-    /// taken it over either.
-    async fn is_still_ours(&self, letter: &Letter) -> bool {
-        self.store.renew(letter.call, letter.id, &self.stamp(courier::LEASE)).await.unwrap_or(true)
+    /// Before a command rests: nobody is to take it over meanwhile.
+    async fn hold_while(&self, letter: &Letter, pause: Duration) -> Done {
+        if !pause.is_zero() && self.hold(letter, pause + courier::LEASE, Duration::ZERO).await == Holder::Another {
+            return Done::Lost;
+        }
+        Done::Rested
+    }
+
+    /// Renews the lease. Where the database does not answer us it may answer others: then the command is ours only if
+    /// the lease there is covers a `span` from now.
+    async fn hold(&self, letter: &Letter, lease: Duration, span: Duration) -> Holder {
+        let stamp = self.stamp(lease);
+        match self.store.renew(letter.call, letter.id, &stamp).await {
+            Ok(true) => {
+                letter.lease.extend(stamp.since + lease);
+                Holder::Us
+            }
+            Ok(false) => Holder::Another,
+            Err(_) if letter.lease.covers(span, &self.clock.boot()) => Holder::Us,
+            Err(_) => Holder::Nobody,
+        }
     }
 
     /// Ends the lease: anybody may take the command over at once. Where the database does not answer it runs out.
@@ -193,17 +243,181 @@ impl Sender {
         Stamp { node: self.node, boot: boot.boot, since: boot.since, lease }
     }
 
-    /// Hands the outcome in, until it is kept: a node that dies before leaves the command to another.
-    async fn settle(&self, letter: &Letter, verdict: Verdict) {
+    /// Hands the outcome in, until it is kept: a node that dies before leaves the command to another. That we know
+    /// nothing of a command counts only as long as it is ours: whoever has taken it over may know more.
+    async fn settle(&self, letter: &Letter, verdict: Verdict) -> Done {
+        let knows = !matches!(verdict, Verdict::Unknown | Verdict::Void);
         let id = EventId::settled(letter.id, verdict.word());
         let settled = Settled { command: letter.id, kind: letter.kind, leg: letter.leg, verdict };
         let event = Event { id, at: None, what: What::Settled(settled) };
         let mut pause = Duration::from_millis(20);
         kill_point!("dispatch.before_settle");
-        while self.inlet.put(Arrival::own(letter.call, event.clone())).await == Put::Busy {
+        loop {
+            let holder = if knows || letter.lease.covers(Duration::ZERO, &self.clock.boot()) {
+                Holder::Us
+            } else {
+                self.hold(letter, courier::LEASE, Duration::ZERO).await
+            };
+            let put = match holder {
+                Holder::Us => self.inlet.put(Arrival::own(letter.call, event.clone())).await,
+                Holder::Another => return Done::Lost,
+                Holder::Nobody => Put::Busy,
+            };
+            if put == Put::Kept {
+                kill_point!("dispatch.after_settle");
+                return Done::Settled;
+            }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        kill_point!("dispatch.after_settle");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::UnboundedReceiver;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::call::{CallId, Kind, LegNo};
+    use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere, taken};
+    use crate::engine::letter::Lease;
+    use crate::store::StoreError;
+    use crate::telnyx::request::Request;
+
+    const A_WHILE: Duration = Duration::from_secs(600);
+
+    /// A sender whose requests reach nobody, on a database that asks the test.
+    struct Night {
+        letters: mpsc::UnboundedSender<Letter>,
+        asked: UnboundedReceiver<Asked>,
+        clock: Clock,
+        _stop: watch::Sender<bool>,
+    }
+
+    impl Night {
+        fn new() -> Self {
+            let ((store, asked), clock) = (Fake::new(), clock());
+            let (inlet, writer) = inlet(&store, &clock);
+            tokio::spawn(writer.run());
+            let sender = Sender { client: nowhere(), inlet, store, clock: clock.clone(), node: Uuid::nil() };
+            let (letters, out) = mpsc::unbounded_channel();
+            let (stop, stopped) = watch::channel(false);
+            tokio::spawn(run(sender, out, stopped));
+            Self { letters, asked, clock, _stop: stop }
+        }
+
+        fn post(&self, no: u128, kind: Kind, age: Option<Duration>) {
+            let since = self.clock.boot().since;
+            let letter = Letter {
+                call: CallId(Uuid::nil()),
+                leg: LegNo(0),
+                id: CommandId(Uuid::from_u128(no)),
+                kind,
+                request: Request::stored(kind, "/calls/x".into(), bytes::Bytes::new()),
+                first: age.map(|age| since - age),
+                lease: Lease::until(since + courier::LEASE),
+            };
+            self.letters.send(letter).unwrap();
+        }
+
+        /// The next question; `None`: there is none for a long while.
+        async fn asked(&mut self) -> Option<Asked> {
+            timeout(A_WHILE, self.asked.recv()).await.ok().flatten()
+        }
+
+        /// The next question, which is for a lease: for how long, and for which command.
+        async fn renews(&mut self, answer_with: Result<bool, StoreError>) -> (u128, Duration) {
+            let Some(Asked::Renew { command, stamp, answer }) = self.asked().await else { panic!("it does not renew") };
+            answer.send(answer_with).unwrap();
+            (command.0.as_u128(), stamp.lease)
+        }
+
+        /// The next question, which is to keep an outcome.
+        async fn settles(&mut self) -> Settled {
+            let Some(Asked::Take { batch, answer }) = self.asked().await else { panic!("it does not settle") };
+            answer.send(taken(&batch)).unwrap();
+            let What::Settled(settled) = &batch[0].event.what else { panic!("no outcome: {batch:?}") };
+            settled.clone()
+        }
+    }
+
+    fn silent() -> Result<bool, StoreError> {
+        Err(StoreError::Lost("as it is meant to".into()))
+    }
+
+    const FRESH: Option<Duration> = Some(Duration::ZERO);
+    const HALF: Duration = Duration::from_millis(500);
+
+    #[tokio::test(start_paused = true)]
+    async fn what_another_node_has_taken_over_is_its_to_settle() {
+        let mut night = Night::new();
+        night.post(1, Kind::Dial, FRESH);
+        night.post(2, Kind::Speak, None);
+        // Nobody answers the first try; before the second it is gone. What waits behind it has its turn.
+        assert_eq!(night.renews(Ok(false)).await, (1, courier::LEASE));
+        let settled = night.settles().await;
+        assert_eq!((settled.command.0.as_u128(), settled.verdict), (2, Verdict::Unknown));
+        assert!(night.asked().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_rests_is_held_as_long_as_it_rests() {
+        let mut night = Night::new();
+        night.post(1, Kind::Dial, FRESH);
+        assert_eq!(night.renews(Ok(true)).await, (1, courier::LEASE));
+        assert_eq!(night.renews(Ok(true)).await, (1, HALF + courier::LEASE));
+        assert_eq!(night.renews(Ok(true)).await, (1, courier::LEASE));
+        assert_eq!(night.renews(Ok(false)).await, (1, 2 * HALF + courier::LEASE), "and if it is gone, it is dropped");
+        assert!(night.asked().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_nothing_is_known_is_told_by_the_holder_only() {
+        let mut night = Night::new();
+        let late = Some(courier::WINDOW + Duration::from_secs(1));
+        night.clock.advance(2 * courier::WINDOW);
+        night.post(1, Kind::Dial, late);
+        assert_eq!(night.settles().await.verdict, Verdict::Unknown, "its lease is fresh");
+        for (no, gone) in [(2, false), (3, true)] {
+            night.post(no, Kind::Dial, late);
+            night.clock.advance(courier::LEASE);
+            assert_eq!(night.renews(silent()).await.0, no);
+            assert_eq!(night.renews(Ok(!gone)).await.0, no);
+            if !gone {
+                assert_eq!(night.settles().await.verdict, Verdict::Unknown);
+            }
+        }
+        assert!(night.asked().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_database_says_nothing_beyond_the_lease() {
+        let ((store, mut asked), clock) = (Fake::new(), clock());
+        let (inlet, _writer) = inlet(&store, &clock);
+        let sender = Sender { client: nowhere(), inlet, store, clock: clock.clone(), node: Uuid::nil() };
+        tokio::spawn(async move {
+            while let Some(question) = asked.recv().await {
+                if let Asked::Renew { answer, .. } = question {
+                    answer.send(silent()).unwrap();
+                }
+            }
+        });
+        let letter = Letter {
+            call: CallId(Uuid::nil()),
+            leg: LegNo(0),
+            id: CommandId(Uuid::nil()),
+            kind: Kind::Dial,
+            request: Request::stored(Kind::Dial, "/calls".into(), bytes::Bytes::new()),
+            first: Some(clock.boot().since),
+            lease: Lease::until(clock.boot().since + courier::LEASE),
+        };
+        let told = async |again| match sender.once(&letter, again).await {
+            Done::Sent(Reading::Again { code, .. }) => code.contains("another node may have it"),
+            Done::Sent(_) | Done::Rested | Done::Settled | Done::Lost => panic!("nobody has answered"),
+        };
+        assert!(!told(true).await && !told(false).await, "nobody else can have it yet");
+        clock.advance(courier::LEASE - courier::TRY);
+        assert!(told(true).await && told(false).await, "its lease might be over before the try is");
     }
 }

@@ -1,5 +1,6 @@
 //! A command on its way out.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::call::{CallId, CommandId, Kind, LegNo};
@@ -7,7 +8,7 @@ use crate::clock::BootTime;
 use crate::telnyx::request::Request;
 
 /// A command that was committed and may be sent.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Letter {
     /// The call.
     pub call: CallId,
@@ -21,11 +22,42 @@ pub struct Letter {
     pub request: Request,
     /// By the boot clock: before its first byte can have been sent. `None`: nobody can say.
     pub first: Option<Duration>,
+    /// How long it is ours.
+    pub lease: Lease,
 }
+
+/// How long nobody else can take a command over: milliseconds by the boot clock. It is counted from before the database
+/// was asked, so it ends here no later than there.
+#[derive(Debug)]
+pub struct Lease(AtomicU64);
 
 impl Letter {
     /// Time since its first byte may have been sent.
     pub fn age(&self, now: &BootTime) -> Option<Duration> {
         self.first.and_then(|first| now.since.checked_sub(first))
+    }
+}
+
+impl Lease {
+    /// A lease that ends at that time since the boot.
+    pub fn until(end: Duration) -> Self {
+        let lease = Self(AtomicU64::new(0));
+        lease.extend(end);
+        lease
+    }
+
+    /// It was renewed, and ends then.
+    pub fn extend(&self, end: Duration) {
+        self.0.store(u64::try_from(end.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// When it ends.
+    pub fn end(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Whether it covers a span that begins now.
+    pub fn covers(&self, span: Duration, now: &BootTime) -> bool {
+        now.since + span < self.end()
     }
 }

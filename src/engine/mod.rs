@@ -5,9 +5,13 @@
 mod alarm;
 mod apply;
 mod dispatch;
+#[cfg(test)]
+mod fake;
 mod letter;
 mod library;
+mod rung;
 mod start;
+mod task;
 
 pub use apply::{Inlet, Put};
 pub use library::{Library, Snapshot};

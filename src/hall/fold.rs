@@ -187,11 +187,12 @@ impl Fold<'_> {
         }
         self.loaded.seen.insert(arrival.key.clone(), arrival.digest);
         let call = before.cloned().unwrap_or_else(|| Call::new(id, self.book.current.hash.clone(), self.now));
+        if let What::Settled(settled) = &arrival.event.what {
+            // Also if it cannot be decided: else it would be sent again and again, and settled again and again.
+            self.changes.settled.push((id, settled.command, settled.verdict.clone()));
+        }
         match self.decided(call.clone(), &arrival.event) {
             Some(decision) => {
-                if let What::Settled(settled) = &arrival.event.what {
-                    self.changes.settled.push((id, settled.command, settled.verdict.clone()));
-                }
                 self.keep(index, arrival.key.clone(), arrival.event.clone(), decision);
                 Fate::Taken
             }
@@ -226,9 +227,8 @@ impl Fold<'_> {
         let Decision { call, commands, remarks } = decision;
         let (id, version, decided_at) = (call.id, call.version, self.now);
         let first = call.commands - u32::try_from(commands.len()).unwrap_or(0);
-        let posts =
-            commands.into_iter().zip(first + 1..).map(|(command, seq)| Post { call: id, seq, version, command });
-        self.changes.posts.extend(posts);
+        let posts = commands.into_iter().zip(first..call.commands);
+        self.changes.posts.extend(posts.map(|(command, before)| Post { call: id, seq: before + 1, version, command }));
         self.changes.entries.push(Entry { index, key, call: id, version, decided_at, event, remarks });
         self.loaded.index.note(&call);
         let before = self.loaded.calls.insert(id, call);
@@ -271,5 +271,379 @@ impl<'a> Book<'a> {
 
     fn rules(&self, hash: &RulesHash) -> Option<&'a Rules> {
         if self.current.hash == *hash { Some(self.current) } else { self.pinned.get(hash).copied() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::call::kit::{CALLER, OURS, dial, member, ring, rules, say};
+    use crate::call::{Cause, Handle, Ignored, Kind, LegState, Made, News, Refusal, Settled, Tag, Who, replay};
+    use crate::phone::Party;
+    use crate::routing::{Action, Order};
+
+    /// A call that ends in hanging up, over a ring of two.
+    fn two() -> Rules {
+        let members = vec![member("anna", 141, 20), member("ben", 142, 20)];
+        rules(vec![say("Hello."), ring(Order::Simultaneous, members), Action::Hangup], &[])
+    }
+
+    /// Batches of one house, one after the other, as a database would keep what comes of them.
+    #[derive(Clone)]
+    struct House<'a> {
+        book: Book<'a>,
+        loaded: Loaded,
+        now: Timestamp,
+        entries: Vec<Entry>,
+        posts: Vec<Post>,
+    }
+
+    impl<'a> House<'a> {
+        fn new(rules: &'a Rules) -> Self {
+            let book = Book { current: rules, pinned: BTreeMap::new() };
+            let now = Timestamp::from_second(1_773_050_400).unwrap();
+            Self { book, loaded: Loaded::default(), now, entries: Vec::new(), posts: Vec::new() }
+        }
+
+        fn take(&mut self, batch: &[Arrival]) -> Changes {
+            let changes = fold(batch, self.loaded.clone(), &self.book, self.now).unwrap();
+            for saved in &changes.calls {
+                self.loaded.index.note(&saved.call);
+                self.loaded.calls.insert(saved.call.id, saved.call.clone());
+            }
+            for entry in &changes.entries {
+                self.loaded.seen.insert(entry.key.clone(), [0; 32]);
+            }
+            self.entries.extend(changes.entries.iter().cloned());
+            self.posts.extend(changes.posts.iter().cloned());
+            changes
+        }
+
+        fn fates(&mut self, batch: &[Arrival]) -> Vec<Fate> {
+            self.take(batch).fates
+        }
+
+        fn call(&self) -> &Call {
+            self.loaded.calls.first_key_value().expect("a call").1
+        }
+
+        fn due(&self, version: u64) -> Arrival {
+            let id = self.call().id;
+            Arrival::own(id, Event { id: EventId::due(id, version), at: None, what: What::Due { version } })
+        }
+
+        /// The outcome of the last command of a kind.
+        fn settled(&self, kind: Kind, verdict: Verdict) -> Arrival {
+            let post = self.posts.iter().rev().find(|post| post.command.verb.kind() == kind).expect("a command");
+            let (command, leg) = (post.command.id, post.command.leg);
+            let id = EventId::settled(command, verdict.word());
+            let what = What::Settled(Settled { command, kind, leg, verdict });
+            Arrival::own(post.call, Event { id, at: None, what })
+        }
+    }
+
+    fn webhook(id: &str, who: Who, news: News) -> Arrival {
+        let event = Event { id: EventId(id.into()), at: None, what: What::Leg { who, news } };
+        Arrival::webhook("s".into(), event, [0; 32], Bytes::new())
+    }
+
+    /// The caller's leg of a call.
+    fn caller(name: &str) -> Who {
+        let handle = Some(Handle(format!("v3:{name}")));
+        Who { handle, leg: Some(name.into()), session: Some(format!("session of {name}")), ..Who::default() }
+    }
+
+    /// A leg of a call that we rang.
+    fn rung(name: &str, leg: u16) -> Who {
+        let tag = Some(Tag { call: CallId::of(name), leg: LegNo(leg) });
+        let handle = Some(Handle(format!("v3:{name}{leg}")));
+        Who { tag, handle, leg: Some(format!("{name}{leg}")), session: Some(format!("session of {name}")), line: None }
+    }
+
+    fn arrives(name: &str) -> Arrival {
+        let news = News::Arrived { from: Party::read(CALLER), to: Party::read(OURS) };
+        webhook(&format!("{name} arrives"), caller(name), news)
+    }
+
+    fn kinds(posts: &[Post]) -> Vec<Kind> {
+        posts.iter().map(|post| post.command.verb.kind()).collect()
+    }
+
+    #[test]
+    fn a_call_begins() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        let changes = house.take(&[arrives("a")]);
+        assert_eq!((changes.fates, kinds(&changes.posts)), (vec![Fate::Taken], vec![Kind::Answer]));
+        assert_eq!((changes.posts[0].seq, changes.posts[0].version), (1, 1));
+        let [saved] = &changes.calls[..] else { panic!() };
+        assert_eq!((saved.call.id, saved.before, &saved.known[..]), (CallId::of("a"), None, &[LegNo(0)][..]));
+        assert_eq!(saved.wake_at, house.now.checked_add(Duration::from_secs(5)).ok());
+        assert!(saved.ended.is_empty());
+        let [entry] = &changes.entries[..] else { panic!() };
+        assert_eq!((entry.call, entry.version, entry.decided_at), (saved.call.id, 1, house.now));
+        assert_eq!(entry.event, arrives("a").event);
+        assert!(changes.settled.is_empty() && changes.aside.is_empty());
+    }
+
+    #[test]
+    fn what_was_taken_is_not_taken_again() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        assert_eq!(house.fates(&[arrives("a"), arrives("a")]), [Fate::Taken, Fate::Twice]);
+        assert_eq!(house.fates(&[arrives("a")]), [Fate::Twice]);
+        assert_eq!((house.entries.len(), house.posts.len(), house.call().version), (1, 1, 1));
+    }
+
+    #[test]
+    fn another_event_under_the_same_key_is_kept_aside() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        let other = Arrival { digest: [1; 32], ..arrives("a") };
+        let changes = house.take(&[arrives("a"), other.clone()]);
+        assert_eq!(changes.fates, [Fate::Taken, Fate::Conflict]);
+        assert_eq!((changes.aside.len(), changes.aside[0].index), (1, 1));
+        assert_eq!(house.fates(&[other]), [Fate::Conflict]);
+        assert_eq!(house.entries.len(), 1);
+    }
+
+    #[test]
+    fn a_call_that_another_node_holds_is_left_to_it() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        house.take(&[arrives("a")]);
+        let mut busy = house.clone();
+        busy.loaded.calls.clear();
+        busy.loaded.busy.insert(CallId::of("a"));
+        let batch = [webhook("e", caller("a"), News::Answered), arrives("b")];
+        let changes = busy.take(&batch);
+        assert_eq!(changes.fates, [Fate::Busy, Fate::Taken]);
+        assert_eq!((changes.entries.len(), changes.calls.len()), (1, 1));
+        assert_eq!(house.fates(&batch), [Fate::Taken, Fate::Taken]);
+    }
+
+    #[test]
+    fn only_the_deadline_that_the_call_has_is_taken_and_only_when_it_is_over() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        house.take(&[arrives("a")]);
+        assert_eq!(house.fates(&[house.due(1)]), [Fate::Stale], "not yet");
+        house.now = house.now.checked_add(Duration::from_secs(5)).unwrap();
+        assert_eq!(house.fates(&[house.due(0), house.due(2)]), [Fate::Stale, Fate::Stale]);
+        let nobodys = Arrival { call: Some(CallId::of("nobody")), ..house.due(1) };
+        assert_eq!(house.fates(&[nobodys]), [Fate::Stale]);
+        assert_eq!(house.entries.len(), 1, "nothing was written of them");
+        let due = house.due(1);
+        let changes = house.take(&[due.clone(), due.clone(), house.due(2)]);
+        assert_eq!(changes.fates, [Fate::Taken, Fate::Twice, Fate::Stale]);
+        assert_eq!(kinds(&changes.posts), [Kind::Answer]);
+        assert_eq!(changes.calls[0].before, Some(1));
+    }
+
+    #[test]
+    fn what_is_for_nobody_is_kept_aside() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        house.take(&[arrives("a")]);
+        let outcome = house.settled(Kind::Answer, Verdict::Void);
+        house.loaded = Loaded::default();
+        let nameless = webhook("n", Who::default(), News::Answered);
+        let changes = house.take(&[outcome, nameless]);
+        assert_eq!((changes.fates, changes.aside.len()), (vec![Fate::Aside, Fate::Aside], 2));
+        assert!(changes.entries.is_empty() && changes.calls.is_empty() && changes.settled.is_empty());
+    }
+
+    #[test]
+    fn an_outcome_settles_its_command() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        house.take(&[arrives("a")]);
+        let verdict = Verdict::Refused { why: Refusal::Limit, code: "1".into() };
+        let changes = house.take(&[house.settled(Kind::Answer, verdict.clone())]);
+        assert_eq!(changes.settled, [(CallId::of("a"), house.posts[0].command.id, verdict)]);
+    }
+
+    #[test]
+    fn a_later_event_of_a_batch_finds_the_call_that_an_earlier_one_began() {
+        let rules = two();
+        let by = [
+            Who { tag: None, handle: caller("a").handle, ..Who::default() },
+            Who { leg: caller("a").leg, ..Who::default() },
+            Who { session: caller("a").session, ..Who::default() },
+        ];
+        for who in by {
+            let mut house = House::new(&rules);
+            let changes = house.take(&[arrives("a"), webhook("e", who.clone(), News::Answered)]);
+            assert_eq!((changes.calls.len(), changes.entries[1].call), (1, CallId::of("a")), "{who:?}");
+            assert_eq!((changes.calls[0].before, changes.calls[0].call.version), (None, 2), "{who:?}");
+        }
+    }
+
+    #[test]
+    fn commands_of_a_call_are_counted_through_a_batch() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        let changes = house.take(&[
+            arrives("a"),
+            arrives("b"),
+            webhook("e1", caller("a"), News::Answered),
+            webhook("e2", caller("a"), News::SpeechEnded),
+        ]);
+        let of_a = changes.posts.iter().filter(|post| post.call == CallId::of("a"));
+        let of_a: Vec<_> = of_a.map(|post| (post.seq, post.version, post.command.verb.kind())).collect();
+        let expected = [(1, 1, Kind::Answer), (2, 2, Kind::Speak), (3, 3, Kind::Dial), (4, 3, Kind::Dial)];
+        assert_eq!(of_a, expected);
+        assert_eq!(changes.calls.len(), 2, "each call is written once");
+        assert_eq!(changes.fates, [Fate::Taken; 4]);
+    }
+
+    #[test]
+    fn legs_are_told_as_they_become_known_and_as_they_end() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        house.take(&[
+            arrives("a"),
+            webhook("e1", caller("a"), News::Answered),
+            webhook("e2", caller("a"), News::SpeechEnded),
+        ]);
+        let told = |changes: &Changes| (changes.calls[0].known.clone(), changes.calls[0].ended.clone());
+        let placed = house.take(&[webhook("e3", rung("a", 2), News::Placed)]);
+        assert_eq!(told(&placed), (vec![LegNo(2)], vec![]));
+        let gone = News::HungUp { cause: Cause::Busy };
+        let both = house.take(&[webhook("e4", rung("a", 1), gone.clone()), webhook("e5", rung("a", 2), gone.clone())]);
+        assert_eq!(told(&both), (vec![LegNo(1)], vec![LegNo(1), LegNo(2)]));
+        let again = house.take(&[webhook("e6", rung("a", 2), gone)]);
+        assert_eq!(told(&again), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_call_keeps_the_rules_it_began_with() {
+        let (old, mut new) = (two(), rules(vec![dial(member("dora", 144, 20))], &[]));
+        new.hash = RulesHash("new".into());
+        let mut house = House::new(&old);
+        house.take(&[arrives("a")]);
+        house.book = Book { current: &new, pinned: BTreeMap::new() };
+        let batch = [webhook("e", caller("a"), News::Answered), arrives("b")];
+        let missing = fold(&batch, house.loaded.clone(), &house.book, house.now).unwrap_err();
+        assert_eq!(missing, MissingRules([old.hash.clone()].into()));
+        house.book.pinned.insert(old.hash.clone(), &old);
+        let changes = house.take(&batch);
+        assert_eq!(kinds(&changes.posts), [Kind::Speak, Kind::Dial]);
+        let hashes: BTreeMap<CallId, RulesHash> =
+            changes.calls.iter().map(|saved| (saved.call.id, saved.call.rules.clone())).collect();
+        assert_eq!(hashes[&CallId::of("a")], old.hash);
+        assert_eq!(hashes[&CallId::of("b")], new.hash);
+    }
+
+    /// Nothing in `decide` is known to panic. A count of commands that is nearly full is the one thing that makes it: the
+    /// second dial has no number left, and numbers that run over are caught in tests.
+    fn full(house: &mut House<'_>) {
+        house.take(&[arrives("a"), webhook("e1", caller("a"), News::Answered)]);
+        house.loaded.calls.values_mut().for_each(|call| call.commands = u32::MAX - 1);
+        house.entries.clear();
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_decided_is_kept_aside_and_its_call_hears_of_it() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        full(&mut house);
+        let bad = webhook("bad", caller("a"), News::SpeechEnded);
+        let changes = house.take(&[bad.clone(), arrives("b")]);
+        assert_eq!(changes.fates, [Fate::Aside, Fate::Taken], "and it takes nobody with it");
+        assert_eq!((changes.aside.len(), changes.aside[0].index), (1, 0));
+        let fault = changes.entries.first().unwrap();
+        assert_eq!(fault.event.what, What::Fault { event: EventId("bad".into()) });
+        assert_eq!(fault.key, bad.key, "it is taken in the place of what could not be");
+        let a = &house.loaded.calls[&CallId::of("a")];
+        assert_eq!((a.phase.word(), a.version), ("ending", 3));
+        assert_eq!(kinds(&changes.posts), [Kind::Hangup, Kind::Answer]);
+        assert_eq!(house.fates(&[bad]), [Fate::Twice]);
+    }
+
+    #[test]
+    fn an_outcome_that_cannot_be_decided_settles_its_command_all_the_same() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        full(&mut house);
+        let verdict = Verdict::Refused { why: Refusal::Limit, code: "1".into() };
+        let changes = house.take(&[house.settled(Kind::Speak, verdict)]);
+        assert_eq!((changes.fates, changes.settled.len()), (vec![Fate::Aside], 1));
+    }
+
+    #[test]
+    fn a_fault_that_cannot_be_decided_either_leaves_the_call_as_it_is() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        full(&mut house);
+        house.loaded.calls.values_mut().for_each(|call| call.commands = u32::MAX);
+        let changes = house.take(&[webhook("bad", caller("a"), News::SpeechEnded)]);
+        assert_eq!((changes.fates, changes.entries.len(), changes.calls.len()), (vec![Fate::Aside], 0, 0));
+        assert_eq!(changes.aside.len(), 1);
+    }
+
+    /// A whole call in several batches, with all that can be wrong with its events.
+    fn life(house: &mut House<'_>) {
+        let later = |house: &mut House<'_>, secs| house.now = house.now.checked_add(Duration::from_secs(secs)).unwrap();
+        house.take(&[arrives("a"), arrives("a")]);
+        house.take(&[house.settled(Kind::Answer, Verdict::Accepted { made: None })]);
+        later(house, 5);
+        house.take(&[house.due(house.call().version)]);
+        house.take(&[webhook("e1", caller("a"), News::Answered), webhook("e2", caller("a"), News::SpeechEnded)]);
+        let Who { handle, leg, session, .. } = rung("a", 2);
+        let made = Some(Made { handle: handle.unwrap(), leg, session });
+        later(house, 1);
+        house.take(&[house.settled(Kind::Dial, Verdict::Accepted { made }), webhook("e3", rung("a", 1), News::Placed)]);
+        house.take(&[webhook("e4", rung("a", 2), News::Answered), webhook("e5", rung("a", 1), News::Bridged)]);
+        house.take(&[house.settled(Kind::Bridge, Verdict::Accepted { made: None })]);
+        house.take(&[webhook("e6", rung("a", 2), News::Bridged), webhook("e7", caller("a"), News::Bridged)]);
+        later(house, 60);
+        let gone = News::HungUp { cause: Cause::Normal };
+        house.take(&[webhook("e8", rung("a", 2), gone.clone()), webhook("e9", caller("a"), gone.clone())]);
+        house.take(&[webhook("e10", rung("a", 1), gone), webhook("e11", caller("a"), News::Answered)]);
+        assert_eq!((house.call().phase.word(), house.entries.len()), ("ended", 16));
+        assert!(matches!(house.call().leg(LegNo(2)).unwrap().state, LegState::Ended { answered: Some(_), .. }));
+        assert!(house.entries.last().unwrap().remarks.contains(&Remark::Ignored { why: Ignored::Late }));
+    }
+
+    #[test]
+    fn the_same_batches_come_to_the_same() {
+        let rules = two();
+        let (mut first, mut second) = (House::new(&rules), House::new(&rules));
+        life(&mut first);
+        life(&mut second);
+        let json = |house: &House<'_>| serde_json::to_string(&house.loaded.calls.values().collect::<Vec<_>>()).unwrap();
+        assert_eq!(json(&first), json(&second));
+        let ids = |house: &House<'_>| house.posts.iter().map(|post| post.command.id).collect::<Vec<_>>();
+        assert_eq!(ids(&first), ids(&second));
+        let distinct: BTreeSet<CommandId> = ids(&first).into_iter().collect();
+        assert_eq!(distinct.len(), first.posts.len());
+    }
+
+    #[test]
+    fn the_journal_alone_tells_it_again() {
+        let rules = two();
+        let mut house = House::new(&rules);
+        life(&mut house);
+        // As it is stored: events as JSON.
+        let stored: Vec<(Timestamp, Event)> = house
+            .entries
+            .iter()
+            .map(|entry| {
+                let event = serde_json::to_string(&entry.event).unwrap();
+                (entry.decided_at, serde_json::from_str(&event).unwrap())
+            })
+            .collect();
+        let chapters = replay(house.call().id, &rules, stored.iter().map(|(at, event)| (*at, event)));
+        assert_eq!(chapters.last().unwrap().decision.call, *house.call());
+        let commands: Vec<Command> = chapters.iter().flat_map(|chapter| chapter.decision.commands.clone()).collect();
+        assert_eq!(commands, house.posts.iter().map(|post| post.command.clone()).collect::<Vec<_>>());
+        for (chapter, entry) in chapters.iter().zip(&house.entries) {
+            assert_eq!((chapter.decision.call.version, &chapter.decision.remarks), (entry.version, &entry.remarks));
+        }
     }
 }

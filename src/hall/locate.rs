@@ -101,3 +101,137 @@ impl Index {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::call::kit::{CALLER, Life, OURS, rules, say};
+    use crate::call::{Event, EventId, Handle, LegNo, News, Tag};
+    use crate::phone::Party;
+
+    fn arrival(who: Who) -> Arrival {
+        let event = Event { id: EventId("e".into()), at: None, what: What::Leg { who, news: News::Answered } };
+        Arrival::webhook(String::new(), event, [0; 32], Bytes::new())
+    }
+
+    /// Two calls that are there, each with a name of every sort that it does not share.
+    struct Place {
+        calls: BTreeMap<CallId, Call>,
+        index: Index,
+        ids: [CallId; 4],
+    }
+
+    /// Four calls: the one with the tag, with the handle, with the leg id, with the session.
+    fn place() -> Place {
+        let rules = rules(vec![say("Hello.")], &[]);
+        let ids = ["tag", "handle", "leg", "session"].map(CallId::of);
+        let call = |id| {
+            let mut life = Life::new(&rules);
+            life.call.id = id;
+            life.news(0, News::Arrived { from: Party::read(CALLER), to: Party::read(OURS) });
+            (id, life.call)
+        };
+        let index = Index {
+            handles: [("v3:h".to_owned(), ids[1])].into(),
+            legs: [("l".to_owned(), ids[2])].into(),
+            sessions: [("s".to_owned(), ids[3])].into(),
+        };
+        Place { calls: ids.map(call).into(), index, ids }
+    }
+
+    fn all(tag: CallId) -> Who {
+        let tag = Some(Tag { call: tag, leg: LegNo(1) });
+        let handle = Some(Handle("v3:h".into()));
+        Who { tag, handle, leg: Some("l".into()), session: Some("s".into()), line: Some("1".into()) }
+    }
+
+    #[test]
+    fn the_tag_comes_before_the_handle_before_the_leg_before_the_session() {
+        let Place { calls, index, ids } = place();
+        let found = |who: Who| locate(&arrival(who), &calls, &BTreeSet::new(), &index);
+        let who = all(ids[0]);
+        assert_eq!(found(who.clone()), Some(ids[0]));
+        let who = Who { tag: None, ..who };
+        assert_eq!(found(who.clone()), Some(ids[1]));
+        let who = Who { handle: None, ..who };
+        assert_eq!(found(who.clone()), Some(ids[2]));
+        let who = Who { leg: None, ..who };
+        assert_eq!(found(who.clone()), Some(ids[3]));
+        let who = Who { session: None, ..who };
+        assert_eq!(found(who), None, "a line alone names no call");
+    }
+
+    #[test]
+    fn a_leg_of_no_call_begins_one_by_what_names_it_longest() {
+        let (calls, index) = (BTreeMap::new(), Index::default());
+        let found = |who: Who| locate(&arrival(who), &calls, &BTreeSet::new(), &index);
+        let who = Who { tag: None, ..all(CallId::of("nobody")) };
+        assert_eq!(found(who.clone()), Some(CallId::of("l")));
+        let who = Who { leg: None, ..who };
+        assert_eq!(found(who.clone()), Some(CallId::of("v3:h")));
+        let who = Who { handle: None, ..who };
+        assert_eq!(found(who), Some(CallId::of("s")));
+    }
+
+    #[test]
+    fn a_tag_of_a_call_that_is_not_ours_says_nothing() {
+        let Place { calls, index, ids } = place();
+        let stranger = all(CallId::of("stranger"));
+        assert_eq!(locate(&arrival(stranger.clone()), &calls, &BTreeSet::new(), &index), Some(ids[1]));
+        let found = locate(&arrival(stranger), &calls, &BTreeSet::new(), &Index::default());
+        assert_eq!(found, Some(CallId::of("l")), "and begins no call of that name");
+    }
+
+    #[test]
+    fn a_call_that_another_node_holds_is_found_too() {
+        let Place { mut calls, index, ids } = place();
+        let call = calls.remove(&ids[0]).unwrap();
+        let busy = BTreeSet::from([call.id]);
+        assert_eq!(locate(&arrival(all(ids[0])), &calls, &busy, &index), Some(ids[0]));
+    }
+
+    #[test]
+    fn an_event_of_our_own_knows_its_call() {
+        let Place { calls, index, ids } = place();
+        let event = Event { id: EventId("e".into()), at: None, what: What::Due { version: 1 } };
+        let own = Arrival::own(ids[2], event);
+        assert_eq!(locate(&own, &calls, &BTreeSet::new(), &index), Some(ids[2]));
+        assert_eq!(clues(&[own]), Clues { calls: [ids[2]].into(), ..Clues::default() });
+    }
+
+    #[test]
+    fn an_event_of_our_own_without_a_call_has_none() {
+        let event = Event { id: EventId("e".into()), at: None, what: What::Due { version: 1 } };
+        let lost = Arrival::webhook(String::new(), event, [0; 32], Bytes::new());
+        assert_eq!(locate(&lost, &BTreeMap::new(), &BTreeSet::new(), &Index::default()), None);
+    }
+
+    #[test]
+    fn what_is_looked_up_is_what_may_be_asked_for() {
+        let Place { ids, .. } = place();
+        let tagged = clues(&[arrival(all(ids[0]))]);
+        assert_eq!(tagged, Clues { calls: [ids[0], CallId::of("l")].into(), ..Clues::default() });
+        let untagged = clues(&[arrival(Who { tag: None, ..all(ids[0]) })]);
+        let expected = Clues {
+            calls: [CallId::of("l")].into(),
+            handles: ["v3:h".to_owned()].into(),
+            legs: ["l".to_owned()].into(),
+            sessions: ["s".to_owned()].into(),
+        };
+        assert_eq!(untagged, expected);
+    }
+
+    #[test]
+    fn the_first_call_of_a_session_keeps_it() {
+        let Place { mut calls, ids, .. } = place();
+        let mut index = Index::default();
+        for id in [ids[0], ids[1]] {
+            let call = calls.remove(&id).unwrap();
+            index.note(&call);
+        }
+        assert_eq!(index.sessions, BTreeMap::from([("s".to_owned(), ids[0])]));
+        assert_eq!(index.handles, BTreeMap::from([("v3:h0".to_owned(), ids[1])]));
+    }
+}

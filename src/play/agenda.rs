@@ -23,6 +23,8 @@ pub(super) enum Due {
     Die(Duration),
     /// It is started again.
     Rise,
+    /// Leases of a node that is gone may be over.
+    Lapse,
 }
 
 /// Everything that will happen; of the same moment, in the order in which it was noted.
@@ -50,7 +52,7 @@ impl Agenda {
     /// Forgets what only a living process would do.
     pub fn forget(&mut self) {
         self.due.retain(|_, due| match due {
-            Due::Reach(..) | Due::Die(_) | Due::Rise => true,
+            Due::Reach(..) | Due::Die(_) | Due::Rise | Due::Lapse => true,
             Due::Commit | Due::Hear(..) | Due::Rested(_) => false,
         });
     }

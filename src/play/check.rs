@@ -113,8 +113,10 @@ fn rings(case: &Case<'_>, broken: &mut Vec<String>) {
             let joined =
                 case.entries.iter().find(|entry| entry.leg == ring.leg && matches!(entry.what, What::Bridged { .. }));
             let until = joined.map_or(ended, |entry| entry.at);
-            if !case.keeps(answered, until, FORGOTTEN) {
-                let lasts = between(answered, until);
+            // A leg of which no word ever came, not even the answer to its dial, is nobody's to hang up.
+            let from = known.map_or(until, |known| answered.max(known));
+            if from < until && !case.keeps(from, until, FORGOTTEN) {
+                let lasts = between(from, until);
                 broken.push(format!("{} has picked up and hears nothing for {lasts:.1?}", ring.target));
             }
         }
@@ -130,20 +132,26 @@ fn bridges(case: &Case<'_>, broken: &mut Vec<String>) {
     for entry in &case.entries {
         if let What::Bridged { with } = entry.what {
             let before = peers.insert(entry.leg, with);
-            if before.is_some_and(|before| before != with) && Some(entry.leg) == case.caller {
+            // Of a talk that nobody told us of we know nothing, and nothing can be asked about it.
+            let other = before.filter(|before| *before != with && !case.is_unheard(*before));
+            // Whoever was given up and picks up all the same may have the caller taken to him: Telnyx does that.
+            let other = other.filter(|before| case.is_calm() || !(case.is_given(*before) || case.is_given(with)));
+            if other.is_some() && Some(entry.leg) == case.caller {
                 broken.push("the caller is taken out of one talk into another".to_owned());
             }
         } else if let What::HungUp { by, .. } = entry.what {
             let peer = peers.remove(&entry.leg);
             let talking = peer.is_some_and(|peer| peers.get(&peer) == Some(&entry.leg));
-            // Of a talk that nobody told us of we know nothing.
-            let known = !case.is_unheard(entry.leg) && !peer.is_some_and(|peer| case.is_unheard(peer));
-            if talking && known && by == By::Command && !too_long {
+            if talking && by == By::Command && !too_long && peer.is_some_and(|peer| case.knew_of_talk(entry, peer)) {
                 broken.push("a talk is cut by a command".to_owned());
             }
         }
     }
-    let mut truly = case.outcome.bridged_to.clone();
+    let unheard = |target: &&String| {
+        let mut rings = case.outcome.rings.iter().filter(|ring| ring.target == **target);
+        rings.any(|ring| case.is_unheard(ring.leg) || (!case.is_calm() && case.is_given(ring.leg)))
+    };
+    let mut truly: Vec<_> = case.outcome.bridged_to.iter().filter(|target| !unheard(target)).cloned().collect();
     truly.dedup();
     if truly.len() > 1 {
         broken.push(format!("the caller talks with several: {}", truly.join(", ")));

@@ -8,14 +8,16 @@ use jiff::Timestamp;
 use super::agenda::{between, later};
 use super::diary::Diary;
 use super::memory::Row;
-use crate::call::{CallId, Chapter, CommandId, Leg, Phase};
-use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, Ledger, LegNo, PostEntry, World};
+use crate::call::{CallId, Chapter, CommandId, Ignored, Leg, News, Phase, Remark, What};
+use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, Ledger, LegNo, PostEntry, What as Happened, World};
 
 /// News that comes later than this came late.
 const IN_TIME: Duration = Duration::from_millis(200);
 /// The longest anybody rings, with all that is allowed on top before it is looked into.
 const LONGEST_RING: Duration = Duration::from_secs(75);
 
+/// A bridge told of longer before anybody picks up is early media.
+const EARLY: Duration = Duration::from_secs(2);
 /// How much longer the texts of these plays may be expected to take than they do.
 const LONGEST_TEXT: Duration = Duration::from_secs(5);
 /// The longest that audio is waited for: nobody tells its length.
@@ -30,6 +32,8 @@ pub(super) struct Case<'a> {
     pub caller: Option<LegNo>,
     /// Telnyx hangs up whoever has no command for some time.
     pub is_pressed: bool,
+    /// The commands to its legs.
+    commands: Vec<&'a CommandEntry>,
     /// Legs of whose answer no word ever came.
     unheard: Vec<LegNo>,
     /// What we call its legs.
@@ -69,8 +73,7 @@ impl<'a> Case<'a> {
         let unheard = unheard.map(|post| post.leg).collect();
         upsets.extend(posts.clone().filter_map(lost));
         upsets.extend(posts.filter_map(|post| delayed(post, world.webhook_timeout())));
-        let late = chapters.iter().filter_map(|chapter| Some((chapter.event.at?, chapter.at)));
-        upsets.extend(late.filter(|(at, heard)| between(*at, *heard) > IN_TIME));
+        upsets.extend(chapters.iter().filter_map(late));
         let ours: BTreeSet<String> = rows.iter().map(|(id, _)| id.to_string()).collect();
         let known = |sent: &&CommandEntry| sent.command_id.as_ref().is_some_and(|id| ours.contains(id));
         let some_do_nothing = world.counts().get("fault.ignored").is_some_and(|count| *count > 0);
@@ -83,6 +86,7 @@ impl<'a> Case<'a> {
             outcome,
             is_pressed,
             unheard,
+            commands: ledger.commands_to(legs).collect(),
             chapters,
             entries: ledger.of_legs(legs),
             caller: legs.first().copied(),
@@ -105,9 +109,54 @@ impl<'a> Case<'a> {
         to <= until
     }
 
+    /// Whether we had heard of a talk when we decided the hangup that ended one of those in it: that both are picked up,
+    /// or a moment before that they are joined. Longer before, that was early media. Of a talk that nobody has told us
+    /// of yet we know nothing.
+    pub fn knew_of_talk(&self, end: &Entry, peer: LegNo) -> bool {
+        let hangup = self.commands.iter().find(|sent| sent.leg == Some(end.leg) && sent.took_effect == Some(end.at));
+        let Some(id) = hangup.and_then(|sent| sent.command_id.as_deref()) else { return false };
+        let wants = |chapter: &&Chapter| chapter.decision.commands.iter().any(|command| command.id.to_string() == id);
+        let Some(decided) = self.chapters.iter().find(wants) else { return false };
+        // A bridge that was given up may be taken just before the hangup that followed from it.
+        let joins = |entry: &&&Entry| entry.leg == end.leg && entry.what == Happened::Bridged { with: peer };
+        if self
+            .entries
+            .iter()
+            .rev()
+            .filter(|entry| entry.at <= end.at)
+            .find(joins)
+            .is_none_or(|one| one.at > decided.at)
+        {
+            return false;
+        }
+        let legs = [end.leg, peer];
+        let answered = |leg: &Leg| leg.is_answered() && !leg.supposed;
+        let both = legs.iter().all(|leg| self.ours(*leg, decided).is_some_and(answered));
+        let party = legs.into_iter().find(|leg| Some(*leg) != self.caller);
+        let told = |one: &&Chapter| match &one.event.what {
+            What::Leg { who, news: News::Bridged } => {
+                let handle = who.handle.as_ref().map(|handle| handle.0.as_str());
+                handle.is_some() && handle == party.and_then(|party| self.handle(party))
+            }
+            What::Leg { .. } | What::Settled(_) | What::Due { .. } | What::Fault { .. } => false,
+        };
+        let before = self.chapters.iter().take_while(|one| one.at <= decided.at);
+        let told = before.filter(told).any(|one| between(one.at, decided.at) < EARLY);
+        (both || told) && !party.is_some_and(|leg| self.is_unheard(leg))
+    }
+
     /// Whether somebody picked up on this leg and no word of it ever came.
     pub fn is_unheard(&self, leg: LegNo) -> bool {
         self.unheard.contains(&leg)
+    }
+
+    /// Whether a leg is of somebody the caller was to be given to.
+    pub fn is_given(&self, leg: LegNo) -> bool {
+        self.entries.iter().any(|entry| entry.leg == leg && matches!(entry.what, Happened::Transferred { .. }))
+    }
+
+    fn handle(&self, leg: LegNo) -> Option<&str> {
+        self.names.iter().find(|(no, _)| *no == leg)?.1.as_deref()
     }
 
     /// Whether nothing went wrong at all.
@@ -117,7 +166,7 @@ impl<'a> Case<'a> {
 
     /// A leg as we know it, once we know it by its handle.
     pub fn ours<'c>(&self, leg: LegNo, chapter: &'c Chapter) -> Option<&'c Leg> {
-        let handle = self.names.iter().find(|(no, _)| *no == leg)?.1.as_deref()?;
+        let handle = self.handle(leg)?;
         let known = |leg: &&Leg| leg.handle.as_ref().is_some_and(|known| known.0 == handle);
         chapter.decision.call.legs.iter().find(known)
     }
@@ -132,6 +181,17 @@ impl<'a> Case<'a> {
         let ended = |chapter: &&Chapter| matches!(chapter.decision.call.phase, Phase::Ended { .. });
         self.chapters.iter().rev().take_while(ended).last().map(|chapter| chapter.at)
     }
+}
+
+/// The stretch until news was heard that came late, or after that of the leg's end. The begin of a text that is heard
+/// late is taken for the next one's, since nothing tells which text it is of, and the end of that is waited for.
+fn late(chapter: &Chapter) -> Option<(Timestamp, Timestamp)> {
+    let at = chapter.event.at?;
+    let What::Leg { news, .. } = &chapter.event.what else { return None };
+    let joins = matches!(news, News::Answered | News::Bridged);
+    let overtaken = joins && chapter.decision.remarks.contains(&Remark::Ignored { why: Ignored::Late });
+    let until = if *news == News::SpeechStarted { later(chapter.at, LONGEST_TEXT) } else { chapter.at };
+    (overtaken || between(at, chapter.at) > IN_TIME).then_some((at, until))
 }
 
 /// The stretch in which news that never comes is missed. Nothing can be asked of Telnyx about a leg that rings, or

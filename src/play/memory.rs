@@ -1,11 +1,12 @@
 //! The store without a disk: a batch is there at once and whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::agenda::whole;
+use super::agenda::{later, whole};
 use crate::call::{Call, CallId, CommandId, Kind, LegNo, Verdict};
+use crate::hall::courier::LEASE;
 use crate::hall::{Arrival, Changes, Digest, Index, Key, Loaded, Slip, clues};
 use crate::telnyx::request::{Request, render};
 
@@ -16,6 +17,8 @@ pub(super) struct Memory {
     index: Index,
     seen: BTreeMap<Key, Digest>,
     outbox: BTreeMap<CommandId, Row>,
+    /// The node that runs.
+    pub node: u32,
 }
 
 /// A call with its journal.
@@ -37,6 +40,10 @@ pub(super) struct Row {
     pub request: Request,
     /// A lower bound on its first byte.
     pub first_sent_at: Timestamp,
+    /// The node that has it: each start of the process is another.
+    pub node: u32,
+    /// Until when nobody else may take it over.
+    pub lease_until: Timestamp,
     /// `None`: it is open.
     pub verdict: Option<Verdict>,
 }
@@ -100,6 +107,8 @@ impl Memory {
                 kind: post.command.verb.kind(),
                 request: render(&post.command, line),
                 first_sent_at: now,
+                node: self.node,
+                lease_until: later(now, LEASE),
                 verdict: None,
             };
             if self.outbox.insert(post.command.id, row).is_some() {
@@ -118,6 +127,11 @@ impl Memory {
         self.outbox.get(&id)
     }
 
+    /// Every command ever decided.
+    pub fn ids(&self) -> impl Iterator<Item = CommandId> {
+        self.outbox.keys().copied()
+    }
+
     /// The commands of a call, in order.
     pub fn rows(&self, call: CallId) -> Vec<(CommandId, &Row)> {
         let mut rows: Vec<_> =
@@ -126,11 +140,30 @@ impl Memory {
         rows
     }
 
-    /// Commands without an outcome, call by call in order.
-    pub fn open(&self) -> Vec<Slip> {
-        let mut rows: Vec<_> = self.outbox.iter().filter(|(_, row)| row.verdict.is_none()).collect();
-        rows.sort_by_key(|(_, row)| (row.call, row.seq));
-        rows.into_iter().map(|(id, row)| row.slip(*id)).collect()
+    /// Takes over what another node left, call by call in order: everything, or what its lease is over of.
+    pub fn take_over(&mut self, now: Timestamp, all: bool) -> Vec<CommandId> {
+        let node = self.node;
+        let free = |row: &&mut Row| row.verdict.is_none() && row.node != node && (all || row.lease_until <= now);
+        let mut taken = Vec::new();
+        for (id, row) in &mut self.outbox {
+            if let Some(row) = Some(row).filter(free) {
+                (row.node, row.lease_until) = (node, later(now, LEASE));
+                taken.push((row.call, row.seq, *id));
+            }
+        }
+        taken.sort_unstable();
+        taken.into_iter().map(|(_, _, id)| id).collect()
+    }
+
+    /// When leases of nodes that are gone are over.
+    pub fn lapses(&self) -> BTreeSet<Timestamp> {
+        let left = |row: &&Row| row.verdict.is_none() && row.node != self.node;
+        self.outbox.values().filter(left).map(|row| row.lease_until).collect()
+    }
+
+    /// Holds a command for longer.
+    pub fn renew(&mut self, id: CommandId, now: Timestamp) {
+        self.outbox.get_mut(&id).into_iter().for_each(|row| row.lease_until = later(now, LEASE));
     }
 
     pub fn calls(&self) -> impl Iterator<Item = (CallId, &Kept)> {

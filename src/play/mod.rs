@@ -5,9 +5,11 @@
 
 mod agenda;
 mod check;
+mod crash;
 mod diary;
 mod judge;
 mod memory;
+mod order;
 mod played;
 mod sender;
 mod stage;
@@ -15,4 +17,4 @@ mod trouble;
 
 pub use played::{Played, PlayedCall};
 pub use stage::Play;
-pub use trouble::{Death, Trouble};
+pub use trouble::{Death, House, Trouble};

@@ -1,14 +1,17 @@
 //! What became of a play: each call by the ledger, as a story, and everything that should not be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use fastrand::Rng;
 
 use super::check::check;
 use super::diary::Diary;
 use super::judge::Case;
 use super::memory::{Kept, Memory, Row};
+use super::order::tells_the_same;
 use crate::call::{CallId, Chapter, CommandId, Event, replay, story};
-use crate::routing::Rules;
-use crate::sim::{CallNo, CallOutcome, CommandEntry, World};
+use crate::routing::{Action, Rules};
+use crate::sim::{CallNo, CallOutcome, CommandEntry, PostEntry, World};
 use crate::telnyx::request::render;
 
 /// What became of a play.
@@ -35,6 +38,8 @@ pub struct PlayedCall {
     pub story: String,
     /// The requests that reached Telnyx, and what became of them.
     pub requests: Vec<CommandEntry>,
+    /// The webhooks of its legs, attempt by attempt.
+    pub posts: Vec<PostEntry>,
 }
 
 impl Played {
@@ -60,18 +65,51 @@ impl Played {
                 rows.iter().any(|(known, _)| Some(known.to_string().as_str()) == id)
             };
             let requests = world.ledger().commands().iter().filter(ours).cloned().collect();
-            played.push(PlayedCall { id, outcome, chapters, story, requests });
+            let legs = world.legs(*no);
+            let posts = world.ledger().posts().iter().filter(|post| legs.contains(&post.leg)).cloned().collect();
+            played.push(PlayedCall { id, outcome, chapters, story, requests, posts });
         }
         let ours: Vec<CallId> = played.iter().filter_map(|call| call.id).collect();
         for (id, kept) in memory.calls().filter(|(id, _)| !ours.contains(id)) {
             diary.broken(format!("call {id} is nobody's: {}", kept.call.phase.word()));
         }
-        for (id, times) in world.ledger().doubled() {
-            diary.broken(format!("command {id} took effect {times} times"));
-        }
+        effects(&world, &memory, &mut diary);
+        targets(&played, rules, &mut diary);
         let mut counts = world.counts();
         counts.extend(diary.counts);
         Self { calls: played, broken: diary.broken, counts }
+    }
+}
+
+/// What took effect was decided, and took effect once.
+fn effects(world: &World, memory: &Memory, diary: &mut Diary) {
+    for (id, times) in world.ledger().doubled() {
+        diary.broken(format!("command {id} took effect {times} times"));
+    }
+    let decided: BTreeSet<String> = memory.ids().map(|id| id.to_string()).collect();
+    for sent in world.ledger().commands() {
+        if !sent.command_id.as_ref().is_some_and(|id| decided.contains(id)) {
+            diary.broken(format!("a {} was sent that nobody has decided", sent.verb));
+        }
+    }
+}
+
+/// Nobody is rung whom the rules do not name.
+fn targets(played: &[PlayedCall], rules: &Rules, diary: &mut Diary) {
+    let named: BTreeSet<&str> = rules.steps.iter().flat_map(|step| named(&step.action)).collect();
+    for ring in played.iter().flat_map(|call| &call.outcome.rings) {
+        if !named.contains(ring.target.as_str()) {
+            diary.broken(format!("{} is rung, and the rules do not name him", ring.target));
+        }
+    }
+}
+
+fn named(action: &Action) -> Vec<&str> {
+    match action {
+        Action::Ring(ring) => ring.members.iter().map(|member| member.target.as_str()).collect(),
+        Action::Transfer(transfer) => vec![transfer.target.as_str()],
+        Action::Answer | Action::Say(_) | Action::Play(_) | Action::Reject(_) | Action::Hangup => Vec::new(),
+        Action::Goto { .. } | Action::Do { .. } => Vec::new(),
     }
 }
 
@@ -88,6 +126,10 @@ fn told(
     let journal: Vec<_> = kept.journal.iter().filter_map(read).collect();
     if journal.len() != kept.journal.len() {
         diary.broken(format!("call {id}: an event of its journal cannot be read again"));
+    }
+    let events: Vec<&Event> = journal.iter().map(|(_, event)| event).collect();
+    if !tells_the_same(kept, &events, rules, &mut Rng::with_seed(u64::from(kept.call.commands))) {
+        diary.broken(format!("call {id}: its webhooks in another order tell something else of its legs"));
     }
     let chapters = replay(id, rules, journal.iter().map(|(at, event)| (*at, event)));
     if chapters.last().map(|chapter| &chapter.decision.call) != Some(&kept.call) {

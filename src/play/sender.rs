@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::agenda::{Due, between, later};
 use super::stage::{Job, Play, Then};
+use super::trouble::Step;
 use crate::call::{CommandId, Event, EventId, Settled, Verdict, What};
 use crate::hall::{Arrival, Move, courier};
 use crate::sim::Reply;
@@ -11,8 +12,9 @@ use crate::telnyx::answer::{Hints, Reading, read};
 use crate::telnyx::request::Method;
 
 impl Play {
-    /// Commands that are kept may leave.
-    pub(super) fn post(&mut self, ids: &[CommandId]) {
+    /// Commands that are kept may leave. False: that was the end of this node.
+    pub(super) fn post(&mut self, ids: &[CommandId]) -> bool {
+        let node = self.memory.node;
         for id in ids {
             let Some(slip) = self.memory.row(*id).map(|row| row.slip(*id)) else { continue };
             let Some(begun) = self.lanes.accept(slip) else { continue };
@@ -21,15 +23,22 @@ impl Play {
             }
             for id in begun.go {
                 self.go(id);
+                if self.memory.node != node {
+                    return false;
+                }
             }
         }
+        true
     }
 
     /// A command that has its turn: what is done with it now.
     pub(super) fn go(&mut self, id: CommandId) {
         let Some(row) = self.memory.row(id) else { return };
-        let (call, age) = (row.call, between(row.first_sent_at, self.now));
-        match self.lanes.next(id, Some(age)) {
+        let call = row.call;
+        // After a restart of the machine nobody can say.
+        let known = row.first_sent_at >= self.booted;
+        let age = known.then(|| between(row.first_sent_at, self.now));
+        match self.lanes.next(id, age) {
             None => {}
             Some(Move::Settle(verdict)) => self.settle(id, verdict),
             Some(Move::Wait(pause)) => {
@@ -37,7 +46,9 @@ impl Play {
                 self.diary.upset(Some(call), self.now, at);
                 self.agenda.add(at, Due::Rested(id));
             }
+            Some(Move::Send { .. }) if self.crashes(Step::BeforeSend) => {}
             Some(Move::Send { again }) => {
+                self.memory.renew(id, self.now);
                 self.diary.count(if again { "request.again" } else { "request.first" });
                 let way = self.way();
                 self.tries += 1;
@@ -46,6 +57,7 @@ impl Play {
                 // A word that comes before has been heard by then, and this one is not.
                 let nothing = Reading::Again { after: None, code: "no answer".to_owned() };
                 self.agenda.add(later(self.now, courier::TRY), Due::Hear(id, self.tries, nothing));
+                self.crashes(Step::AfterSend);
             }
         }
     }
@@ -54,7 +66,7 @@ impl Play {
     fn way(&mut self) -> Duration {
         if self.rng.f64() < self.trouble.slow {
             self.diary.count("us.slow");
-            return Duration::from_millis(self.rng.u64(500..=6_000));
+            return Duration::from_millis(self.rng.u64(500..=9_000));
         }
         Duration::from_micros(self.rng.u64(5_000..=60_000))
     }
@@ -65,6 +77,7 @@ impl Play {
         let kind = row.kind;
         if let Some(at) = self.trouble.ignored.iter().position(|ignored| *ignored == kind) {
             self.trouble.ignored.remove(at);
+            self.diary.count("us.ignored");
             self.diary.upset(Some(row.call), self.now, self.now);
             self.agenda.add(self.now, Due::Hear(id, one, read(kind, 200, Hints::default(), b"")));
             return;
@@ -89,6 +102,9 @@ impl Play {
 
     /// Word of a try, unless that try is over.
     pub(super) fn hear(&mut self, id: CommandId, one: u64, reading: Reading) {
+        if self.crashes(Step::BeforeSettle) {
+            return;
+        }
         let Some((_, sent)) = self.flying.get(&id).filter(|(flying, _)| *flying == one).copied() else { return };
         self.flying.remove(&id);
         let call = self.memory.row(id).map(|row| row.call);

@@ -12,7 +12,7 @@ use super::agenda::{Agenda, Due, between, later, whole};
 use super::diary::Diary;
 use super::memory::Memory;
 use super::played::Played;
-use super::trouble::Trouble;
+use super::trouble::{Step, Trouble};
 use crate::call::{CallId, CommandId, Event, EventId, What};
 use crate::hall::{Arrival, Aside, Book, Fate, Lanes, fold};
 use crate::routing::Rules;
@@ -41,10 +41,12 @@ pub struct Play {
     pub(super) trouble: Trouble,
     pub(super) now: Timestamp,
     pub(super) calls: Vec<CallNo>,
-    inbox: Vec<Job>,
+    pub(super) inbox: Vec<Job>,
     /// Deadlines that are handed in and not kept yet.
-    rung: BTreeSet<(CallId, u64)>,
-    up: bool,
+    pub(super) rung: BTreeSet<(CallId, u64)>,
+    pub(super) up: bool,
+    /// When the machine was started.
+    pub(super) booted: Timestamp,
 }
 
 /// Something that is handed in, and what follows once it is kept.
@@ -85,6 +87,7 @@ impl Play {
             inbox: Vec::new(),
             rung: BTreeSet::new(),
             up: true,
+            booted: Timestamp::MIN,
         }
     }
 
@@ -132,6 +135,7 @@ impl Play {
                 Due::Rested(id) => self.go(id),
                 Due::Die(down) => self.die(down),
                 Due::Rise => self.rise(),
+                Due::Lapse => self.take_over(),
             }
         }
         for delivery in self.world.poll(self.now) {
@@ -195,6 +199,9 @@ impl Play {
     }
 
     fn commit(&mut self) {
+        if self.crashes(Step::BeforeCommit) {
+            return;
+        }
         let jobs = std::mem::take(&mut self.inbox);
         let batch: Vec<Arrival> = jobs.iter().map(|job| job.arrival.clone()).collect();
         self.diary.count(if batch.len() > 1 { "batch.several" } else { "batch.one" });
@@ -218,13 +225,19 @@ impl Play {
             });
         }
         let line = self.world.settings().connection_id.clone();
-        match self.memory.write(&batch, &changes, &line, now) {
-            Ok(new) => self.post(&new),
-            Err(why) => self.diary.broken(why),
-        }
+        let new = match self.memory.write(&batch, &changes, &line, now) {
+            Ok(new) => new,
+            Err(why) => {
+                self.diary.broken(why);
+                Vec::new()
+            }
+        };
+        // If this is the end, nobody is told that it is kept.
+        let ends = self.crashes(Step::AfterCommit) || !self.post(&new);
         for job in jobs {
             match job.then {
-                Then::Answer(delivery) => self.world.delivered(delivery, Some(200), self.now),
+                Then::Answer(delivery) => self.world.delivered(delivery, Some(200).filter(|_| !ends), self.now),
+                Then::Settled(_) | Then::Rung(..) if ends => {}
                 Then::Settled(id) => {
                     if let Some(next) = self.lanes.settled(id) {
                         self.go(next);
@@ -233,36 +246,5 @@ impl Play {
                 Then::Rung(call, version) => drop(self.rung.remove(&(call, version))),
             }
         }
-    }
-
-    /// The process is killed: what is not kept is gone, and nobody answers.
-    fn die(&mut self, down: Duration) {
-        if !self.up {
-            return;
-        }
-        self.up = false;
-        self.diary.count("us.died");
-        self.diary.upset(None, self.now, later(self.now, down));
-        for job in std::mem::take(&mut self.inbox) {
-            if let Then::Answer(delivery) = job.then {
-                self.world.delivered(delivery, None, self.now);
-            }
-        }
-        self.rung.clear();
-        self.lanes = Lanes::default();
-        self.flying.clear();
-        self.agenda.forget();
-        self.agenda.add(later(self.now, down), Due::Rise);
-    }
-
-    /// The process is started again and takes over what it left.
-    fn rise(&mut self) {
-        self.up = true;
-        let open = self.memory.open();
-        if !open.is_empty() {
-            self.diary.count("us.took_over");
-        }
-        let ids: Vec<CommandId> = open.into_iter().map(|slip| slip.id).collect();
-        self.post(&ids);
     }
 }

@@ -8,6 +8,7 @@ use super::leg::{Purpose, State};
 use super::moment::later;
 use super::switches::{
     HangupUnansweredCause, MediaAtBridge, ParkedEvent, TransferAnswersCaller, TransferBridgedOnA, TransferBridgedOnB,
+    TransferOfBridged,
 };
 use super::wire::{End, News};
 use super::world::World;
@@ -78,6 +79,11 @@ impl World {
         if self.live(given).is_none() {
             return;
         }
+        let elsewhere = self.leg(given).is_some_and(|leg| leg.peer.is_some());
+        match self.settings.switches.transfer_of_bridged {
+            TransferOfBridged::HangsUp | TransferOfBridged::Nothing if elsewhere => return self.take_nobody(no),
+            TransferOfBridged::Takes | TransferOfBridged::HangsUp | TransferOfBridged::Nothing => {}
+        }
         if early_media && on_b == TransferBridgedOnB::AtAnswer {
             self.tell(no, &News::Bridged);
         }
@@ -98,6 +104,15 @@ impl World {
         }
         if on_a == TransferBridgedOnA::AfterAnswer {
             self.tell(given, &News::Bridged);
+        }
+    }
+
+    /// The new leg of a transfer is answered, and the one given away talks with another.
+    fn take_nobody(&mut self, no: LegNo) {
+        self.set_answered(no);
+        self.tell(no, &News::Answered);
+        if self.settings.switches.transfer_of_bridged == TransferOfBridged::HangsUp {
+            self.end(no, End { cause: "normal_clearing", source: "unknown", sip: "200" }, By::Peer);
         }
     }
 

@@ -104,6 +104,15 @@ switches! {
         /// He is answered without a word.
         Silent = "silent",
     }
+    /// What the answer to a transfer does where the one given away is bridged with another by then.
+    transfer_of_bridged: TransferOfBridged {
+        /// Takes him out of that bridge.
+        Takes = "takes",
+        /// Nothing: the new leg is hung up.
+        HangsUp = "hangs_up",
+        /// Nothing: the new leg is left alone.
+        Nothing = "nothing",
+    }
     /// Whether a dial may link to a leg that is not answered yet.
     dial_link_to_unanswered: DialLinkToUnanswered {
         /// It may.

@@ -14,6 +14,7 @@ use super::{Callee, Fault, Mishap, Rates, Script, Settings, World};
 
 const DORA: &str = "+12025550104";
 const EVE: &str = "sip:eve@example.com";
+const FINN: &str = "sip:finn@example.com";
 
 /// Everything that was answered and sent, as text; and the webhooks.
 fn tour(switches: Switches) -> (String, Vec<Value>) {
@@ -25,7 +26,8 @@ fn tour(switches: Switches) -> (String, Vec<Value>) {
         .callee(CLEO, answers(1))
         .callee(DORA, Callee::Fails { after: SECOND })
         .callee(DORA, Callee::Refused { status: 403, code: "D13".to_owned() })
-        .callee(EVE, answers(1));
+        .callee(EVE, answers(1))
+        .callee(FINN, answers(1));
     let mut stage = Stage::with(&script, |settings| {
         settings.switches = switches;
         settings.first_command_timeout = Some(20 * SECOND);
@@ -83,6 +85,9 @@ fn parked(stage: &mut Stage, a: &str) -> Vec<(u16, Value)> {
     }
     stage.run(5 * SECOND);
     told.push(stage.act(a, "bridge", json!({"call_control_id": eve})));
+    stage.run(SECOND);
+    told.push(stage.act(a, "transfer", json!({"to": FINN})));
+    stage.run(3 * SECOND);
     stage.answers = Some(500);
     for _ in 0..2 {
         let dial = stage.dial_of(DORA);

@@ -31,8 +31,16 @@ pub enum Method {
 }
 
 /// Events we live from: those a call cannot go on without, so Telnyx is asked to try them again.
-const RETRIED: [&str; 6] =
-    ["call.initiated", "call.answered", "call.bridged", "call.hangup", "call.speak.ended", "call.playback.ended"];
+const RETRIED: [&str; 8] = [
+    "call.initiated",
+    "call.answered",
+    "call.bridged",
+    "call.hangup",
+    "call.speak.started",
+    "call.speak.ended",
+    "call.playback.started",
+    "call.playback.ended",
+];
 
 /// Milliseconds between the tries of one event. Telnyx takes five at most, and 60,000 in all.
 const RETRIES_MS: [u32; 5] = [500, 1_000, 2_000, 5_000, 10_000];
@@ -281,7 +289,9 @@ mod tests {
         r#""call.answered":{"retries_ms":[500,1000,2000,5000,10000]},"#,
         r#""call.bridged":{"retries_ms":[500,1000,2000,5000,10000]},"#,
         r#""call.hangup":{"retries_ms":[500,1000,2000,5000,10000]},"#,
+        r#""call.speak.started":{"retries_ms":[500,1000,2000,5000,10000]},"#,
         r#""call.speak.ended":{"retries_ms":[500,1000,2000,5000,10000]},"#,
+        r#""call.playback.started":{"retries_ms":[500,1000,2000,5000,10000]},"#,
         r#""call.playback.ended":{"retries_ms":[500,1000,2000,5000,10000]}}"#,
     );
 

@@ -133,9 +133,13 @@ impl Server {
         ended
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to stop.
     pub fn ask_to_stop(&self) {
-        let pid = self.child.id().to_string();
+        let pid = self.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 

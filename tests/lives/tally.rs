@@ -1,0 +1,110 @@
+//! How often what came about, over all lives: what never did was not tested.
+
+use std::collections::BTreeMap;
+
+use switchhook::call::{Kind, Remark, What};
+use switchhook::play::Played;
+use switchhook::sim::{Settings, Switches};
+
+#[derive(Default)]
+pub struct Tally(BTreeMap<String, u64>);
+
+impl Tally {
+    /// Everything that has to come about, at nothing.
+    pub fn new() -> Self {
+        let mut tally = Self::default();
+        for (name, words) in Switches::ALL {
+            words.iter().for_each(|word| tally.expect(&format!("switch.{name}={word}")));
+        }
+        Kind::ALL.iter().for_each(|kind| tally.expect(&format!("command.{kind}")));
+        // Not "discovered": nobody but us answers a caller here, so nothing is heard of one before he has come in.
+        for name in [
+            "phase.answering",
+            "phase.speaking",
+            "phase.ringing",
+            "phase.transferring",
+            "phase.talking",
+            "phase.ending",
+            "phase.ended",
+            "event.twice",
+            "event.stale",
+            "batch.several",
+            "verdict.accepted",
+            "verdict.refused",
+            "verdict.unknown",
+            "verdict.void",
+            "verdict.alive",
+            "verdict.gone",
+            "us.died",
+            "us.took_over",
+            "us.took_over_lapsed",
+            "crash.before_commit",
+            "crash.after_commit",
+            "crash.before_send",
+            "crash.after_send",
+            "crash.before_settle",
+            "us.slow",
+            "us.ignored",
+            "request.again",
+            "remark.once_more",
+            "remark.nothing_came",
+            "remark.leg_lost",
+            "remark.leg_found",
+            "ends.too_long",
+            "ends.caller_gone",
+            "ends.party_gone",
+            "ends.step",
+            "ends.list_ended",
+            "ends.no_route",
+        ] {
+            tally.expect(name);
+        }
+        tally
+    }
+
+    fn expect(&mut self, what: &str) {
+        self.0.entry(what.to_owned()).or_default();
+    }
+
+    pub fn count(&mut self, what: &str, times: u64) {
+        *self.0.entry(what.to_owned()).or_default() += times;
+    }
+
+    pub fn add(&mut self, settings: &Settings, played: &Played) {
+        settings.switches.values().iter().for_each(|(name, word)| self.count(&format!("switch.{name}={word}"), 1));
+        played.counts.iter().for_each(|(what, times)| self.count(what, *times));
+        for chapter in played.calls.iter().flat_map(|call| &call.chapters) {
+            self.count(&format!("phase.{}", chapter.decision.call.phase.word()), 1);
+            for command in &chapter.decision.commands {
+                self.count(&format!("command.{}", command.verb.kind()), 1);
+            }
+            let told = chapter.decision.remarks.iter().map(word);
+            told.for_each(|word| self.count(&word, 1));
+            if matches!(chapter.event.what, What::Fault { .. }) {
+                self.count("event.fault", 1);
+            }
+        }
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        other.0.iter().for_each(|(what, times)| self.count(what, *times));
+    }
+
+    pub fn never(&self) -> Vec<&str> {
+        self.0.iter().filter(|(_, times)| **times == 0).map(|(what, _)| what.as_str()).collect()
+    }
+
+    pub fn text(&self) -> String {
+        self.0.iter().map(|(what, times)| format!("{times:>9} {what}\n")).collect()
+    }
+}
+
+/// A remark as a word, an end with its reason.
+fn word(remark: &Remark) -> String {
+    let json = serde_json::to_value(remark).unwrap();
+    if let Remark::Ends { .. } = remark {
+        return format!("ends.{}", json["ends"]["why"].as_str().unwrap());
+    }
+    let name = json.as_str().map(str::to_owned).or_else(|| json.as_object()?.keys().next().cloned());
+    format!("remark.{}", name.unwrap())
+}
