@@ -109,15 +109,18 @@ fn new_node() -> Uuid {
     Uuid::new_v4()
 }
 
-/// SIGINT and SIGTERM, from now on.
-fn signals() -> io::Result<[Signal; 2]> {
-    Ok([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?])
+/// SIGINT, SIGTERM and SIGHUP, from now on.
+fn signals() -> io::Result<[Signal; 3]> {
+    Ok([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?])
 }
 
-/// Waits for one of them.
-async fn stopped([mut interrupt, mut terminate]: [Signal; 2]) {
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// Waits for one of the first two.
+async fn stopped([mut interrupt, mut terminate, mut hangup]: [Signal; 3]) {
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => return,
+            _ = terminate.recv() => return,
+            _ = hangup.recv() => warn!("SIGHUP: files are read at the start only; restart the server for a change in them"),
+        }
     }
 }

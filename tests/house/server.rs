@@ -139,8 +139,13 @@ impl Server {
 
     /// Asks it to stop.
     pub fn ask_to_stop(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, which: &str) {
         let pid = self.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([which, &pid]).status().unwrap().success());
     }
 
     /// Ends it as a loss of power would.
