@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::failure::Failure;
+use crate::telnyx::client::provide_tls;
 
 /// Ask a running server whether it is well
 #[derive(Debug, clap::Args)]
@@ -16,8 +17,7 @@ pub struct Health {
 impl Health {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let unwell = |why: &dyn std::fmt::Display| Failure::unavailable(format!("{} does not answer: {why}", self.url));
-        // The address may be https.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        provide_tls();
         let client = reqwest::Client::builder().timeout(Duration::from_secs(3)).no_proxy().build();
         let answer = client.map_err(|why| unwell(&why))?.get(&self.url).send().await.map_err(|why| unwell(&why))?;
         match answer.status() {

@@ -50,13 +50,28 @@ fn advice(reason: &str) -> &'static str {
     match reason {
         "no_match" => "no key in TELNYX_PUBLIC_KEY made the signature",
         "stale" | "early" => "their time is more than 300 s from ours; is this machine's clock right?",
+        "missing" => "they bear no signature; does a proxy drop their telnyx- headers?",
+        "cut" => "their bodies ended before their length; does a proxy hang up too soon?",
+        "slow" => "their bodies took too long to arrive; is the network or a proxy slow?",
+        "too_large" => "their bodies are larger than any of Telnyx'; somebody else sends them",
+        "encoded" => "their bodies are compressed, which Telnyx does not do; does a proxy?",
+        "not_json" => "they are no JSON; is the application's webhook API version 2?",
         _ => "they do not look like Telnyx' own",
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn every_reason_has_its_advice() {
+        let reasons = ["no_match", "stale", "missing", "cut", "slow", "too_large", "encoded", "not_json", "doubled"];
+        let advices: BTreeSet<&str> = reasons.into_iter().map(advice).collect();
+        assert_eq!(advices.len(), reasons.len());
+    }
 
     #[test]
     fn everything_is_counted() {

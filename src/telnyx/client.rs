@@ -65,6 +65,12 @@ pub enum ClientError {
     Tls(String),
 }
 
+/// Makes sure that there is a provider for TLS, which HTTP clients cannot be made without.
+pub fn provide_tls() {
+    // Whoever installed one before us is right: one process, one provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 impl Client {
     /// A client for the API below `base_url`, which is https, or plain http to this machine itself.
     ///
@@ -73,8 +79,7 @@ impl Client {
     pub fn new(base_url: &str, key: &SecretString) -> Result<Self, ClientError> {
         let base = base(base_url)?;
         let key = bearer(key)?;
-        // Whoever installed one before us is right: one process, one provider.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        provide_tls();
         let http = reqwest::Client::builder()
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)

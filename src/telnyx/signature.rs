@@ -229,11 +229,12 @@ mod tests {
 
     #[test]
     fn the_vectors_give_their_results() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/telnyx/signature-vectors.json");
-        let Ok(text) = std::fs::read(path) else {
+        let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared"));
+        if !folder.exists() {
             println!("SKIPPED: no signature vectors beside the checkout");
             return;
-        };
+        }
+        let text = std::fs::read(folder.join("telnyx/signature-vectors.json")).unwrap();
         let file: serde_json::Value = serde_json::from_slice(&text).unwrap();
         let vectors = file["vectors"].as_array().unwrap();
         assert!(vectors.len() >= 14);

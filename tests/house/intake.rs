@@ -220,11 +220,11 @@ fn every_event_ends_in_the_journal_under_its_call(base: Base) {
 }
 
 fn every_published_body_is_kept(base: Base) {
-    let folder = checkout("../shared/telnyx/webhooks");
-    if !folder.exists() {
+    if !checkout("../shared").exists() {
         println!("SKIPPED: no published bodies beside the checkout");
         return;
     }
+    let folder = checkout("../shared/telnyx/webhooks");
     let stub = Stub::start();
     let house = House::new(base, &stub.url);
     let server = house.start();
