@@ -245,11 +245,13 @@ impl Writer {
             let request = Request::stored(kind, path, body);
             let letter = Letter {
                 call: post.call,
+                seq: post.seq,
                 leg: post.command.leg,
                 id: post.command.id,
                 kind,
                 request,
                 first: Some(since),
+                taken_over: false,
                 lease: Lease::until(since + courier::LEASE),
             };
             let _ = self.parts.letters.send(letter);

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, StoreError};
+use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, Renewed, StoreError};
 use crate::call::{Call, CallId, Cause, CommandId, EventId, Kind, Leg, LegNo, LegState, Role, Verdict};
 use crate::hall::{Arrival, Changes, Digest, Index, Key, Saved};
 
@@ -164,6 +164,15 @@ pub(super) fn due(now: Timestamp, rows: impl Iterator<Item = (CallId, i64, i64)>
         due.calls.push((call, version.unsigned_abs()));
     }
     Ok(due)
+}
+
+/// What came of a renewal: nothing, or whether a later command was before it.
+pub(super) fn renewed(overtaken: Option<bool>) -> Renewed {
+    match overtaken {
+        None => Renewed::Lost,
+        Some(true) => Renewed::Overtaken,
+        Some(false) => Renewed::Ours,
+    }
 }
 
 /// Commands taken over, each call's in their order.
