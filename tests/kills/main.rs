@@ -27,9 +27,9 @@ use orders::Orders;
 fn main() {
     let Some(orders) = Orders::read(std::env::args().skip(1)) else { return };
     println!("kills: {orders:?}");
-    let bases: [(&str, fn() -> Option<Base>); 2] = [("sqlite", || Some(Base::sqlite())), ("postgres", Base::postgres)];
-    for (name, base) in bases.into_iter().filter(|(name, _)| orders.wants(name)) {
-        let Some(base) = base() else { continue };
+    for name in ["sqlite", "postgres"].into_iter().filter(|name| orders.wants(name)) {
+        let base = if name == "sqlite" { Some(Base::sqlite()) } else { Base::postgres() };
+        let Some(base) = base else { continue };
         let run = Run::new(base, orders.seed);
         let story = run.kill(&orders);
         println!("{name}: {story}");
