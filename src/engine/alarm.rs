@@ -139,10 +139,10 @@ impl Watch {
 }
 
 fn letter(row: Claimed, since: Duration) -> Letter {
-    let first = row.age.and_then(|age| since.checked_sub(age));
-    let request = Request::stored(row.kind, row.path, row.body);
-    let lease = Lease::until(since + courier::LEASE);
-    Letter { call: row.call, leg: row.leg, id: row.id, kind: row.kind, request, first, lease }
+    let Claimed { call, seq, id, kind, leg, path, body, age } = row;
+    let first = age.and_then(|age| since.checked_sub(age));
+    let (request, lease) = (Request::stored(kind, path, body), Lease::until(since + courier::LEASE));
+    Letter { call, seq, leg, id, kind, request, first, taken_over: true, lease }
 }
 
 #[cfg(test)]

@@ -245,11 +245,13 @@ impl Writer {
             let request = Request::stored(kind, path, body);
             let letter = Letter {
                 call: post.call,
+                seq: post.seq,
                 leg: post.command.leg,
                 id: post.command.id,
                 kind,
                 request,
                 first: Some(since),
+                taken_over: false,
                 lease: Lease::until(since + courier::LEASE),
             };
             let _ = self.parts.letters.send(letter);
@@ -262,9 +264,7 @@ impl Writer {
 
     async fn put_aside(&self, arrival: &Arrival, why: &str) -> Put {
         error!(event = %arrival.key.event, why, "an event was put into quarantine: the database refuses it");
-        let event = || serde_json::to_vec(&arrival.event).unwrap_or_default();
-        let raw = if arrival.raw.is_empty() { event().into() } else { arrival.raw.clone() };
-        let digest = Sha256::digest(&raw).into();
+        let (digest, raw) = arrival.aside();
         match self.parts.store.quarantine(digest, &raw, why, self.parts.clock.now()).await {
             Ok(()) => Put::Kept,
             Err(_) => Put::Busy,

@@ -16,7 +16,7 @@ use crate::call::{CommandId, Event, EventId, Settled, Verdict, What};
 use crate::clock::Clock;
 use crate::hall::{Arrival, Lanes, Move, Slip, courier};
 use crate::kill::kill_point;
-use crate::store::{Stamp, Store};
+use crate::store::{Renewed, Stamp, Store};
 use crate::telnyx::answer::{Reading, read};
 use crate::telnyx::client::{Client, Sent};
 
@@ -94,6 +94,8 @@ enum Done {
 enum Holder {
     /// Ours, and nobody can take it over for now.
     Us,
+    /// Ours, but a later command of its leg may have gone out elsewhere.
+    UsTooLate,
     /// Another node's, or settled by one.
     Another,
     /// Its lease is over or soon will be, and the database does not answer.
@@ -102,9 +104,9 @@ enum Holder {
 
 impl Desk {
     fn accept(&mut self, letter: Letter) {
-        let Letter { call, leg, id, kind, .. } = letter;
+        let Letter { call, seq, leg, id, kind, .. } = letter;
         // A command whose lease ran out while it waited here may be handed in again.
-        let Some(begun) = self.lanes.accept(Slip { call, leg, id, kind }) else {
+        let Some(begun) = self.lanes.accept(Slip { call, seq, leg, id, kind }) else {
             if let Some(held) = self.letters.get(&id) {
                 held.lease.extend(letter.lease.end());
             }
@@ -186,9 +188,12 @@ impl Sender {
     /// Sends a command once; `again`: not for the first time.
     async fn once(&self, letter: &Letter, again: bool) -> Done {
         // It may have waited for its place.
-        if again || !letter.lease.covers(courier::TRY, &self.clock.boot()) {
+        if again || letter.taken_over || !letter.lease.covers(courier::TRY, &self.clock.boot()) {
             match self.hold(letter, courier::LEASE, courier::TRY).await {
                 Holder::Us => {}
+                // It may never have been sent, and does no harm whenever it comes.
+                Holder::UsTooLate if letter.kind.repeatable() => {}
+                Holder::UsTooLate => return Done::Sent(Reading::Verdict(Verdict::Unknown)),
                 Holder::Another => return Done::Lost,
                 Holder::Nobody => {
                     let code = "the database does not answer: another node may have it".to_owned();
@@ -223,11 +228,11 @@ impl Sender {
     async fn hold(&self, letter: &Letter, lease: Duration, span: Duration) -> Holder {
         let stamp = self.stamp(lease);
         match self.store.renew(letter.call, letter.id, &stamp).await {
-            Ok(true) => {
+            Ok(Renewed::Lost) => Holder::Another,
+            Ok(renewed) => {
                 letter.lease.extend(stamp.since + lease);
-                Holder::Us
+                if renewed == Renewed::Overtaken { Holder::UsTooLate } else { Holder::Us }
             }
-            Ok(false) => Holder::Another,
             Err(_) if letter.lease.covers(span, &self.clock.boot()) => Holder::Us,
             Err(_) => Holder::Nobody,
         }
@@ -259,7 +264,7 @@ impl Sender {
                 self.hold(letter, courier::LEASE, Duration::ZERO).await
             };
             let put = match holder {
-                Holder::Us => self.inlet.put(Arrival::own(letter.call, event.clone())).await,
+                Holder::Us | Holder::UsTooLate => self.inlet.put(Arrival::own(letter.call, event.clone())).await,
                 Holder::Another => return Done::Lost,
                 Holder::Nobody => Put::Busy,
             };
@@ -308,14 +313,20 @@ mod tests {
         }
 
         fn post(&self, no: u128, kind: Kind, age: Option<Duration>) {
+            self.post_over(no, kind, age, false);
+        }
+
+        fn post_over(&self, no: u128, kind: Kind, age: Option<Duration>, taken_over: bool) {
             let since = self.clock.boot().since;
             let letter = Letter {
                 call: CallId(Uuid::nil()),
+                seq: u32::try_from(no).unwrap(),
                 leg: LegNo(0),
                 id: CommandId(Uuid::from_u128(no)),
                 kind,
                 request: Request::stored(kind, "/calls/x".into(), bytes::Bytes::new()),
                 first: age.map(|age| since - age),
+                taken_over,
                 lease: Lease::until(since + courier::LEASE),
             };
             self.letters.send(letter).unwrap();
@@ -327,7 +338,7 @@ mod tests {
         }
 
         /// The next question, which is for a lease: for how long, and for which command.
-        async fn renews(&mut self, answer_with: Result<bool, StoreError>) -> (u128, Duration) {
+        async fn renews(&mut self, answer_with: Result<Renewed, StoreError>) -> (u128, Duration) {
             let Some(Asked::Renew { command, stamp, answer }) = self.asked().await else { panic!("it does not renew") };
             answer.send(answer_with).unwrap();
             (command.0.as_u128(), stamp.lease)
@@ -342,7 +353,28 @@ mod tests {
         }
     }
 
-    fn silent() -> Result<bool, StoreError> {
+    #[tokio::test(start_paused = true)]
+    async fn what_would_come_after_a_later_one_is_given_up() {
+        let mut night = Night::new();
+        night.post(1, Kind::Speak, FRESH);
+        assert_eq!(night.renews(Ok(Renewed::Overtaken)).await.0, 1);
+        assert_eq!(night.settles().await.verdict, Verdict::Unknown);
+        // Unless it is worth it all the same: it goes on until its lease says otherwise.
+        night.post(2, Kind::StopPlay, FRESH);
+        assert_eq!(night.renews(Ok(Renewed::Overtaken)).await, (2, courier::LEASE));
+        assert_eq!(night.renews(Ok(Renewed::Lost)).await, (2, HALF + courier::LEASE));
+        assert!(night.asked().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_taken_over_asks_for_its_place_before_it_is_sent() {
+        let mut night = Night::new();
+        night.post_over(1, Kind::Speak, FRESH, true);
+        assert_eq!(night.renews(Ok(Renewed::Overtaken)).await, (1, courier::LEASE));
+        assert_eq!(night.settles().await.verdict, Verdict::Unknown);
+    }
+
+    fn silent() -> Result<Renewed, StoreError> {
         Err(StoreError::Lost("as it is meant to".into()))
     }
 
@@ -355,7 +387,7 @@ mod tests {
         night.post(1, Kind::Dial, FRESH);
         night.post(2, Kind::Speak, None);
         // Nobody answers the first try; before the second it is gone. What waits behind it has its turn.
-        assert_eq!(night.renews(Ok(false)).await, (1, courier::LEASE));
+        assert_eq!(night.renews(Ok(Renewed::Lost)).await, (1, courier::LEASE));
         let settled = night.settles().await;
         assert_eq!((settled.command.0.as_u128(), settled.verdict), (2, Verdict::Unknown));
         assert!(night.asked().await.is_none());
@@ -365,10 +397,14 @@ mod tests {
     async fn a_command_that_rests_is_held_as_long_as_it_rests() {
         let mut night = Night::new();
         night.post(1, Kind::Dial, FRESH);
-        assert_eq!(night.renews(Ok(true)).await, (1, courier::LEASE));
-        assert_eq!(night.renews(Ok(true)).await, (1, HALF + courier::LEASE));
-        assert_eq!(night.renews(Ok(true)).await, (1, courier::LEASE));
-        assert_eq!(night.renews(Ok(false)).await, (1, 2 * HALF + courier::LEASE), "and if it is gone, it is dropped");
+        assert_eq!(night.renews(Ok(Renewed::Ours)).await, (1, courier::LEASE));
+        assert_eq!(night.renews(Ok(Renewed::Ours)).await, (1, HALF + courier::LEASE));
+        assert_eq!(night.renews(Ok(Renewed::Ours)).await, (1, courier::LEASE));
+        assert_eq!(
+            night.renews(Ok(Renewed::Lost)).await,
+            (1, 2 * HALF + courier::LEASE),
+            "and if it is gone, it is dropped"
+        );
         assert!(night.asked().await.is_none());
     }
 
@@ -383,7 +419,7 @@ mod tests {
             night.post(no, Kind::Dial, late);
             night.clock.advance(courier::LEASE);
             assert_eq!(night.renews(silent()).await.0, no);
-            assert_eq!(night.renews(Ok(!gone)).await.0, no);
+            assert_eq!(night.renews(Ok(if gone { Renewed::Lost } else { Renewed::Ours })).await.0, no);
             if !gone {
                 assert_eq!(night.settles().await.verdict, Verdict::Unknown);
             }
@@ -405,11 +441,13 @@ mod tests {
         });
         let letter = Letter {
             call: CallId(Uuid::nil()),
+            seq: 1,
             leg: LegNo(0),
             id: CommandId(Uuid::nil()),
             kind: Kind::Dial,
             request: Request::stored(Kind::Dial, "/calls".into(), bytes::Bytes::new()),
             first: Some(clock.boot().since),
+            taken_over: false,
             lease: Lease::until(clock.boot().since + courier::LEASE),
         };
         let told = async |again| match sender.once(&letter, again).await {

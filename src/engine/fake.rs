@@ -13,7 +13,9 @@ use crate::call::{CallId, CommandId};
 use crate::clock::Clock;
 use crate::hall::{Arrival, Changes, Digest, Fate};
 use crate::routing::{Rules, Sources, load};
-use crate::store::{CallRow, Claimed, Decider, Draft, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
+use crate::store::{
+    CallRow, Claimed, Decider, Draft, Due, JournalRow, OutboxRow, Renewed, Stamp, Store, StoreError, Taken,
+};
 use crate::telnyx::client::Client;
 
 /// A question, with the way to answer it. An answer that is thrown away makes whoever asked panic.
@@ -21,7 +23,7 @@ pub(super) enum Asked {
     Due { limit: u32, answer: oneshot::Sender<Result<Due, StoreError>> },
     Claim { limit: u32, answer: oneshot::Sender<Result<Vec<Claimed>, StoreError>> },
     Take { batch: Vec<Arrival>, answer: oneshot::Sender<Result<Taken, StoreError>> },
-    Renew { command: CommandId, stamp: Stamp, answer: oneshot::Sender<Result<bool, StoreError>> },
+    Renew { command: CommandId, stamp: Stamp, answer: oneshot::Sender<Result<Renewed, StoreError>> },
 }
 
 /// A database that has no answers of its own.
@@ -111,7 +113,7 @@ impl Store for Fake {
         self.ask(|answer| Asked::Claim { limit, answer }).await
     }
 
-    async fn renew(&self, _: CallId, command: CommandId, stamp: &Stamp) -> Result<bool, StoreError> {
+    async fn renew(&self, _: CallId, command: CommandId, stamp: &Stamp) -> Result<Renewed, StoreError> {
         self.ask(|answer| Asked::Renew { command, stamp: stamp.clone(), answer }).await
     }
 

@@ -12,6 +12,8 @@ use crate::telnyx::request::Request;
 pub struct Letter {
     /// The call.
     pub call: CallId,
+    /// Its place among the call's commands.
+    pub seq: u32,
     /// The leg it is for.
     pub leg: LegNo,
     /// The command.
@@ -22,6 +24,8 @@ pub struct Letter {
     pub request: Request,
     /// By the boot clock: before its first byte can have been sent. `None`: nobody can say.
     pub first: Option<Duration>,
+    /// Another had it before: it may have been sent, and so may what follows it.
+    pub taken_over: bool,
     /// How long it is ours.
     pub lease: Lease,
 }

@@ -1,6 +1,7 @@
 //! An event on its way into the hall, with what must be known to take it once.
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 use crate::call::{CallId, Event, EventId};
 
@@ -41,5 +42,12 @@ impl Arrival {
     pub fn own(call: CallId, event: Event) -> Self {
         let key = Key { stream: call.to_string(), event: event.id.clone() };
         Self { key, event, digest: [0; 32], raw: Bytes::new(), call: Some(call) }
+    }
+
+    /// What is kept of it when it is put aside: its body, or an event of our own as JSON, and the digest of that.
+    pub fn aside(&self) -> (Digest, Bytes) {
+        let own = || serde_json::to_vec(&self.event).unwrap_or_default().into();
+        let raw = if self.raw.is_empty() { own() } else { self.raw.clone() };
+        (Sha256::digest(&raw).into(), raw)
     }
 }

@@ -3,7 +3,8 @@
 //! Whoever sends hands in what happens to a command and is told what to do next with it. A command is sent again only
 //! while nothing waits behind it: once the call wants something else of the leg, it does not wait for this any more,
 //! and what comes late would come out of place. Only the end of looped audio is not given up for what is to follow it:
-//! nothing else would be heard.
+//! nothing else would be heard. A command that comes here after a later one of its leg has gone out, because another
+//! node or writer had it, is out of place already: it is given up, unless it does no harm whenever it comes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::call::{CallId, CommandId, Kind, LegNo, Verdict};
 pub struct Slip {
     /// The call.
     pub call: CallId,
+    /// Its place among the call's commands.
+    pub seq: u32,
     /// The leg it is for.
     pub leg: LegNo,
     /// The command.
@@ -70,6 +73,8 @@ struct Held {
     rests: bool,
     /// A hangup was decided for its leg: it is not sent again.
     over: bool,
+    /// A later one of its leg went out before it came.
+    late: bool,
     /// It has its outcome.
     settled: bool,
 }
@@ -77,11 +82,12 @@ struct Held {
 impl Lanes {
     /// Takes a command in. One that is here already is not taken twice: `None`.
     pub fn accept(&mut self, slip: Slip) -> Option<Begun> {
-        let Slip { call, leg, id, kind } = slip;
+        let Slip { call, seq, leg, id, kind } = slip;
         if self.held.contains_key(&id) {
             return None;
         }
-        self.held.insert(id, Held { slip, tries: 0, hint: None, rests: false, over: false, settled: false });
+        self.held
+            .insert(id, Held { slip, tries: 0, hint: None, rests: false, over: false, late: false, settled: false });
         let Some(lane) = self.lanes.get_mut(&(call, leg)) else {
             if kind != Kind::Hangup {
                 self.lanes.insert((call, leg), Lane { first: id, waiting: VecDeque::new() });
@@ -94,8 +100,14 @@ impl Lanes {
             first.into_iter().for_each(|first| first.over = true);
             return Some(Begun { go: vec![id], void: lane.waiting.drain(..).collect() });
         }
-        lane.waiting.push_back(id);
+        let late = first.as_ref().is_some_and(|first| first.slip.seq > seq) && !kind.repeatable();
+        if late {
+            self.held.entry(id).and_modify(|held| held.late = true);
+            return Some(Begun { go: vec![id], void: Vec::new() });
+        }
         let rests = first.is_some_and(|first| first.rests && first.gives_way());
+        let place = lane.waiting.partition_point(|other| self.held.get(other).is_some_and(|held| held.slip.seq < seq));
+        lane.waiting.insert(place, id);
         Some(Begun { go: rests.then_some(lane.first).into_iter().collect(), void: Vec::new() })
     }
 
@@ -108,6 +120,7 @@ impl Lanes {
         let again = held.tries > 0;
         let next = courier::next(held.slip.kind, age, held.tries, held.hint);
         let next = match next {
+            _ if held.late => Move::Settle(Verdict::Unknown),
             _ if held.over => Move::Settle(if again { Verdict::Unknown } else { Verdict::Void }),
             courier::Next::Settle(verdict) => Move::Settle(verdict),
             // One repeat at once is not worth losing it for.
@@ -168,7 +181,8 @@ mod tests {
     const FRESH: Option<Duration> = Some(Duration::ZERO);
 
     fn slip(no: u128, leg: u16, kind: Kind) -> Slip {
-        Slip { call: CallId(Uuid::nil()), leg: LegNo(leg), id: id(no), kind }
+        let seq = u32::try_from(no).unwrap();
+        Slip { call: CallId(Uuid::nil()), seq, leg: LegNo(leg), id: id(no), kind }
     }
 
     fn id(no: u128) -> CommandId {
@@ -269,6 +283,35 @@ mod tests {
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Wait(hint)));
         assert_eq!(lanes.accept(slip(2, 0, Kind::Speak)), Some(Begun::default()));
         assert_eq!(lanes.next(id(1), Some(hint)), Some(Move::Send { again: true }));
+    }
+
+    #[test]
+    fn whoever_comes_out_of_order_waits_in_order() {
+        let mut lanes = Lanes::default();
+        for no in [1, 4, 2, 3] {
+            lanes.accept(slip(no, 0, Kind::Speak));
+        }
+        for no in 1..4 {
+            assert_eq!(lanes.settled(id(no)), Some(id(no + 1)));
+        }
+        assert_eq!(lanes.settled(id(4)), None);
+    }
+
+    #[test]
+    fn whoever_comes_after_a_later_one_has_gone_out_is_given_up() {
+        let mut lanes = Lanes::default();
+        lanes.accept(slip(2, 0, Kind::Speak));
+        lanes.next(id(2), FRESH);
+        lanes.unanswered(id(2), Some(Duration::from_secs(2)));
+        assert_eq!(lanes.next(id(2), FRESH), Some(Move::Wait(Duration::from_secs(2))));
+        assert_eq!(lanes.accept(slip(1, 0, Kind::Play)), goes(1), "and the later one rests on");
+        assert_eq!(lanes.next(id(1), FRESH), Some(Move::Settle(Verdict::Unknown)));
+        assert_eq!(lanes.settled(id(1)), None);
+        assert_eq!(lanes.next(id(2), FRESH), Some(Move::Send { again: true }));
+        // Not so what does no harm: it has its turn after what went out.
+        lanes.accept(slip(0, 0, Kind::Answer));
+        assert_eq!(lanes.settled(id(2)), Some(id(0)));
+        assert_eq!(lanes.next(id(0), FRESH), Some(Move::Send { again: false }));
     }
 
     #[test]

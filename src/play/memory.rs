@@ -189,6 +189,6 @@ impl Memory {
 
 impl Row {
     pub fn slip(&self, id: CommandId) -> Slip {
-        Slip { call: self.call, leg: self.leg, id, kind: self.kind }
+        Slip { call: self.call, seq: self.seq, leg: self.leg, id, kind: self.kind }
     }
 }

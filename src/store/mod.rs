@@ -11,5 +11,5 @@ mod types;
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use types::{
-    CallRow, Claimed, Decider, Draft, Due, JournalRow, OutboxRow, Parcel, Stamp, Store, StoreError, Taken,
+    CallRow, Claimed, Decider, Draft, Due, JournalRow, OutboxRow, Parcel, Renewed, Stamp, Store, StoreError, Taken,
 };

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::held::Held;
 use super::postgres_write as write;
 use super::rows::{self, failed};
-use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
+use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Renewed, Stamp, Store, StoreError, Taken};
 use crate::call::{CallId, CommandId};
 use crate::hall::{Arrival, Digest, Loaded, clues};
 use crate::kill::kill_point;
@@ -141,8 +141,11 @@ impl Store for Postgres {
     async fn claim(&self, stamp: &Stamp, limit: u32, all: bool) -> Result<Vec<Claimed>, StoreError> {
         let rows: Vec<rows::Claim> = sqlx::query_as(
             "with free as (
-                select call, id from outbox
+                select call, id from outbox c
                 where status = 'open' and (lease_until < now() or ($4 and node <> $1))
+                    and ($4 or kind = 'hangup' or not exists (
+                        select 1 from outbox b where b.call = c.call and b.leg = c.leg and b.seq < c.seq
+                            and b.status = 'open' and b.node <> $1 and b.lease_until >= now()))
                 order by lease_until limit $3 for update skip locked)
              update outbox o set node = $1, lease_until = now() + $2 * interval '1 millisecond'
              from free where o.call = free.call and o.id = free.id
@@ -159,19 +162,22 @@ impl Store for Postgres {
         rows::in_order(rows)
     }
 
-    async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "update outbox set lease_until = now() + $4 * interval '1 millisecond'
-             where call = $1 and id = $2 and node = $3 and status = 'open'",
+    async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<Renewed, StoreError> {
+        let overtaken = sqlx::query_scalar(
+            "update outbox o set lease_until = now() + $4 * interval '1 millisecond'
+             where call = $1 and id = $2 and node = $3 and status = 'open'
+             returning exists (
+                select 1 from outbox l where l.call = o.call and l.leg = o.leg and l.kind <> 'look' and l.seq > o.seq
+                    and (l.status not in ('open', 'void') or (l.status = 'open' and l.node <> $3)))",
         )
         .bind(call.0)
         .bind(command.0)
         .bind(stamp.node)
         .bind(rows::millis(stamp.lease))
-        .execute(&self.pool)
+        .fetch_optional(&self.pool)
         .await
         .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+        Ok(rows::renewed(overtaken))
     }
 
     async fn keep_rules(&self, hash: &str, sources: &str, at: Timestamp) -> Result<(), StoreError> {

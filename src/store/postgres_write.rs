@@ -115,7 +115,7 @@ fn legs<'q>(statement: Statement<'q>, saved: &'q [Saved]) -> Statement<'q> {
 async fn aside(connection: &mut PgConnection, batch: &[Arrival], changes: &Changes) -> Result<(), StoreError> {
     for Aside { index, at, why } in &changes.aside {
         let Some(arrival) = batch.get(*index) else { continue };
-        let (digest, raw) = rows::aside(arrival);
+        let (digest, raw) = arrival.aside();
         let at = at.as_millisecond();
         let query = sqlx::query(rows::QUARANTINE).bind(digest.as_slice()).bind(at).bind(why).bind(raw.as_ref());
         query.execute(&mut *connection).await.map_err(failed)?;

@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, StoreError};
+use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, Renewed, StoreError};
 use crate::call::{Call, CallId, Cause, CommandId, EventId, Kind, Leg, LegNo, LegState, Role, Verdict};
-use crate::hall::{Arrival, Changes, Digest, Index, Key, Saved};
+use crate::hall::{Changes, Digest, Index, Key, Saved};
 
 /// Version, time decided, event, remarks, body.
 pub(super) type Journal = (i64, i64, String, String, Vec<u8>);
@@ -68,12 +66,6 @@ pub(super) fn ended(saved: &Saved) -> impl Iterator<Item = Ended<'_>> {
         LegState::Ended { at, cause, .. } => Some(Ended { call: saved.call.id, leg, at, cause }),
         LegState::Dialled | LegState::Ringing | LegState::Answered { .. } => None,
     })
-}
-
-/// What is kept of an event that is put aside: its body, and the digest of that.
-pub(super) fn aside(arrival: &Arrival) -> (Digest, Bytes) {
-    let raw = if arrival.raw.is_empty() { to_json(&arrival.event).into() } else { arrival.raw.clone() };
-    (Sha256::digest(&raw).into(), raw)
 }
 
 /// The code of a refusal.
@@ -164,6 +156,15 @@ pub(super) fn due(now: Timestamp, rows: impl Iterator<Item = (CallId, i64, i64)>
         due.calls.push((call, version.unsigned_abs()));
     }
     Ok(due)
+}
+
+/// What came of a renewal: nothing, or whether a later command was before it.
+pub(super) fn renewed(overtaken: Option<bool>) -> Renewed {
+    match overtaken {
+        None => Renewed::Lost,
+        Some(true) => Renewed::Overtaken,
+        Some(false) => Renewed::Ours,
+    }
 }
 
 /// Commands taken over, each call's in their order.

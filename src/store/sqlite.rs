@@ -14,7 +14,7 @@ use sqlx::sqlite::{
 use super::held::Held;
 use super::rows::{self, failed};
 use super::sqlite_write as write;
-use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
+use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Renewed, Stamp, Store, StoreError, Taken};
 use crate::call::{CallId, CommandId};
 use crate::hall::{Arrival, Digest, Loaded, clues};
 use crate::kill::kill_point;
@@ -116,8 +116,11 @@ impl Store for Sqlite {
             "update outbox set node = $1, lease_until = $2 + $3, boot = $4,
                 first_sent = case when boot = $4 then first_sent end
              where rowid in (
-                select rowid from outbox
+                select rowid from outbox c
                 where status = 'open' and (lease_until < $2 or boot <> $4 or ($6 and node <> $1))
+                    and ($6 or kind = 'hangup' or not exists (
+                        select 1 from outbox b where b.call = c.call and b.leg = c.leg and b.seq < c.seq
+                            and b.status = 'open' and b.node <> $1 and b.lease_until >= $2 and b.boot = $4))
                 order by lease_until limit $5)
              returning call, id, seq, leg, kind, path, body, $2 - first_sent",
         )
@@ -133,18 +136,21 @@ impl Store for Sqlite {
         rows::in_order(rows)
     }
 
-    async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "update outbox set lease_until = $4 where call = $1 and id = $2 and node = $3 and status = 'open'",
+    async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<Renewed, StoreError> {
+        let overtaken = sqlx::query_scalar(
+            "update outbox set lease_until = $4 where call = $1 and id = $2 and node = $3 and status = 'open'
+             returning exists (
+                select 1 from outbox l where l.call = outbox.call and l.leg = outbox.leg and l.kind <> 'look' and l.seq > outbox.seq
+                    and (l.status not in ('open', 'void') or (l.status = 'open' and l.node <> $3)))",
         )
         .bind(call.to_string())
         .bind(command.to_string())
         .bind(stamp.node.to_string())
         .bind(rows::millis(stamp.since + stamp.lease))
-        .execute(&self.writer)
+        .fetch_optional(&self.writer)
         .await
         .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+        Ok(rows::renewed(overtaken))
     }
 
     async fn keep_rules(&self, hash: &str, sources: &str, at: Timestamp) -> Result<(), StoreError> {

@@ -187,7 +187,7 @@ async fn legs(connection: &mut SqliteConnection, saved: &[Saved]) -> Result<(), 
 async fn aside(connection: &mut SqliteConnection, batch: &[Arrival], draft: &Draft) -> Result<(), StoreError> {
     for Aside { index, at, why } in &draft.changes.aside {
         let Some(arrival) = batch.get(*index) else { continue };
-        let (digest, raw) = rows::aside(arrival);
+        let (digest, raw) = arrival.aside();
         let at = at.as_millisecond();
         let query = sqlx::query(rows::QUARANTINE).bind(digest.as_slice()).bind(at).bind(why).bind(raw.as_ref());
         query.execute(&mut *connection).await.map_err(failed)?;

@@ -33,11 +33,11 @@ pub trait Store: Send + Sync {
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Due, StoreError>;
 
     /// Takes over open commands whose lease is over; `all`: also those under lease, for a process that knows it is
-    /// the only one.
+    /// the only one. What follows a command of its leg that another holds is left to him; a hangup is not.
     async fn claim(&self, stamp: &Stamp, limit: u32, all: bool) -> Result<Vec<Claimed>, StoreError>;
 
-    /// Renews the lease on a command. False: it is not ours any more, or settled.
-    async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<bool, StoreError>;
+    /// Renews the lease on a command, before it is sent again.
+    async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<Renewed, StoreError>;
 
     /// Keeps the texts of a version of the rules.
     async fn keep_rules(&self, hash: &str, sources: &str, at: Timestamp) -> Result<(), StoreError>;
@@ -104,6 +104,18 @@ pub struct Stamp {
     pub since: Duration,
     /// How long commands are leased.
     pub lease: Duration,
+}
+
+/// Whose a command is whose lease was to be renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    /// Ours, for as long as was asked for.
+    Ours,
+    /// Ours, but another node has a later command of its leg, or that has its outcome: this one would come out of place.
+    /// A look-up does nothing to a leg, and nothing comes too late for it.
+    Overtaken,
+    /// Another node's, or nobody's: it is settled.
+    Lost,
 }
 
 /// Calls whose deadline is over.

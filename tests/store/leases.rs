@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchhook::call::{News, Verdict};
-use switchhook::store::Claimed;
+use switchhook::store::{Claimed, OutboxRow, Renewed};
 
 use crate::base::Base;
 use crate::desk::{Caller, Desk, settled};
@@ -113,17 +113,69 @@ pub async fn a_lease_is_renewed_by_its_holder_only(base: Arc<Base>) {
     one.takes(&[caller.arrives()]).await;
     let row = one.store.outbox(caller.call()).await.unwrap().remove(0);
     let renew = async |desk: &Desk| desk.store.renew(caller.call(), row.id, &desk.stamp()).await.unwrap();
-    assert!(!renew(&two).await);
+    assert_eq!(renew(&two).await, Renewed::Lost);
     pass(&base, &[&one, &two], WORD).await;
-    assert!(renew(&one).await);
+    assert_eq!(renew(&one).await, Renewed::Ours);
     assert!(claim(&two, 10, false).await.is_empty(), "the lease is fresh again");
     pass(&base, &[&one, &two], WORD).await;
     assert_eq!(claim(&two, 10, false).await.len(), 1);
-    assert!(!renew(&one).await, "another has it");
-    assert!(renew(&two).await);
+    assert_eq!(renew(&one).await, Renewed::Lost, "another has it");
+    assert_eq!(renew(&two).await, Renewed::Ours);
     one.takes(&[settled(caller.call(), &row, Verdict::Unknown)]).await;
-    assert!(!renew(&two).await, "it is settled");
-    assert!(!one.store.renew(Caller(2).call(), row.id, &one.stamp()).await.unwrap());
+    assert_eq!(renew(&two).await, Renewed::Lost, "it is settled");
+    assert_eq!(one.store.renew(Caller(2).call(), row.id, &one.stamp()).await.unwrap(), Renewed::Lost);
+}
+
+/// The first two commands for the caller's own leg: one node has decided the first, another the second.
+async fn one_after_the_other(one: &Desk, two: &Desk, caller: Caller) -> [OutboxRow; 2] {
+    one.takes(&[caller.arrives()]).await;
+    two.takes(&[caller.news(0, "answered", News::Answered)]).await;
+    let rows = one.store.outbox(caller.call()).await.unwrap();
+    let [first, second] = <[OutboxRow; 2]>::try_from(rows).unwrap();
+    assert!(first.leg == second.leg && first.seq < second.seq);
+    [first, second]
+}
+
+pub async fn a_command_is_not_repeated_after_a_later_one_of_its_leg(base: Arc<Base>) {
+    let (one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
+    let caller = Caller(1);
+    let [first, second] = one_after_the_other(&one, &two, caller).await;
+    let renew =
+        async |desk: &Desk, row: &OutboxRow| desk.store.renew(caller.call(), row.id, &desk.stamp()).await.unwrap();
+    assert_eq!(renew(&one, &first).await, Renewed::Overtaken, "another node has the later one");
+    assert_eq!(renew(&two, &second).await, Renewed::Ours, "nothing is later than this");
+    // Whoever holds both keeps their order himself.
+    pass(&base, &[&one, &two], WORD).await;
+    assert_eq!(claim(&one, 10, false).await.len(), 2);
+    assert_eq!(renew(&one, &first).await, Renewed::Ours);
+    two.takes(&[settled(caller.call(), &second, Verdict::Void)]).await;
+    assert_eq!(renew(&one, &first).await, Renewed::Ours, "what is void was never sent");
+    // Another leg is another matter, and one that has its outcome was there before, whoever had it.
+    for (n, verdict) in [(2, Verdict::Accepted { made: None }), (3, Verdict::Unknown)] {
+        let caller = Caller(n);
+        let [first, second] = one_after_the_other(&one, &one, caller).await;
+        assert_eq!(one.store.renew(caller.call(), first.id, &one.stamp()).await.unwrap(), Renewed::Ours);
+        let elsewhere = format!("update outbox set leg = leg + 1 where id = '{}'", second.id);
+        let back = format!("update outbox set leg = leg - 1 where id = '{}'", second.id);
+        one.takes(&[settled(caller.call(), &second, verdict)]).await;
+        base.run(&elsewhere).await;
+        assert_eq!(one.store.renew(caller.call(), first.id, &one.stamp()).await.unwrap(), Renewed::Ours);
+        base.run(&back).await;
+        assert_eq!(one.store.renew(caller.call(), first.id, &one.stamp()).await.unwrap(), Renewed::Overtaken);
+    }
+}
+
+pub async fn what_follows_a_command_that_is_held_is_not_taken_over(base: Arc<Base>) {
+    let (one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
+    let caller = Caller(1);
+    let [first, second] = one_after_the_other(&one, &one, caller).await;
+    pass(&base, &[&one, &two], WORD).await;
+    one.store.renew(caller.call(), first.id, &one.stamp()).await.unwrap();
+    assert!(claim(&two, 10, false).await.is_empty(), "its lease is over, but its turn has not come");
+    base.run(&format!("update outbox set kind = 'hangup' where id = '{}'", second.id)).await;
+    assert_eq!(claim(&two, 10, false).await.iter().map(|row| row.id).collect::<Vec<_>>(), [second.id]);
+    pass(&base, &[&one, &two], WORD).await;
+    assert_eq!(claim(&two, 10, false).await.len(), 2, "nobody holds either");
 }
 
 pub async fn of_another_boot_nobody_knows_the_age(base: Arc<Base>) {

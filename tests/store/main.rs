@@ -65,6 +65,8 @@ on_both! {
         a_claim_takes_the_oldest_first
         the_only_process_claims_all_but_its_own
         a_lease_is_renewed_by_its_holder_only
+        a_command_is_not_repeated_after_a_later_one_of_its_leg
+        what_follows_a_command_that_is_held_is_not_taken_over
     }
     nodes {
         many_hands_take_every_event_once
