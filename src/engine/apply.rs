@@ -18,7 +18,7 @@ use super::letter::{Lease, Letter};
 use super::library::Library;
 use crate::call::{Event, News, What};
 use crate::clock::Clock;
-use crate::hall::{Arrival, Aside, Changes, Digest, Fate, Loaded, MissingRules, courier, fold, likely};
+use crate::hall::{Arrival, Aside, Changes, Digest, Loaded, MissingRules, courier, fold, likely};
 use crate::store::{Draft, Parcel, Stamp, Store, StoreError, Taken};
 use crate::telnyx::request::{Request, render};
 
@@ -30,8 +30,6 @@ const ROOM: usize = 4096;
 const ROOM_FOR_NEW: usize = ROOM / 2;
 /// How often a batch is repeated that the database asks to repeat.
 const REPEATS: u32 = 5;
-/// The pause before events of a call that another node holds are tried again.
-const HELD: Duration = Duration::from_millis(10);
 
 /// What became of an event that was handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,43 +137,18 @@ pub fn new(parts: &Parts, writers: usize) -> (Inlet, Vec<Writer>) {
 impl Writer {
     /// Works until the last inlet is gone and everything handed in is answered.
     pub async fn run(mut self) {
-        let mut held: Vec<Job> = Vec::new();
-        loop {
-            let mut jobs = std::mem::take(&mut held);
-            if jobs.is_empty() {
-                if self.jobs.recv_many(&mut jobs, BATCH).await == 0 {
-                    return;
-                }
-            } else {
-                tokio::time::sleep(HELD).await;
-                while jobs.len() < BATCH
-                    && let Ok(job) = self.jobs.try_recv()
-                {
-                    jobs.push(job);
-                }
-            }
-            held = self.commit(jobs).await;
+        let mut jobs: Vec<Job> = Vec::new();
+        while self.jobs.recv_many(&mut jobs, BATCH).await > 0 {
+            self.commit(std::mem::take(&mut jobs)).await;
         }
     }
 
-    /// Commits jobs; gives back those whose call another node holds.
-    async fn commit(&self, jobs: Vec<Job>) -> Vec<Job> {
-        let mut held = Vec::new();
+    async fn commit(&self, jobs: Vec<Job>) {
         let mut parts = vec![jobs];
         while let Some(mut jobs) = parts.pop() {
             let batch: Vec<Arrival> = jobs.iter().map(|job| job.arrival.clone()).collect();
             match self.take(&batch).await {
-                Ok(fates) => {
-                    for (job, fate) in jobs.into_iter().zip(fates) {
-                        // Whoever asked may have stopped waiting; then he comes again, and it is a duplicate.
-                        if fate == Fate::Busy && !job.answer.is_closed() {
-                            held.push(job);
-                        } else {
-                            let put = if fate == Fate::Busy { Put::Busy } else { Put::Kept };
-                            self.answer(job, put);
-                        }
-                    }
-                }
+                Ok(()) => jobs.into_iter().for_each(|job| self.answer(job, Put::Kept)),
                 // One row is to blame: it is found by halving. One that is refused is put aside, and where one cannot be
                 // read only its own call's events come again.
                 Err(StoreError::Row(_) | StoreError::Inconsistent { .. }) if jobs.len() > 1 => {
@@ -194,7 +167,6 @@ impl Writer {
                 }
             }
         }
-        held
     }
 
     fn answer(&self, job: Job, put: Put) {
@@ -203,7 +175,7 @@ impl Writer {
     }
 
     /// Takes one batch, as often as the database asks to repeat it.
-    async fn take(&self, batch: &[Arrival]) -> Result<Vec<Fate>, StoreError> {
+    async fn take(&self, batch: &[Arrival]) -> Result<(), StoreError> {
         let Parts { store, library, clock, .. } = &self.parts;
         let mut repeats = 0;
         loop {
@@ -216,7 +188,10 @@ impl Writer {
                 Ok(self.draft(changes))
             };
             match store.take(batch, &stamp, &mut decide).await {
-                Ok(Taken::Written(draft)) => return Ok(self.pass_on(batch, draft, since)),
+                Ok(Taken::Written(draft)) => {
+                    self.pass_on(batch, draft, since);
+                    return Ok(());
+                }
                 Ok(Taken::Missing(missing)) => library.fetch(missing.0, store.as_ref()).await?,
                 Err(StoreError::Again(why)) if repeats < REPEATS => {
                     repeats += 1;
@@ -238,7 +213,7 @@ impl Writer {
     }
 
     /// Everything is committed: the commands may leave, and the alarm learns of the earliest deadline.
-    fn pass_on(&self, batch: &[Arrival], draft: Draft, since: Duration) -> Vec<Fate> {
+    fn pass_on(&self, batch: &[Arrival], draft: Draft, since: Duration) {
         tell(batch, &draft.changes);
         for Parcel { post, path, body } in draft.parcels {
             let kind = post.command.verb.kind();
@@ -259,7 +234,6 @@ impl Writer {
         if let Some(wake) = draft.changes.calls.iter().filter_map(|saved| saved.wake_at).min() {
             let _ = self.parts.wakes.send(wake);
         }
-        draft.changes.fates
     }
 
     async fn put_aside(&self, arrival: &Arrival, why: &str) -> Put {

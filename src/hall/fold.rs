@@ -15,10 +15,8 @@ use crate::routing::{Rules, RulesHash};
 /// What was found in the store for a batch.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
-    /// Calls that are locked for us.
+    /// The calls it may be about, as they are.
     pub calls: BTreeMap<CallId, Call>,
-    /// Calls that another node holds: their events wait for the next batch.
-    pub busy: BTreeSet<CallId>,
     /// Whose handles, legs and sessions are whose.
     pub index: Index,
     /// Events that were taken before, with what they were.
@@ -43,8 +41,6 @@ pub enum Fate {
     Twice,
     /// Another event came under its key before: kept aside.
     Conflict,
-    /// Its call is held by another node: it must come again.
-    Busy,
     /// A deadline that the call no longer has.
     Stale,
     /// It could not be decided, or is for no call: kept aside.
@@ -166,13 +162,10 @@ impl Fold<'_> {
             self.aside(index, "another event came under the same id before");
             return Fate::Conflict;
         }
-        let Some(id) = locate(arrival, &self.loaded.calls, &self.loaded.busy, &self.loaded.index) else {
+        let Some(id) = locate(arrival, &self.loaded.calls, &self.loaded.index) else {
             self.aside(index, "it names no leg and no session");
             return Fate::Aside;
         };
-        if self.loaded.busy.contains(&id) {
-            return Fate::Busy;
-        }
         let before = self.loaded.calls.get(&id);
         let due_for = |version: u64| {
             before.is_some_and(|call| call.version == version && self.wake_at(call).is_some_and(|at| at <= self.now))
@@ -409,21 +402,6 @@ mod tests {
         assert_eq!((changes.aside.len(), changes.aside[0].index), (1, 1));
         assert_eq!(house.fates(&[other]), [Fate::Conflict]);
         assert_eq!(house.entries.len(), 1);
-    }
-
-    #[test]
-    fn a_call_that_another_node_holds_is_left_to_it() {
-        let rules = two();
-        let mut house = House::new(&rules);
-        house.take(&[arrives("a")]);
-        let mut busy = house.clone();
-        busy.loaded.calls.clear();
-        busy.loaded.busy.insert(CallId::of("a"));
-        let batch = [webhook("e", caller("a"), News::Answered), arrives("b")];
-        let changes = busy.take(&batch);
-        assert_eq!(changes.fates, [Fate::Busy, Fate::Taken]);
-        assert_eq!((changes.entries.len(), changes.calls.len()), (1, 1));
-        assert_eq!(house.fates(&batch), [Fate::Taken, Fate::Taken]);
     }
 
     #[test]

@@ -54,19 +54,14 @@ impl Clues {
     }
 }
 
-/// The call an event belongs to; it may have to be begun, or be `busy` elsewhere. `None`: the event says nothing of any
-/// leg or session.
-pub fn locate(
-    arrival: &Arrival,
-    calls: &BTreeMap<CallId, Call>,
-    busy: &BTreeSet<CallId>,
-    index: &Index,
-) -> Option<CallId> {
+/// The call an event belongs to; it may have to be begun. `None`: the event says nothing of any leg or
+/// session.
+pub fn locate(arrival: &Arrival, calls: &BTreeMap<CallId, Call>, index: &Index) -> Option<CallId> {
     if let Some(call) = arrival.call {
         return Some(call);
     }
     let What::Leg { who, .. } = &arrival.event.what else { return None };
-    let tagged = who.tag.map(|tag| tag.call).filter(|call| calls.contains_key(call) || busy.contains(call));
+    let tagged = who.tag.map(|tag| tag.call).filter(|call| calls.contains_key(call));
     let by_handle = || who.handle.as_ref().and_then(|handle| index.handles.get(&handle.0)).copied();
     let by_leg = || who.leg.as_ref().and_then(|leg| index.legs.get(leg)).copied();
     let by_session = || who.session.as_ref().and_then(|session| index.sessions.get(session)).copied();
@@ -150,7 +145,7 @@ mod tests {
     #[test]
     fn the_tag_comes_before_the_handle_before_the_leg_before_the_session() {
         let Place { calls, index, ids } = place();
-        let found = |who: Who| locate(&arrival(who), &calls, &BTreeSet::new(), &index);
+        let found = |who: Who| locate(&arrival(who), &calls, &index);
         let who = all(ids[0]);
         assert_eq!(found(who.clone()), Some(ids[0]));
         let who = Who { tag: None, ..who };
@@ -166,7 +161,7 @@ mod tests {
     #[test]
     fn a_leg_of_no_call_begins_one_by_what_names_it_longest() {
         let (calls, index) = (BTreeMap::new(), Index::default());
-        let found = |who: Who| locate(&arrival(who), &calls, &BTreeSet::new(), &index);
+        let found = |who: Who| locate(&arrival(who), &calls, &index);
         let who = Who { tag: None, ..all(CallId::of("nobody")) };
         assert_eq!(found(who.clone()), Some(CallId::of("l")));
         let who = Who { leg: None, ..who };
@@ -179,17 +174,9 @@ mod tests {
     fn a_tag_of_a_call_that_is_not_ours_says_nothing() {
         let Place { calls, index, ids } = place();
         let stranger = all(CallId::of("stranger"));
-        assert_eq!(locate(&arrival(stranger.clone()), &calls, &BTreeSet::new(), &index), Some(ids[1]));
-        let found = locate(&arrival(stranger), &calls, &BTreeSet::new(), &Index::default());
+        assert_eq!(locate(&arrival(stranger.clone()), &calls, &index), Some(ids[1]));
+        let found = locate(&arrival(stranger), &calls, &Index::default());
         assert_eq!(found, Some(CallId::of("l")), "and begins no call of that name");
-    }
-
-    #[test]
-    fn a_call_that_another_node_holds_is_found_too() {
-        let Place { mut calls, index, ids } = place();
-        let call = calls.remove(&ids[0]).unwrap();
-        let busy = BTreeSet::from([call.id]);
-        assert_eq!(locate(&arrival(all(ids[0])), &calls, &busy, &index), Some(ids[0]));
     }
 
     #[test]
@@ -197,7 +184,7 @@ mod tests {
         let Place { calls, index, ids } = place();
         let event = Event { id: EventId("e".into()), at: None, what: What::Due { version: 1 } };
         let own = Arrival::own(ids[2], event);
-        assert_eq!(locate(&own, &calls, &BTreeSet::new(), &index), Some(ids[2]));
+        assert_eq!(locate(&own, &calls, &index), Some(ids[2]));
         assert_eq!(clues(&[own]), Clues { calls: [ids[2]].into(), ..Clues::default() });
     }
 
@@ -205,7 +192,7 @@ mod tests {
     fn an_event_of_our_own_without_a_call_has_none() {
         let event = Event { id: EventId("e".into()), at: None, what: What::Due { version: 1 } };
         let lost = Arrival::webhook(String::new(), event, [0; 32], Bytes::new());
-        assert_eq!(locate(&lost, &BTreeMap::new(), &BTreeSet::new(), &Index::default()), None);
+        assert_eq!(locate(&lost, &BTreeMap::new(), &Index::default()), None);
     }
 
     #[test]

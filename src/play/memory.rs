@@ -65,7 +65,7 @@ impl Memory {
         let calls =
             clues.wanted(&index).iter().filter_map(|id| Some((*id, self.calls.get(id)?.call.clone()))).collect();
         let key = |arrival: &Arrival| Some((arrival.key.clone(), *self.seen.get(&arrival.key)?));
-        Loaded { calls, busy: [].into(), index, seen: batch.iter().filter_map(key).collect() }
+        Loaded { calls, index, seen: batch.iter().filter_map(key).collect() }
     }
 
     /// Writes all that a batch changes; gives back the new commands, in order.

@@ -219,7 +219,6 @@ impl Play {
                 Fate::Taken => "event.taken",
                 Fate::Twice => "event.twice",
                 Fate::Conflict => "event.conflict",
-                Fate::Busy => "event.busy",
                 Fate::Stale => "event.stale",
                 Fate::Aside => "event.aside",
             });

@@ -1,4 +1,5 @@
-//! The store on PostgreSQL. A batch is a handful of array statements, whatever its size.
+//! The store on PostgreSQL. A batch is read by one statement and written by another, whatever its size; each is a
+//! transaction of its own, and nothing is locked in between.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::kill::kill_point;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
-/// How long one statement may take, and how long a transaction may stand still; the door answers long before.
+/// How long one statement may take; the door answers long before.
 const STATEMENT: &str = "5s";
 /// Every statement here finds its rows by key. A plan is made once and kept: one that was made while a table was small
 /// would read all of it in every batch until somebody counts its rows again. None is worth compiling.
@@ -50,11 +51,8 @@ impl Postgres {
         let options: PgConnectOptions = url.parse().map_err(|why| {
             StoreError::Unusable(format!("DATABASE_URL is not an address of a PostgreSQL database: {why}"))
         })?;
-        let options = options.application_name("switchhook").options([
-            ("statement_timeout", STATEMENT),
-            ("lock_timeout", "2s"),
-            ("idle_in_transaction_session_timeout", STATEMENT),
-        ]);
+        let options =
+            options.application_name("switchhook").options([("statement_timeout", STATEMENT), ("lock_timeout", "2s")]);
         let options = options.options(BY_KEY);
         // The pool itself would only say that its time is over, and not why.
         reach(&options).await?.close().await.map_err(failed)?;
@@ -75,16 +73,16 @@ impl Postgres {
         Ok(Self { pool })
     }
 
-    /// A connection with a transaction begun on it. Those that were closed since they were used last are found out
-    /// here, and others are taken.
-    async fn begin(&self) -> Result<Held<sqlx::Postgres>, StoreError> {
+    /// All that a batch is decided on, and the connection it was read on. Those that were closed since they were used
+    /// last are found out here, and others are taken.
+    async fn load(&self, batch: &[Arrival]) -> Result<(Held<sqlx::Postgres>, Loaded), StoreError> {
         let mut left = self.pool.options().get_max_connections();
         loop {
             let mut held = Held::new(self.pool.acquire().await.map_err(failed)?);
-            match sqlx::raw_sql("begin").execute(held.connection()).await {
-                Ok(_) => return Ok(held),
-                Err(why) if left == 0 => return Err(failed(why)),
-                Err(_) => left -= 1,
+            match find(held.connection(), batch).await {
+                Ok(found) => return Ok((held, loaded(found)?)),
+                Err(why) if left > 0 && rows::is_closed(&why) => left -= 1,
+                Err(why) => return Err(failed(why)),
             }
         }
     }
@@ -109,17 +107,21 @@ impl Store for Postgres {
     }
 
     async fn take(&self, batch: &[Arrival], stamp: &Stamp, decide: Decider<'_>) -> Result<Taken, StoreError> {
-        let mut held = self.begin().await?;
-        let taken = take(held.connection(), batch, stamp, decide).await;
-        let good = matches!(taken, Ok(Taken::Written(_)));
-        kill_point!("batch.before_commit", good);
-        let end = sqlx::raw_sql(if good { "commit" } else { "rollback" }).execute(held.connection()).await;
-        kill_point!("batch.after_commit", good);
-        match end {
-            Ok(_) => held.let_go(),
-            Err(why) => return taken.and(Err(failed(why))),
-        }
-        taken
+        let (mut held, loaded) = self.load(batch).await?;
+        kill_point!("batch.locked");
+        let taken = match decide(loaded) {
+            Ok(draft) => {
+                kill_point!("batch.decided");
+                kill_point!("batch.journaled");
+                kill_point!("batch.before_commit");
+                write::draft(held.connection(), batch, &draft, stamp).await?;
+                kill_point!("batch.after_commit");
+                Taken::Written(draft)
+            }
+            Err(missing) => Taken::Missing(missing),
+        };
+        held.let_go();
+        Ok(taken)
     }
 
     async fn quarantine(&self, digest: Digest, raw: &[u8], why: &str, at: Timestamp) -> Result<(), StoreError> {
@@ -258,28 +260,9 @@ async fn reach(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     }
 }
 
-async fn take(
-    connection: &mut PgConnection,
-    batch: &[Arrival],
-    stamp: &Stamp,
-    decide: Decider<'_>,
-) -> Result<Taken, StoreError> {
-    let loaded = load(connection, batch).await?;
-    kill_point!("batch.locked");
-    match decide(loaded) {
-        Ok(draft) => {
-            kill_point!("batch.decided");
-            write::draft(connection, batch, &draft, stamp).await?;
-            kill_point!("batch.journaled");
-            Ok(Taken::Written(draft))
-        }
-        Err(missing) => Ok(Taken::Missing(missing)),
-    }
-}
-
-async fn load(connection: &mut PgConnection, batch: &[Arrival]) -> Result<Loaded, StoreError> {
+async fn find(connection: &mut PgConnection, batch: &[Arrival]) -> Result<Vec<Found>, sqlx::Error> {
     let clues = clues(batch);
-    let found: Vec<Found> = sqlx::query_as(include_str!("postgres_load.sql"))
+    sqlx::query_as(include_str!("postgres_load.sql"))
         .bind(clues.handles.into_iter().collect::<Vec<_>>())
         .bind(clues.legs.into_iter().collect::<Vec<_>>())
         .bind(clues.sessions.into_iter().collect::<Vec<_>>())
@@ -288,28 +271,26 @@ async fn load(connection: &mut PgConnection, batch: &[Arrival]) -> Result<Loaded
         .bind(batch.iter().map(|arrival| arrival.key.event.0.as_str()).collect::<Vec<_>>())
         .fetch_all(connection)
         .await
-        .map_err(failed)?;
+}
+
+fn loaded(found: Vec<Found>) -> Result<Loaded, StoreError> {
     let mut loaded = Loaded::default();
     for Found { what, name, call, state, event, digest } in found {
-        match (name, state, event.zip(digest)) {
-            (Some(stream), _, Some((event, digest))) => {
-                let (key, digest) = rows::seen((stream, event, digest))?;
-                loaded.seen.insert(key, digest);
-            }
-            (Some(name), _, None) => rows::note(&mut loaded.index, what, name, CallId(call)),
-            (None, Some(state), _) => {
-                loaded.calls.insert(CallId(call), rows::state(&call.to_string(), &state)?);
-            }
-            (None, None, _) => {
-                loaded.busy.insert(CallId(call));
-            }
+        let id = CallId(call);
+        if let (Some(name), Some(event), Some(digest)) = (&name, event, digest) {
+            let (key, digest) = rows::seen((name.clone(), event, digest))?;
+            loaded.seen.insert(key, digest);
+        } else if let Some(name) = name {
+            rows::note(&mut loaded.index, what, name, id);
+        } else if let Some(state) = state {
+            loaded.calls.insert(id, rows::state(&id.to_string(), &state)?);
         }
     }
     Ok(loaded)
 }
 
-/// A row of what a batch is decided on: a name and whose it is; a call, and its state if it is ours for now; or an
-/// event that was taken before, under the name of its stream.
+/// A row of what a batch is decided on: a name and whose it is; a call and its state; or an event that was taken
+/// before, under the name of its stream.
 #[derive(sqlx::FromRow)]
 struct Found {
     what: i32,

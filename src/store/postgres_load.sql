@@ -1,9 +1,8 @@
 -- All that a batch is decided on: whose its handles ($1), leg ids ($2) and sessions ($3) are; those calls, and the ones
--- that it names itself ($4), locked in the order of their ids, without a state where another node holds them; and which
--- of its events ($5, $6) were taken before.
+-- that it names itself ($4); and which of its events ($5, $6) were taken before.
 --
--- What another node commits while this runs may be missed. Writing finds it: such a call has another version then, and
--- such an event is there already.
+-- Nothing is locked. What another node writes meanwhile is found when the batch is written: such a call has another
+-- version then, and such an event is there already.
 with named as (
     select 0 as what, handle as name, call from handles where handle = any($1)
     union all select 1, leg_id, call from handles where leg_id = any($2)
@@ -11,14 +10,10 @@ with named as (
 ), wanted as (
     select unnest($4::uuid[]) as id
     union select call from named
-), held as (
-    select calls.id, calls.state from wanted join calls on calls.id = wanted.id
-    order by calls.id for update of calls skip locked
 )
 select what, name, call, null::text as state, null::text as event, null::bytea as digest from named
 union all
-select 3, null, calls.id, held.state, null, null
-from wanted join calls on calls.id = wanted.id left join held on held.id = calls.id
+select 3, null, calls.id, calls.state, null, null from wanted join calls on calls.id = wanted.id
 union all
 select 4, journal.stream, journal.call, null, journal.event, journal.digest
 from unnest($5::text[], $6::text[]) as k (stream, event)

@@ -1,16 +1,20 @@
 //! Writing a decided batch to PostgreSQL: one statement, whatever the batch changes.
 
+use bytes::Bytes;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{PgConnection, Postgres, Row};
+use sqlx::{PgConnection, Postgres};
 
 use super::rows::{self, failed};
 use super::types::{Draft, Parcel, Stamp, StoreError};
-use crate::hall::{Arrival, Aside, Changes, Entry, Saved};
+use crate::hall::{Arrival, Aside, Changes, Digest, Entry, Saved};
+
+/// A division by zero: how the statement says that a call was written by another node meanwhile.
+const OVERTAKEN: &str = "22012";
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
-/// Writes all of it.
+/// Writes all of it, or nothing.
 pub(super) async fn draft(
     connection: &mut PgConnection,
     batch: &[Arrival],
@@ -18,8 +22,7 @@ pub(super) async fn draft(
     stamp: &Stamp,
 ) -> Result<(), StoreError> {
     let Draft { changes, parcels } = draft;
-    aside(connection, batch, changes).await?;
-    if changes.calls.is_empty() {
+    if changes.calls.is_empty() && changes.aside.is_empty() {
         return Ok(());
     }
     // The order in which the statement numbers them.
@@ -30,9 +33,13 @@ pub(super) async fn draft(
     let statement = settled(statement, changes);
     let statement = handles(statement, &changes.calls);
     let statement = legs(statement, &changes.calls);
-    let written: i64 = statement.fetch_one(connection).await.and_then(|row| row.try_get(0)).map_err(failed)?;
-    // Where another node began or changed a call meanwhile, the batch is repeated on what is there now.
-    rows::all_written(written.unsigned_abs(), changes.calls.len())
+    let statement = aside(statement, batch, &changes.aside);
+    statement.execute(connection).await.map(drop).map_err(|why| {
+        match why.as_database_error().and_then(|why| why.code()) {
+            Some(code) if code == OVERTAKEN => StoreError::Again(rows::OVERTAKEN.to_owned()),
+            Some(_) | None => failed(why),
+        }
+    })
 }
 
 fn calls<'q>(statement: Statement<'q>, saved: &'q [Saved]) -> Statement<'q> {
@@ -112,13 +119,12 @@ fn legs<'q>(statement: Statement<'q>, saved: &'q [Saved]) -> Statement<'q> {
         .bind(ended.iter().map(|record| record.cause()).collect::<Vec<_>>())
 }
 
-async fn aside(connection: &mut PgConnection, batch: &[Arrival], changes: &Changes) -> Result<(), StoreError> {
-    for Aside { index, at, why } in &changes.aside {
-        let Some(arrival) = batch.get(*index) else { continue };
-        let (digest, raw) = arrival.aside();
-        let at = at.as_millisecond();
-        let query = sqlx::query(rows::QUARANTINE).bind(digest.as_slice()).bind(at).bind(why).bind(raw.as_ref());
-        query.execute(&mut *connection).await.map_err(failed)?;
-    }
-    Ok(())
+fn aside<'q>(statement: Statement<'q>, batch: &'q [Arrival], aside: &'q [Aside]) -> Statement<'q> {
+    let bodies = aside.iter().filter_map(|aside| Some((aside, batch.get(aside.index)?.aside())));
+    let bodies: Vec<(&Aside, (Digest, Bytes))> = bodies.collect();
+    statement
+        .bind(bodies.iter().map(|(_, (digest, _))| digest.to_vec()).collect::<Vec<_>>())
+        .bind(bodies.iter().map(|(aside, _)| aside.at.as_millisecond()).collect::<Vec<_>>())
+        .bind(bodies.iter().map(|(aside, _)| aside.why.as_str()).collect::<Vec<_>>())
+        .bind(bodies.iter().map(|(_, (_, raw))| raw.to_vec()).collect::<Vec<_>>())
 }

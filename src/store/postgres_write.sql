@@ -1,8 +1,9 @@
--- All that a decided batch changes, at once. Each table's rows come as arrays, one for each column.
+-- All that a decided batch changes, as a transaction of its own. Each table's rows come as arrays, one for each column.
 --
 -- A call that began in this batch has no version before; one that was there is written only over the version it was
--- decided on. A command is written claimed, since this node sends it as soon as it is committed; the transaction's own
--- time is a lower bound on its first byte.
+-- decided on. If one of them was written by another node meanwhile, a division by zero takes all of it back.
+-- A command is written claimed, since this node sends it as soon as this is committed; the transaction's own time is a
+-- lower bound on its first byte.
 with call as (
     select * from unnest($1::uuid[], $2::int8[], $3::text[], $4::int8[], $5::int8[], $6::int8[], $7::text[], $8::text[],
         $9::text[], $10::text[], $11::text[])
@@ -41,5 +42,12 @@ with call as (
     select * from unnest($40::uuid[], $41::int8[], $42::text[], $43::text[], $44::int8[], $45::int8[], $46::int8[],
         $47::text[])
     on conflict (call, leg) do nothing
+), aside as (
+    insert into quarantine (digest, arrived_at, why, raw)
+    select * from unnest($48::bytea[], $49::int8[], $50::text[], $51::bytea[])
+    on conflict do nothing
 )
-select (select count(*) from begun) + (select count(*) from moved)
+select 1 / case
+    when (select count(*) from begun) + (select count(*) from moved) = cardinality($1::uuid[]) then 1
+    else 0
+end

@@ -195,12 +195,15 @@ pub(super) fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// As many rows as were meant must have been written, else the batch is repeated on what is there now.
+/// Why a batch is repeated on what is there now.
+pub(super) const OVERTAKEN: &str = "a call was written by another node meanwhile";
+
+/// As many rows as were meant must have been written.
 pub(super) fn all_written(written: u64, meant: usize) -> Result<(), StoreError> {
     if usize::try_from(written).is_ok_and(|written| written == meant) {
         return Ok(());
     }
-    Err(StoreError::Again("a call was written by another node meanwhile".to_owned()))
+    Err(StoreError::Again(OVERTAKEN.to_owned()))
 }
 
 /// What a failure of the driver means for the one who asked.
@@ -232,6 +235,12 @@ fn sqlite_failed(code: &str, text: String) -> StoreError {
         (_, 18..=20) => StoreError::Row(text),
         (_, _) => StoreError::Lost(text),
     }
+}
+
+/// Whether a connection was closed from the other side: nothing was done.
+pub(super) fn is_closed(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(error, sqlx::Error::Io(_)) || code.is_some_and(|code| code.starts_with("57P"))
 }
 
 /// Whether a server answered that we may not, or that there is no such database.

@@ -87,7 +87,8 @@ mod postgres_only {
     on!(on_postgres:
         nodes {
             a_call_that_began_meanwhile_is_found_again
-            a_call_that_another_node_holds_is_busy
+            a_call_that_another_node_wrote_meanwhile_is_decided_again
+            an_event_that_another_node_took_meanwhile_is_taken_once
             a_row_that_is_refused_takes_nothing_with_it
             closed_connections_are_replaced
             nodes_migrate_at_once

@@ -12,18 +12,14 @@ use tokio::task::{JoinSet, block_in_place};
 use crate::base::Base;
 use crate::desk::{Caller, Desk, webhook};
 
-/// Takes a batch as often as the store asks for, until all of it is kept.
-pub async fn keep(desk: &Desk, mut batch: Vec<Arrival>) {
-    while !batch.is_empty() {
+/// Takes a batch as often as the store asks for, until it is kept.
+pub async fn keep(desk: &Desk, batch: Vec<Arrival>) {
+    loop {
         match desk.try_take(&batch).await {
-            Ok(Taken::Written(draft)) => {
-                let mut fates = draft.changes.fates.into_iter();
-                batch.retain(|_| fates.next() == Some(Fate::Busy));
-            }
-            Err(StoreError::Again(_)) => {}
+            Ok(Taken::Written(_)) => return,
+            Err(StoreError::Again(_)) => tokio::task::yield_now().await,
             other => panic!("{other:?}"),
         }
-        tokio::task::yield_now().await;
     }
 }
 
@@ -49,20 +45,35 @@ pub async fn a_call_that_began_meanwhile_is_found_again(base: Arc<Base>) {
     one.replays(caller.call()).await;
 }
 
-pub async fn a_call_that_another_node_holds_is_busy(base: Arc<Base>) {
+pub async fn a_call_that_another_node_wrote_meanwhile_is_decided_again(base: Arc<Base>) {
     let (one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
-    let (held, free) = (Caller(1), Caller(2));
-    one.takes(&[held.arrives(), free.arrives()]).await;
-    let hers = [held.news(0, "answered", News::Answered)];
-    let his = [held.news(0, "spoken", News::SpeechEnded), free.news(0, "answered", News::Answered), held.arrives()];
+    let (both, other) = (Caller(1), Caller(2));
+    one.takes(&[both.arrives(), other.arrives()]).await;
+    let before = one.counts().await;
+    let hers = [both.news(0, "answered", News::Answered), other.news(0, "answered", News::Answered)];
+    let his = [both.news(0, "spoken", News::SpeechEnded), both.arrives()];
     let taken = take_while(&one, &hers, async || {
-        assert_eq!(two.fates(&his).await, [Fate::Busy, Fate::Taken, Fate::Twice]);
+        assert_eq!(two.fates(&his).await, [Fate::Taken, Fate::Twice]);
     });
-    assert!(matches!(taken.await, Ok(Taken::Written(_))));
-    assert_eq!(two.fates(&his).await, [Fate::Taken, Fate::Twice, Fate::Twice]);
-    for caller in [held, free] {
+    let taken = taken.await;
+    assert!(matches!(taken, Err(StoreError::Again(_))), "{taken:?}");
+    assert_eq!(one.counts().await["journal"], before["journal"] + 1, "nothing of hers was written");
+    assert_eq!(one.fates(&hers).await, [Fate::Taken, Fate::Taken]);
+    assert_eq!(one.call(both.call()).await.version, 3);
+    for caller in [both, other] {
         one.replays(caller.call()).await;
     }
+}
+
+pub async fn an_event_that_another_node_took_meanwhile_is_taken_once(base: Arc<Base>) {
+    let (one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
+    let caller = Caller(1);
+    one.takes(&[caller.arrives()]).await;
+    let news = [caller.news(0, "answered", News::Answered)];
+    let taken = take_while(&one, &news, async || two.takes(&news).await).await;
+    assert!(matches!(taken, Err(StoreError::Again(_))), "{taken:?}");
+    assert_eq!(one.fates(&news).await, [Fate::Twice]);
+    one.replays(caller.call()).await;
 }
 
 pub async fn many_hands_take_every_event_once(base: Arc<Base>) {
