@@ -199,6 +199,9 @@ pub struct Transferring {
     pub command: CommandId,
     /// When it is looked into at the latest.
     pub until: Timestamp,
+    /// When the new leg was known to ring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rings_since: Option<Timestamp>,
     /// Our own number was shown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own: bool,
