@@ -197,6 +197,8 @@ fn a_ring_does_not_pick_the_caller_up() {
 fn the_last_thing_a_caller_meets_is_a_word_or_a_person() {
     assert_eq!(told("  main: [ { dial: sip:a@example.com, on: { busy: hangup } }, { say: Bye } ]\n").len(), 0);
     let silent = told("  main: [ { say: Hello }, { dial: sip:a@example.com } ]\n");
+    let heard = |message: &&String| !message.contains("hears nothing while phones ring");
+    let silent: Vec<_> = silent.iter().filter(heard).collect();
     assert!(silent.len() == 1 && silent[0].contains("without a word"), "{silent:?}");
     let passed_over = told("  main: [ { when: { from: anonymous }, say: Hello } ]\n");
     assert!(passed_over.len() == 1 && passed_over[0].contains("without a word"), "{passed_over:?}");
