@@ -74,6 +74,8 @@ pub enum Remark {
         /// Whom.
         name: String,
     },
+    /// Something went wrong on our side, and the caller is told so.
+    Apologises,
     /// The caller is gone.
     CallerGone {
         /// Why.
@@ -167,7 +169,7 @@ pub enum EndWhy {
     NoRoute,
     /// It lasted as long as a call may.
     TooLong,
-    /// An event of it could not be decided.
+    /// An event of it could not be decided, or its rules are lost.
     Fault,
 }
 
@@ -202,6 +204,7 @@ impl Remark {
             | Self::Takes { .. }
             | Self::Connected { .. }
             | Self::OnceMore { .. }
+            | Self::Apologises
             | Self::CallerGone { .. }
             | Self::PartyGone { .. }
             | Self::Ends { .. }

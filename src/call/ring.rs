@@ -28,9 +28,7 @@ pub(super) fn enter(step: StepId, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
 
 /// Hears a fact while parties ring.
 pub(super) fn on(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
-    let Some(ring) = ring_of(&ringing, turn.rules) else {
-        return Flow::Advance(ringing.step, Some(Outcome::Failed));
-    };
+    let Some(ring) = ring_of(&ringing, turn.rules) else { return without_rules(ringing, fact, turn) };
     if let Fact::Leg { no, change } = fact {
         ringing.leg_changed(*no, *change, ring, turn);
     }
@@ -53,11 +51,28 @@ pub(super) fn on(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow
     proceed(ringing, ring, turn)
 }
 
+/// The rules of this ring are lost: whoever is being joined still is, else it is over.
+fn without_rules(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
+    if let Some(joining) = ringing.joining.take() {
+        let winner = joining.leg;
+        match joining.hear(fact, turn) {
+            Joined::Waiting(joining) => {
+                ringing.joining = Some(joining);
+                return Flow::Stay(Phase::Ringing(ringing));
+            }
+            Joined::Yes => return Flow::Talk(winner),
+            Joined::No => {}
+        }
+    }
+    ringing.silence(turn);
+    Flow::Advance(ringing.step, Some(Outcome::Failed))
+}
+
 /// When a ring wants to be asked again if nothing happens before.
 pub(super) fn deadline(ringing: &Ringing, call: &Call, rules: &Rules) -> Option<Timestamp> {
-    let Some(ring) = ring_of(ringing, rules) else { return Some(ringing.since) };
-    let seats = ringing.seats(call, rules);
     let joining = ringing.joining.as_ref().map(Joining::deadline);
+    let Some(ring) = ring_of(ringing, rules) else { return joining.or(Some(ringing.since)) };
+    let seats = ringing.seats(call, rules);
     plan::deadline(ring, ringing.since, &seats, joining.is_some()).into_iter().chain(joining).min()
 }
 
