@@ -69,10 +69,14 @@ pub enum Remark {
         /// With whom.
         name: String,
     },
-    /// Refused at once: tried once more, as plainly as possible and with our own number shown.
+    /// Refused at once: tried once more, as plainly as possible.
     OnceMore {
         /// Whom.
         name: String,
+        /// The number called is shown now, and another was before; else what was changed is that the leg is not linked to
+        /// the caller's.
+        #[serde(default)]
+        own_number: bool,
     },
     /// Something went wrong on our side, and the caller is told so.
     Apologises,

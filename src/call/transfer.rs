@@ -118,7 +118,7 @@ fn refused(at: Transferring, why: Refusal, transfer: &Transfer, turn: &mut Turn<
             end_leg(at.leg, turn);
             Flow::AnswerFor(at.step)
         }
-        Refusal::Invalid | Refusal::Key if !at.own => once_more(&at, transfer, turn),
+        Refusal::Invalid if !at.own && turn.has_another_number(&transfer.caller_id) => once_more(&at, transfer, turn),
         Refusal::Invalid | Refusal::NotAnswered | Refusal::Limit | Refusal::Key => {
             end_leg(at.leg, turn);
             out(&at, Outcome::Failed, turn)
@@ -128,7 +128,7 @@ fn refused(at: Transferring, why: Refusal, transfer: &Transfer, turn: &mut Turn<
 
 fn once_more(at: &Transferring, transfer: &Transfer, turn: &mut Turn<'_>) -> Flow {
     end_leg(at.leg, turn);
-    turn.remark(Remark::OnceMore { name: transfer.name.clone() });
+    turn.remark(Remark::OnceMore { name: transfer.name.clone(), own_number: true });
     begin(at.step, transfer, true, turn)
 }
 
@@ -185,7 +185,7 @@ mod tests {
     use super::super::kit::{CALLER, Life, OURS, dial, member, ring, rules, transfer};
     use super::super::{Handle, News, Tag, What, Who};
     use super::*;
-    use crate::routing::{Order, Rules};
+    use crate::routing::{CallerId, Order, Rules};
 
     /// The caller, picked up, is given to Anna, and is hung up if that fails.
     fn given() -> Rules {
@@ -246,14 +246,18 @@ mod tests {
 
     #[test]
     fn a_refusal_of_what_can_be_changed_is_tried_once_more() {
-        for why in [Refusal::Invalid, Refusal::Key] {
-            let rules = given();
-            let mut life = Life::answered(&rules);
-            life.refuse(Kind::Transfer, 0, why);
-            assert_eq!((life.wants(), shown(&life)), (vec!["transfer 0".into(); 2], OURS.into()));
-            life.refuse(Kind::Transfer, 0, why);
-            assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"), "{why:?}");
-        }
+        let rules = given();
+        let mut life = Life::answered(&rules);
+        life.refuse(Kind::Transfer, 0, Refusal::Invalid);
+        assert_eq!((life.wants(), shown(&life)), (vec!["transfer 0".into(); 2], OURS.into()));
+        life.refuse(Kind::Transfer, 0, Refusal::Invalid);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
+        let mut rules = given();
+        let Action::Transfer(transfer) = &mut rules.steps[1].action else { panic!() };
+        transfer.caller_id = CallerId::Called;
+        let mut life = Life::answered(&rules);
+        life.refuse(Kind::Transfer, 0, Refusal::Invalid);
+        assert_eq!(life.wants(), ["transfer 0", "hangup 0"], "it would be the same again");
         let rules = given();
         let mut life = Life::answered(&rules);
         life.news(1, News::Placed);
@@ -265,7 +269,7 @@ mod tests {
 
     #[test]
     fn other_refusals_are_an_outcome() {
-        for why in [Refusal::Limit, Refusal::NotAnswered] {
+        for why in [Refusal::Limit, Refusal::NotAnswered, Refusal::Key] {
             let rules = given();
             let mut life = Life::answered(&rules);
             life.refuse(Kind::Transfer, 0, why);
