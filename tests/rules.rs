@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-use switchhook::phone::Number;
+use switchhook::phone::{Number, Party};
 use switchhook::routing::{Action, CallerId, Member, Order, Ring, Rules, Sources, Step, StepId, load};
 
 fn sources(text: impl Into<String>) -> Sources {
@@ -197,9 +197,57 @@ fn a_ring_does_not_pick_the_caller_up() {
 fn the_last_thing_a_caller_meets_is_a_word_or_a_person() {
     assert_eq!(told("  main: [ { dial: sip:a@example.com, on: { busy: hangup } }, { say: Bye } ]\n").len(), 0);
     let silent = told("  main: [ { say: Hello }, { dial: sip:a@example.com } ]\n");
+    let heard = |message: &&String| !message.contains("hears nothing while phones ring");
+    let silent: Vec<_> = silent.iter().filter(heard).collect();
     assert!(silent.len() == 1 && silent[0].contains("without a word"), "{silent:?}");
     let passed_over = told("  main: [ { when: { from: anonymous }, say: Hello } ]\n");
     assert!(passed_over.len() == 1 && passed_over[0].contains("without a word"), "{passed_over:?}");
+}
+
+#[test]
+fn what_has_a_name_may_stand_in_its_place() {
+    let text = "
+version: 1
+numbers:
+  '+12025550100':
+    - when: { from: { list: ['+12025550142', '+1202555017*'] } }
+      goto:
+        - say: Hello
+        - dial: sip:anna@example.com
+          on: { busy: { goto: [ { say: Busy } ] } }
+        - say: Nobody
+    - reject: busy
+  '+12025550101': { route: [ hangup ] }
+  '*': [ { goto: main } ]
+routes:
+  main: [ hangup ]
+";
+    let loaded = load(&sources(text)).unwrap_or_else(|problems| panic!("{problems}"));
+    let expected = [
+        "0 hangup -> end",
+        "1 goto 2 -> 7",
+        "2 say -> 3",
+        "3 ring busy:4 -> 6",
+        "4 goto 5 -> 6",
+        "5 say -> end",
+        "6 say -> end",
+        "7 reject -> end",
+        "8 hangup -> end",
+        "9 goto 0 -> end",
+    ];
+    assert_eq!(shown(&loaded.rules), expected);
+    let silent = |warning: &&switchhook::routing::Problem| !warning.message.contains("hears nothing");
+    assert_eq!(loaded.warnings.iter().filter(silent).count(), 0, "{:?}", loaded.warnings);
+    let begins = |to: &str| {
+        let entry = loaded.rules.entry(&Party::read(to)).unwrap();
+        (entry.route.clone(), entry.first.0)
+    };
+    assert_eq!(begins("+12025550100"), ("+12025550100".to_owned(), 1));
+    assert_eq!(begins("+12025550101"), ("+12025550101".to_owned(), 8));
+    assert_eq!(begins("+12025550199"), ("*".to_owned(), 9));
+    let when = loaded.rules.steps[1].when.clone().unwrap();
+    let holds = |from: &str| when.holds(&Party::read(from), &Party::read("+12025550100"));
+    assert!(holds("+12025550142") && holds("+12025550170") && !holds("+12025550143"));
 }
 
 #[test]

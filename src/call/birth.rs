@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::event::{Cause, Event, News, What};
+use super::event::{Cause, Event, News, What, Who};
 use super::ids::LegNo;
 use super::learn::{Change, Fact};
 use super::leg::{Leg, LegState, Role};
@@ -23,10 +23,14 @@ const LONGEST: Duration = Duration::from_secs(5 * 3600);
 
 /// Takes a call's first event.
 pub(super) fn first(event: &Event, turn: &mut Turn<'_>) -> Flow {
-    let What::Leg { who, news } = &event.what else {
-        return Flow::Stay(Phase::Ended { since: turn.now });
-    };
     let now = turn.now;
+    let (who, news) = match &event.what {
+        What::Leg { who, news } => (who, news),
+        What::Fault { who: Some(who), .. } => return stillborn(who, turn),
+        What::Fault { who: None, .. } | What::Settled(_) | What::Due { .. } => {
+            return Flow::Stay(Phase::Ended { since: now });
+        }
+    };
     let mut leg = Leg::new(LegNo::CALLER, Role::Caller, LegState::Ringing, now);
     leg.recognise(who);
     let phase = match news {
@@ -51,6 +55,14 @@ pub(super) fn first(event: &Event, turn: &mut Turn<'_>) -> Flow {
     };
     turn.call.legs.push(leg);
     Flow::Stay(phase)
+}
+
+/// Somebody calls us, and what that means cannot be decided: he is turned away rather than left ringing.
+fn stillborn(who: &Who, turn: &mut Turn<'_>) -> Flow {
+    let mut leg = Leg::new(LegNo::CALLER, Role::Caller, LegState::Ringing, turn.now);
+    leg.recognise(who);
+    turn.call.legs.push(leg);
+    Flow::Stay(super::ending::reject(RejectWith::Busy, EndWhy::Fault, turn))
 }
 
 /// Somebody calls us: the rules say where the call begins.

@@ -9,12 +9,12 @@ use super::command::Command;
 use super::event::Event;
 use super::ids::LegNo;
 use super::learn::{Change, Fact, learn};
-use super::phase::Phase;
+use super::phase::{Joining, Phase};
 use super::remark::{EndWhy, Remark, StepWord};
 use super::state::Call;
 use super::turn::{Flow, Turn, later};
-use super::{answer, birth, ending, ring, speech, talk, transfer};
-use crate::routing::{Action, Outcome, Place, RejectWith, RingAsked, Rules, StepId};
+use super::{answer, birth, ending, ring, sorry, speech, talk, transfer};
+use crate::routing::{Action, Outcome, Place, RejectWith, RingAsked, Rules, Step, StepId};
 
 /// What came of an event.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +59,7 @@ pub fn deadline(call: &Call, rules: &Rules) -> Option<Timestamp> {
         Phase::Speaking(speaking) => Some(speaking.until),
         Phase::Ringing(ringing) => ring::deadline(ringing, call, rules),
         Phase::Transferring(transferring) => Some(transferring.until),
+        Phase::Apologising(apology) => Some(sorry::deadline(apology)),
         Phase::Talking { looked, .. } => Some(talk::deadline(*looked)),
         // Whatever is left is to be hung up, and that has its moment.
         Phase::Ending { .. } | Phase::Ended { .. } => None,
@@ -81,7 +82,8 @@ fn react(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Phase {
     let waits = phase.is_under_way() && with.is_none();
     let flow = if matches!(fact, Fact::Due) && phase.is_under_way() && too_long {
         Flow::End(EndWhy::TooLong)
-    } else if matches!(fact, Fact::Fault) && waits {
+    } else if matches!(fact, Fact::Fault) && waits && !matters_more(&phase) {
+        quiet(phase, turn);
         Flow::End(EndWhy::Fault)
     } else if let Some(leg) = given_to(fact, turn).filter(|_| waits) {
         if let Phase::Ringing(mut ringing) = phase {
@@ -95,6 +97,27 @@ fn react(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Phase {
         hear(phase, fact, turn)
     };
     follow(flow, with, turn)
+}
+
+/// Whether a call that hears of a fault goes on: two who are being joined are not torn apart for it, and an apology ends
+/// by itself.
+fn matters_more(phase: &Phase) -> bool {
+    match phase {
+        Phase::Ringing(ringing) => ringing.joining.as_ref().is_some_and(Joining::is_asked),
+        Phase::Apologising(_) => true,
+        Phase::Arriving | Phase::Discovered { .. } | Phase::Foreign { .. } | Phase::Answering(_) => false,
+        Phase::Speaking(_) | Phase::Transferring(_) | Phase::Talking { .. } => false,
+        Phase::Ending { .. } | Phase::Ended { .. } => false,
+    }
+}
+
+/// Stops what the caller hears, if it would not end soon by itself.
+fn quiet(phase: Phase, turn: &mut Turn<'_>) {
+    if let Phase::Ringing(mut ringing) = phase {
+        ringing.silence(turn);
+    } else if let Phase::Speaking(speaking) = phase {
+        speech::silence(&speaking, turn);
+    }
 }
 
 /// The party a caller was given to, as he picks up: Telnyx joins them by itself, whatever the call does by then.
@@ -114,6 +137,7 @@ fn hear(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
         Phase::Speaking(speaking) => speech::on(speaking, fact, turn),
         Phase::Ringing(ringing) => ring::on(ringing, fact, turn),
         Phase::Transferring(transferring) => transfer::on(transferring, fact, turn),
+        Phase::Apologising(apology) => sorry::on(apology, fact, turn),
         Phase::Talking { with, since, looked } => talk::on(with, since, looked, fact, turn),
         Phase::Ending { since } => ending::on(since, turn),
         Phase::Ended { since } => ending::after(since, turn),
@@ -127,25 +151,28 @@ fn follow(mut flow: Flow, with: Option<LegNo>, turn: &mut Turn<'_>) -> Phase {
         flow = match flow {
             Flow::Stay(phase) => return phase,
             Flow::Talk(leg) => return talk::begin(leg, turn),
+            Flow::End(EndWhy::Fault) if with.is_none() => return sorry::begin(turn),
             Flow::End(why) => return ending::begin(why, with, turn),
             Flow::AnswerFor(step) => answer::enter(step, turn),
             Flow::Enter(step) => enter(step, turn),
-            Flow::Advance(step, outcome) => match advance(step, outcome, turn) {
-                Some(next) => Flow::Enter(next),
-                None => return list_ended(step, turn),
+            Flow::Advance(step, outcome) => match turn.rules.step(step) {
+                Some(found) => match advance(found, outcome, turn) {
+                    Some(next) => Flow::Enter(next),
+                    None => return list_ended(step, turn),
+                },
+                // The rules of this call are lost.
+                None => Flow::End(EndWhy::Fault),
             },
         };
     }
-    ending::begin(EndWhy::Fault, with, turn)
+    sorry::begin(turn)
 }
 
-fn advance(step: StepId, outcome: Option<Outcome>, turn: &mut Turn<'_>) -> Option<StepId> {
-    let rules = turn.rules;
-    let found = rules.step(step)?;
+fn advance(step: &Step, outcome: Option<Outcome>, turn: &mut Turn<'_>) -> Option<StepId> {
     if let Some(outcome) = outcome {
-        turn.remark(Remark::StepEnded { at: found.at, outcome });
+        turn.remark(Remark::StepEnded { at: step.at, outcome });
     }
-    outcome.and_then(|outcome| found.on.get(&outcome).copied()).or(found.next)
+    outcome.and_then(|outcome| step.on.get(&outcome).copied()).or(step.next)
 }
 
 /// The steps are over and the caller is with nobody: he is not kept waiting for nothing.
@@ -268,10 +295,11 @@ mod tests {
         let rules = all_steps();
         for mut life in under_way(&rules) {
             let phase = life.phase();
-            life.take(What::Fault { event: EventId("e".into()) });
+            life.take(What::Fault { event: EventId("e".into()), who: None });
             let goes_on = phase == "talking";
-            assert_eq!(life.phase(), if goes_on { "talking" } else { "ending" }, "{phase}");
-            assert_eq!(life.wants().contains(&"hangup 0".to_owned()), !goes_on, "{phase}");
+            assert_eq!(life.phase(), if goes_on { "talking" } else { "apologising" }, "{phase}");
+            let said = if phase == "answering" { "answer 0" } else { "speak 0" };
+            assert_eq!(life.wants().contains(&said.to_owned()), !goes_on, "{phase}");
         }
     }
 
@@ -353,8 +381,8 @@ mod tests {
         for first in [0, 9] {
             let rules = rules(vec![Action::Do { first: StepId(first) }], &[]);
             let mut life = Life::begun(&rules);
-            assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
-            assert!(life.remarks.contains(&Remark::Ends { why: EndWhy::Fault }));
+            assert_eq!((life.wants(), life.phase()), (vec!["answer 0".into()], "apologising"));
+            assert!(life.remarks.contains(&Remark::Apologises));
         }
     }
 

@@ -315,7 +315,7 @@ mod tests {
         life.news(0, News::Answered);
         assert_eq!(life.remarks, [Remark::Ignored { why: Ignored::Late }]);
         life.accept(Kind::Answer, 0);
-        life.take(super::super::What::Fault { event: super::super::EventId("e".into()) });
+        life.take(super::super::What::Fault { event: super::super::EventId("e".into()), who: None });
         assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
     }
 

@@ -41,6 +41,9 @@ pub enum What {
     Fault {
         /// Which.
         event: EventId,
+        /// The leg that it would have begun the call with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        who: Option<Who>,
     },
 }
 

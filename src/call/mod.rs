@@ -22,6 +22,7 @@ mod phase;
 mod plan;
 mod remark;
 mod ring;
+mod sorry;
 mod speech;
 mod state;
 #[cfg(test)]
@@ -39,7 +40,7 @@ pub use event::{Cause, Event, Made, News, Refusal, Settled, Verdict, What, Who};
 pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Tag};
 pub use kind::Kind;
 pub use leg::{Leg, LegState, Role, Stop};
-pub use phase::{Answering, Chair, Joining, Phase, PickUp, Ringing, Sound, Speaking, Stage, Transferring};
+pub use phase::{Answering, Apology, Chair, Joining, Phase, PickUp, Ringing, Sound, Speaking, Stage, Transferring};
 pub use remark::{EndWhy, Ignored, Remark, StepWord};
 pub use state::Call;
 pub use story::{Chapter, replay, story, told};

@@ -31,6 +31,8 @@ pub enum Phase {
     Ringing(Ringing),
     /// The caller is being given away.
     Transferring(Transferring),
+    /// The caller is told that something went wrong on our side.
+    Apologising(Apology),
     /// The caller talks with somebody.
     Talking {
         /// With whom.
@@ -199,12 +201,30 @@ pub struct Transferring {
     pub command: CommandId,
     /// When it is looked into at the latest.
     pub until: Timestamp,
+    /// When the new leg was known to ring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rings_since: Option<Timestamp>,
     /// Our own number was shown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own: bool,
     /// It has been looked into.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub looked: bool,
+}
+
+/// The caller is told that something went wrong on our side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Apology {
+    /// He is being picked up for it.
+    PickingUp(PickUp),
+    /// It is being said.
+    Saying {
+        /// The command that says it.
+        command: CommandId,
+        /// When he is hung up at the latest.
+        until: Timestamp,
+    },
 }
 
 impl Phase {
@@ -218,6 +238,7 @@ impl Phase {
             Self::Speaking(_) => "speaking",
             Self::Ringing(_) => "ringing",
             Self::Transferring(_) => "transferring",
+            Self::Apologising(_) => "apologising",
             Self::Talking { .. } => "talking",
             Self::Ending { .. } => "ending",
             Self::Ended { .. } => "ended",
@@ -229,7 +250,7 @@ impl Phase {
         match self {
             Self::Talking { with, .. } => Some(*with),
             Self::Arriving | Self::Discovered { .. } | Self::Foreign { .. } | Self::Answering(_) => None,
-            Self::Speaking(_) | Self::Ringing(_) | Self::Transferring(_) => None,
+            Self::Speaking(_) | Self::Ringing(_) | Self::Transferring(_) | Self::Apologising(_) => None,
             Self::Ending { .. } | Self::Ended { .. } => None,
         }
     }
@@ -238,7 +259,7 @@ impl Phase {
     pub fn is_under_way(&self) -> bool {
         match self {
             Self::Answering(_) | Self::Speaking(_) | Self::Ringing(_) | Self::Transferring(_) => true,
-            Self::Talking { .. } => true,
+            Self::Apologising(_) | Self::Talking { .. } => true,
             Self::Arriving | Self::Discovered { .. } | Self::Foreign { .. } => false,
             Self::Ending { .. } | Self::Ended { .. } => false,
         }

@@ -69,11 +69,17 @@ pub enum Remark {
         /// With whom.
         name: String,
     },
-    /// Refused at once: tried once more, as plainly as possible and with our own number shown.
+    /// Refused at once: tried once more, as plainly as possible.
     OnceMore {
         /// Whom.
         name: String,
+        /// The number called is shown now, and another was before; else what was changed is that the leg is not linked to
+        /// the caller's.
+        #[serde(default)]
+        own_number: bool,
     },
+    /// Something went wrong on our side, and the caller is told so.
+    Apologises,
     /// The caller is gone.
     CallerGone {
         /// Why.
@@ -167,7 +173,7 @@ pub enum EndWhy {
     NoRoute,
     /// It lasted as long as a call may.
     TooLong,
-    /// An event of it could not be decided.
+    /// An event of it could not be decided, or its rules are lost.
     Fault,
 }
 
@@ -202,6 +208,7 @@ impl Remark {
             | Self::Takes { .. }
             | Self::Connected { .. }
             | Self::OnceMore { .. }
+            | Self::Apologises
             | Self::CallerGone { .. }
             | Self::PartyGone { .. }
             | Self::Ends { .. }

@@ -28,9 +28,7 @@ pub(super) fn enter(step: StepId, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
 
 /// Hears a fact while parties ring.
 pub(super) fn on(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
-    let Some(ring) = ring_of(&ringing, turn.rules) else {
-        return Flow::Advance(ringing.step, Some(Outcome::Failed));
-    };
+    let Some(ring) = ring_of(&ringing, turn.rules) else { return without_rules(ringing, fact, turn) };
     if let Fact::Leg { no, change } = fact {
         ringing.leg_changed(*no, *change, ring, turn);
     }
@@ -53,11 +51,28 @@ pub(super) fn on(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow
     proceed(ringing, ring, turn)
 }
 
+/// The rules of this ring are lost: whoever is being joined still is, else it is over.
+fn without_rules(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
+    if let Some(joining) = ringing.joining.take() {
+        let winner = joining.leg;
+        match joining.hear(fact, turn) {
+            Joined::Waiting(joining) => {
+                ringing.joining = Some(joining);
+                return Flow::Stay(Phase::Ringing(ringing));
+            }
+            Joined::Yes => return Flow::Talk(winner),
+            Joined::No => {}
+        }
+    }
+    ringing.silence(turn);
+    Flow::Advance(ringing.step, Some(Outcome::Failed))
+}
+
 /// When a ring wants to be asked again if nothing happens before.
 pub(super) fn deadline(ringing: &Ringing, call: &Call, rules: &Rules) -> Option<Timestamp> {
-    let Some(ring) = ring_of(ringing, rules) else { return Some(ringing.since) };
-    let seats = ringing.seats(call, rules);
     let joining = ringing.joining.as_ref().map(Joining::deadline);
+    let Some(ring) = ring_of(ringing, rules) else { return joining.or(Some(ringing.since)) };
+    let seats = ringing.seats(call, rules);
     plan::deadline(ring, ringing.since, &seats, joining.is_some()).into_iter().chain(joining).min()
 }
 
@@ -173,17 +188,20 @@ impl Ringing {
     fn dial_otherwise(&mut self, no: LegNo, why: Refusal, ring: &Ring, turn: &mut Turn<'_>) -> bool {
         match why {
             Refusal::NotAnswered => self.without_link(no, ring, turn),
-            Refusal::Invalid | Refusal::Key => self.once_more(no, ring, turn),
-            Refusal::Ended | Refusal::Limit => false,
+            Refusal::Invalid => self.once_more(no, ring, turn),
+            Refusal::Ended | Refusal::Limit | Refusal::Key => false,
         }
     }
 
-    /// Rings a member again, once, with our own number shown and without linking: what may have been refused.
+    /// Rings a member again, once, with our own number shown and without linking: what may have been refused. Not if
+    /// that would be the same dial again.
     fn once_more(&mut self, no: LegNo, ring: &Ring, turn: &mut Turn<'_>) -> bool {
         let Some(index) = self.chairs.iter().position(|chair| chair.leg == Some(no)) else { return false };
-        let Some(chair) = self.chairs.get_mut(index).filter(|chair| !chair.own) else { return false };
+        let own_number = turn.has_another_number(&ring.caller_id);
+        let otherwise = |chair: &&mut Chair| !chair.own && (own_number || !chair.alone);
+        let Some(chair) = self.chairs.get_mut(index).filter(otherwise) else { return false };
         chair.own = true;
-        turn.remark(Remark::OnceMore { name: turn.name(no) });
+        turn.remark(Remark::OnceMore { name: turn.name(no), own_number });
         self.dial(index, ring, turn)
     }
 
@@ -233,7 +251,7 @@ impl Ringing {
 /// Whether a leg failed so fast that the number it showed may be to blame, and there is another to show.
 pub(super) fn refused_at_once(no: LegNo, cause: Cause, wanted: &CallerId, turn: &Turn<'_>) -> bool {
     let fast = turn.call.leg(no).is_some_and(|leg| between(leg.began, turn.now) <= REFUSED_WITHIN);
-    cause == Cause::Failed && fast && turn.number_shown(wanted, true) != turn.number_shown(wanted, false)
+    cause == Cause::Failed && fast && turn.has_another_number(wanted)
 }
 
 /// What the end of an unanswered leg means for the one who rang it.
@@ -451,18 +469,49 @@ mod tests {
 
     #[test]
     fn a_refused_dial_is_tried_as_plainly_as_possible_once() {
-        for why in [Refusal::Invalid, Refusal::Key] {
-            let rules = in_turn();
-            let mut life = Life::begun(&rules);
-            assert_eq!(shown(&life), (CALLER.into(), linked()));
-            life.refuse(Kind::Dial, 1, why);
-            assert_eq!(life.wants(), ["dial 1", "dial 2"]);
-            assert_eq!(shown(&life), (OURS.into(), None), "{why:?}");
-            life.refuse(Kind::Dial, 2, why);
-            assert_eq!(life.wants(), ["dial 3"]);
-            assert_eq!(shown(&life), (CALLER.into(), linked()), "the next one is another matter");
-            assert_eq!(life.leg(3).name(), "ben");
-        }
+        let rules = in_turn();
+        let mut life = Life::begun(&rules);
+        assert_eq!(shown(&life), (CALLER.into(), linked()));
+        life.refuse(Kind::Dial, 1, Refusal::Invalid);
+        assert_eq!(life.wants(), ["dial 1", "dial 2"]);
+        assert_eq!(shown(&life), (OURS.into(), None));
+        assert!(life.remarks.contains(&Remark::OnceMore { name: "anna".into(), own_number: true }));
+        life.refuse(Kind::Dial, 2, Refusal::Invalid);
+        assert_eq!(life.wants(), ["dial 3"]);
+        assert_eq!(shown(&life), (CALLER.into(), linked()), "the next one is another matter");
+        assert_eq!(life.leg(3).name(), "ben");
+    }
+
+    #[test]
+    fn a_number_of_the_rules_falls_back_to_the_one_called() {
+        let mut rules = rules(vec![dial(member("anna", 141, 20)), Action::Hangup], &[]);
+        let Action::Ring(ring) = &mut rules.steps[0].action else { panic!() };
+        ring.caller_id = CallerId::Number(number("+12025550190"));
+        let mut life = Life::begun(&rules);
+        assert_eq!(shown(&life).0, "+12025550190");
+        life.refuse(Kind::Dial, 1, Refusal::Invalid);
+        assert_eq!((life.wants().len(), shown(&life)), (2, (OURS.into(), None)));
+    }
+
+    #[test]
+    fn the_same_dial_is_not_tried_again() {
+        let mut rules = rules(vec![dial(member("anna", 141, 20)), Action::Hangup], &[]);
+        let Action::Ring(ring) = &mut rules.steps[0].action else { panic!() };
+        ring.caller_id = CallerId::Called;
+        let mut life = Life::begun(&rules);
+        let mut alone = life.clone();
+        life.refuse(Kind::Dial, 1, Refusal::Invalid);
+        assert_eq!((life.wants(), shown(&life)), (vec!["dial 1".into(), "dial 2".into()], (OURS.into(), None)));
+        assert!(life.remarks.contains(&Remark::OnceMore { name: "anna".into(), own_number: false }), "the link it was");
+        alone.refuse(Kind::Dial, 1, Refusal::NotAnswered);
+        assert_eq!(shown(&alone), (OURS.into(), None));
+        alone.refuse(Kind::Dial, 2, Refusal::Invalid);
+        assert_eq!(alone.wants(), ["dial 1", "dial 2", "hangup 0"], "nothing about it can be changed");
+
+        let rules = in_turn();
+        let mut life = Life::begun(&rules);
+        life.refuse(Kind::Dial, 1, Refusal::Key);
+        assert_eq!((life.wants(), life.leg(2).name()), (vec!["dial 1".into(), "dial 2".into()], "ben"), "nor our key");
     }
 
     #[test]

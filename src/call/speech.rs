@@ -47,7 +47,10 @@ fn listen(step: StepId, verb: Verb, length: Duration, turn: &mut Turn<'_>) -> Fl
 
 /// Hears a fact while the caller listens.
 pub(super) fn on(at: Speaking, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
-    let Some((verb, length)) = verb_of(&at, turn) else { return Flow::Advance(at.step, None) };
+    let Some((verb, length)) = verb_of(&at, turn) else {
+        silence(&at, turn);
+        return Flow::Advance(at.step, None);
+    };
     let says = verb.kind() == Kind::Speak;
     match fact {
         Fact::Leg { no: LegNo::CALLER, change } => match change {
@@ -62,6 +65,14 @@ pub(super) fn on(at: Speaking, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
         Fact::Settled(Settled { command, verdict, .. }) if *command == at.command => settled(at, verdict, turn),
         Fact::Due if turn.now >= at.until => overdue(at, verb, length, turn),
         Fact::Leg { .. } | Fact::Settled(_) | Fact::Due | Fact::Arrived { .. } | Fact::Fault => stay(at),
+    }
+}
+
+/// Stops audio that would be waited for. A text ends soon by itself.
+pub(super) fn silence(at: &Speaking, turn: &mut Turn<'_>) {
+    let says = turn.rules.step(at.step).is_some_and(|step| matches!(step.action, Action::Say(_)));
+    if !says && let Some(on) = turn.caller_handle() {
+        turn.command(LegNo::CALLER, Verb::StopPlay { on });
     }
 }
 

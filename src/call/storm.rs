@@ -164,7 +164,7 @@ impl<'a> Storm<'a> {
             Blow::Early => self.take(What::Due { version: self.life.call.version }),
             Blow::Again => self.last.clone().into_iter().for_each(|what| self.take(what)),
             Blow::Sleep { secs } => self.life.sleep(secs),
-            Blow::Fault => self.take(What::Fault { event: EventId("e".into()) }),
+            Blow::Fault => self.take(What::Fault { event: EventId("e".into()), who: None }),
         }
     }
 

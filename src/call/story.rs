@@ -240,7 +240,13 @@ pub fn told(remark: &Remark, rules: &Rules) -> Option<String> {
         Remark::Out { name, outcome } => format!("{name}: {}", outcome_word(*outcome)),
         Remark::Takes { name } => format!("{name} takes the call"),
         Remark::Connected { name } => format!("the caller talks with {name}"),
-        Remark::OnceMore { name } => format!("{name} is tried once more, with our own number shown"),
+        Remark::OnceMore { name, own_number: true } => {
+            format!("{name} is tried once more, with our own number shown")
+        }
+        Remark::OnceMore { name, own_number: false } => {
+            format!("{name} is tried once more, not linked to the caller")
+        }
+        Remark::Apologises => "something went wrong on our side: the caller is told so".to_owned(),
         Remark::CallerGone { .. } => "the caller is gone".to_owned(),
         Remark::PartyGone { name } => format!("{name} is gone"),
         Remark::Ends { why } => format!("the call ends: {}", end(*why)),
@@ -280,6 +286,6 @@ fn end(why: EndWhy) -> &'static str {
         EndWhy::ListEnded => "no step is left",
         EndWhy::NoRoute => "no line takes it",
         EndWhy::TooLong => "it lasted as long as a call may",
-        EndWhy::Fault => "an event of it could not be decided",
+        EndWhy::Fault => "something went wrong on our side",
     }
 }

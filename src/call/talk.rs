@@ -155,7 +155,7 @@ mod tests {
     fn nothing_else_disturbs_a_talk() {
         let rules = given_away();
         let mut life = talking(&rules);
-        life.take(What::Fault { event: EventId("e".into()) });
+        life.take(What::Fault { event: EventId("e".into()), who: None });
         life.take(What::Due { version: life.call.version });
         life.refuse(Kind::Transfer, 0, Refusal::Limit);
         for news in [News::Bridged, News::Answered, News::SpeechEnded, News::PlaybackEnded { played: true }] {

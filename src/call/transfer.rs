@@ -11,11 +11,13 @@ use super::leg::Role;
 use super::phase::{Phase, Transferring};
 use super::remark::Remark;
 use super::ring::{outcome_of, refused_at_once};
-use super::turn::{Flow, Turn};
+use super::turn::{Flow, Turn, later};
 use crate::routing::{Action, Outcome, StepId, Transfer};
 
-/// How much longer than its ring time a transfer may go without an end.
+/// How much longer than Telnyx rings a transfer may go without an end.
 const BACKSTOP: Duration = Duration::from_secs(10);
+/// How much longer than it was asked to Telnyx may ring.
+const RINGS_ON: Duration = Duration::from_secs(3);
 /// How long an accepted transfer may go without any word of the new leg while the caller hears nothing.
 const UNSEEN: Duration = Duration::from_secs(10);
 /// How long a look at a leg may take once that time is over: longer than a try that gets no answer.
@@ -44,12 +46,20 @@ fn begin(step: StepId, transfer: &Transfer, own: bool, turn: &mut Turn<'_>) -> F
     };
     let command = turn.command(LegNo::CALLER, verb);
     let until = turn.after(rings_for(transfer) + BACKSTOP);
-    Flow::Stay(Phase::Transferring(Transferring { step, leg, command, until, own, looked: false }))
+    let at = Transferring { step, leg, command, until, rings_since: None, own, looked: false };
+    Flow::Stay(Phase::Transferring(at))
 }
 
-/// Telnyx rings for five seconds at least.
+/// How long Telnyx rings at most: five seconds at least, and we ask for a little more than is wanted, since the time is
+/// ours to end.
 fn rings_for(transfer: &Transfer) -> Duration {
-    transfer.ring_for.max(Duration::from_secs(5))
+    transfer.ring_for.saturating_add(Duration::from_secs(2)).max(Duration::from_secs(5))
+}
+
+/// Whether Telnyx has stopped ringing: a leg that is still alive was answered.
+fn has_rung_out(at: &Transferring, transfer: &Transfer, turn: &Turn<'_>) -> bool {
+    let since = at.rings_since.or_else(|| turn.call.leg(at.leg).map(|leg| leg.began));
+    since.is_none_or(|since| turn.now >= later(since, rings_for(transfer) + RINGS_ON))
 }
 
 /// Hears a fact while the caller is being given away. Only the new leg's answer settles it, in every phase alike: a
@@ -59,13 +69,20 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
     let Some(Action::Transfer(transfer)) = turn.rules.step(step).map(|step| &step.action) else {
         return Flow::Advance(step, Some(Outcome::Failed));
     };
+    let stopped = turn.call.leg(at.leg).is_some_and(|leg| leg.stop.is_some());
     match fact {
+        Fact::Leg { no, change: Change::Ended(_) } if *no == at.leg && stopped => out(&at, Outcome::NoAnswer, turn),
+        Fact::Leg { .. } if stopped => stay(at),
         Fact::Leg { no, change } if *no == at.leg => match change {
-            // Found alive after its time to ring: it was answered.
-            Change::Alive if at.looked => Flow::Talk(at.leg),
+            Change::Alive if at.looked && has_rung_out(&at, transfer, turn) => Flow::Talk(at.leg),
+            // It rings, or the news of its answer is late: whoever hangs it up now may hang up a talk.
+            Change::Alive if at.looked => {
+                let until = turn.after(rings_for(transfer).saturating_sub(transfer.ring_for) + BACKSTOP);
+                stay(Transferring { until, looked: false, ..at })
+            }
             Change::NotAlive if at.looked => given_up(at, turn),
-            Change::Placed | Change::Bridged if !at.looked => {
-                stay(Transferring { until: turn.after(rings_for(transfer) + BACKSTOP), ..at })
+            Change::Placed | Change::Bridged if at.rings_since.is_none() && !at.looked => {
+                stay(Transferring { until: turn.after(transfer.ring_for), rings_since: Some(turn.now), ..at })
             }
             Change::Ended(cause) => {
                 if !at.own && refused_at_once(at.leg, *cause, &transfer.caller_id, turn) {
@@ -101,7 +118,7 @@ fn refused(at: Transferring, why: Refusal, transfer: &Transfer, turn: &mut Turn<
             end_leg(at.leg, turn);
             Flow::AnswerFor(at.step)
         }
-        Refusal::Invalid | Refusal::Key if !at.own => once_more(&at, transfer, turn),
+        Refusal::Invalid if !at.own && turn.has_another_number(&transfer.caller_id) => once_more(&at, transfer, turn),
         Refusal::Invalid | Refusal::NotAnswered | Refusal::Limit | Refusal::Key => {
             end_leg(at.leg, turn);
             out(&at, Outcome::Failed, turn)
@@ -111,7 +128,7 @@ fn refused(at: Transferring, why: Refusal, transfer: &Transfer, turn: &mut Turn<
 
 fn once_more(at: &Transferring, transfer: &Transfer, turn: &mut Turn<'_>) -> Flow {
     end_leg(at.leg, turn);
-    turn.remark(Remark::OnceMore { name: transfer.name.clone() });
+    turn.remark(Remark::OnceMore { name: transfer.name.clone(), own_number: true });
     begin(at.step, transfer, true, turn)
 }
 
@@ -124,13 +141,18 @@ fn overdue(at: Transferring, turn: &mut Turn<'_>) -> Flow {
     stay(Transferring { until: turn.after(LAST_LOOK), looked: true, ..at })
 }
 
-/// The caller goes on. A leg that never showed itself is taken for gone.
+/// The caller goes on as soon as the leg is gone: he who picks up at this moment has him after all. A leg that never
+/// showed itself is taken for gone.
 fn given_up(at: Transferring, turn: &mut Turn<'_>) -> Flow {
-    turn.stop(at.leg, turn.now);
-    if is_unseen(&at, turn)
-        && let Some(leg) = turn.call.leg_mut(at.leg)
-    {
-        leg.lost = true;
+    let unseen = is_unseen(&at, turn);
+    let now = turn.now;
+    if let Some(leg) = turn.call.leg_mut(at.leg) {
+        if leg.stop.is_none() && !unseen {
+            leg.stop_from(now);
+            return stay(Transferring { until: turn.after(LAST_LOOK), looked: true, ..at });
+        }
+        leg.stop_from(now);
+        leg.lost |= unseen;
     }
     out(&at, Outcome::NoAnswer, turn)
 }
@@ -163,7 +185,7 @@ mod tests {
     use super::super::kit::{CALLER, Life, OURS, dial, member, ring, rules, transfer};
     use super::super::{Handle, News, Tag, What, Who};
     use super::*;
-    use crate::routing::{Order, Rules};
+    use crate::routing::{CallerId, Order, Rules};
 
     /// The caller, picked up, is given to Anna, and is hung up if that fails.
     fn given() -> Rules {
@@ -224,14 +246,18 @@ mod tests {
 
     #[test]
     fn a_refusal_of_what_can_be_changed_is_tried_once_more() {
-        for why in [Refusal::Invalid, Refusal::Key] {
-            let rules = given();
-            let mut life = Life::answered(&rules);
-            life.refuse(Kind::Transfer, 0, why);
-            assert_eq!((life.wants(), shown(&life)), (vec!["transfer 0".into(); 2], OURS.into()));
-            life.refuse(Kind::Transfer, 0, why);
-            assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"), "{why:?}");
-        }
+        let rules = given();
+        let mut life = Life::answered(&rules);
+        life.refuse(Kind::Transfer, 0, Refusal::Invalid);
+        assert_eq!((life.wants(), shown(&life)), (vec!["transfer 0".into(); 2], OURS.into()));
+        life.refuse(Kind::Transfer, 0, Refusal::Invalid);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
+        let mut rules = given();
+        let Action::Transfer(transfer) = &mut rules.steps[1].action else { panic!() };
+        transfer.caller_id = CallerId::Called;
+        let mut life = Life::answered(&rules);
+        life.refuse(Kind::Transfer, 0, Refusal::Invalid);
+        assert_eq!(life.wants(), ["transfer 0", "hangup 0"], "it would be the same again");
         let rules = given();
         let mut life = Life::answered(&rules);
         life.news(1, News::Placed);
@@ -243,7 +269,7 @@ mod tests {
 
     #[test]
     fn other_refusals_are_an_outcome() {
-        for why in [Refusal::Limit, Refusal::NotAnswered] {
+        for why in [Refusal::Limit, Refusal::NotAnswered, Refusal::Key] {
             let rules = given();
             let mut life = Life::answered(&rules);
             life.refuse(Kind::Transfer, 0, why);
@@ -282,30 +308,81 @@ mod tests {
     }
 
     #[test]
-    fn after_its_time_the_new_leg_is_looked_at() {
+    fn after_its_time_the_new_leg_is_looked_at_and_hung_up() {
+        for ring_for in [1, 4, 20, 60] {
+            let rules =
+                rules(vec![Action::Answer, transfer(member("anna", 141, ring_for)), dial(member("ben", 142, 20))], &[]);
+            let mut life = Life::answered(&rules);
+            life.accept(Kind::Transfer, 0);
+            life.sleep(3);
+            life.news(1, News::Placed);
+            life.news(1, News::Bridged);
+            let rung = Duration::from_secs(ring_for).as_secs_f64();
+            assert!((life.next_in() - rung).abs() < 0.001, "from when it rings");
+            life.wait();
+            assert_eq!(life.wants(), ["transfer 0", "look 1"]);
+            life.found(1, false);
+            assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "transferring"));
+            let (mut late, mut silent) = (life.clone(), life.clone());
+            late.news(1, News::Answered);
+            assert_eq!((late.wants(), late.phase()), (vec![], "talking"), "he has the caller, if only for a moment");
+            silent.accept(Kind::Hangup, 1);
+            silent.wait();
+            assert_eq!((silent.wants(), silent.phase()), (vec!["hangup 1".into()], "transferring"));
+            silent.wait();
+            assert_eq!((silent.wants(), silent.phase()), (vec!["dial 2".into()], "ringing"), "the caller waited 6 s");
+            life.hangs_up(1, Cause::Cancelled);
+            assert_eq!((life.wants(), life.phase()), (vec!["dial 2".into()], "ringing"));
+            assert!(life.remarks.contains(&Remark::Out { name: "anna".into(), outcome: Outcome::NoAnswer }));
+        }
+    }
+
+    #[test]
+    fn a_leg_that_may_have_been_answered_is_not_hung_up_before_telnyx_has_stopped_ringing() {
+        for (ring_for, telnyx) in [(1, 5.0), (20, 22.0)] {
+            let rules = rules(vec![Action::Answer, transfer(member("anna", 141, ring_for)), Action::Hangup], &[]);
+            let mut life = Life::answered(&rules);
+            life.news(1, News::Placed);
+            let rang = life.now;
+            life.wait();
+            life.found(1, true);
+            assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into(), "look 1".into()], "transferring"));
+            let mut over = life.clone();
+            over.hangs_up(1, Cause::NoAnswer);
+            assert_eq!(over.wants(), ["hangup 0"]);
+            life.wait();
+            assert!((life.now.duration_since(rang).as_secs_f64() - telnyx - 10.0).abs() < 0.001);
+            let (mut gone, mut unknown) = (life.clone(), life.clone());
+            life.found(1, true);
+            assert_eq!((life.wants(), life.phase()), (vec!["look 1".into()], "talking"), "the news of it was lost");
+            gone.found(1, false);
+            assert_eq!(gone.wants(), ["look 1", "hangup 1"]);
+            gone.refuse(Kind::Hangup, 1, Refusal::Ended);
+            assert_eq!(gone.wants(), ["hangup 0"]);
+            unknown.settle(Kind::Look, 1, Verdict::Unknown);
+            unknown.wait();
+            assert_eq!(unknown.wants(), ["look 1", "hangup 1"]);
+        }
+    }
+
+    #[test]
+    fn a_look_without_an_answer_is_not_waited_for_for_long() {
         let rules = given();
         let mut life = Life::answered(&rules);
-        life.accept(Kind::Transfer, 0);
-        life.sleep(3);
         life.news(1, News::Placed);
-        assert!((life.next_in() - 30.0).abs() < 0.001, "from when it rings");
         life.wait();
         assert_eq!(life.wants(), ["transfer 0", "look 1"]);
-        let (mut gone, mut unknown) = (life.clone(), life.clone());
-        life.found(1, true);
-        assert_eq!((life.wants(), life.phase()), (vec![], "talking"), "the news of the answer was lost");
-        gone.found(1, false);
-        assert_eq!(gone.wants(), ["hangup 0", "hangup 1"]);
+        let mut unknown = life;
         assert!((unknown.next_in() - 6.0).abs() < 0.001);
         unknown.wait();
-        assert_eq!(unknown.wants(), ["hangup 0", "hangup 1"]);
+        assert_eq!(unknown.wants(), ["hangup 1"]);
     }
 
     #[test]
     fn a_transfer_of_which_nothing_shows_leaves_nobody_in_silence() {
         let rules = given();
         let mut life = Life::answered(&rules);
-        assert!((life.next_in() - 30.0).abs() < 0.001);
+        assert!((life.next_in() - 32.0).abs() < 0.001);
         life.accept(Kind::Transfer, 0);
         assert!((life.next_in() - 10.0).abs() < 0.001);
         life.wait();
@@ -314,7 +391,7 @@ mod tests {
         let rules = unanswered();
         let mut life = Life::begun(&rules);
         life.accept(Kind::Transfer, 0);
-        assert!((life.next_in() - 30.0).abs() < 0.001, "he hears it ring");
+        assert!((life.next_in() - 32.0).abs() < 0.001, "he hears it ring");
     }
 
     /// Anna was given up without a word of her; Ben rings.
@@ -359,7 +436,7 @@ mod tests {
         life.wait();
         assert_eq!(life.wants(), ["transfer 0", "dial 2"]);
         seen.news(1, News::Placed);
-        assert!((seen.next_in() - 70.0).abs() < 0.001);
+        assert!((seen.next_in() - 60.0).abs() < 0.001);
     }
 
     #[test]

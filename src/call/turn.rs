@@ -102,16 +102,21 @@ impl<'a> Turn<'a> {
         self.call.leg(leg).map_or_else(String::new, |leg| leg.name().to_owned())
     }
 
-    /// The number that a party rung is to see: a number of ours where the caller has none to show. `None`: the
-    /// call has no number that could be shown.
+    /// The number that a party rung is to see: a number of ours where the caller has none to show; with `own` the
+    /// number called, whatever is wanted. `None`: the call has no number that could be shown.
     pub fn number_shown(&self, wanted: &CallerId, own: bool) -> Option<Number> {
         let called = || self.call.to.number().cloned();
-        match wanted {
+        let wanted = || match wanted {
             CallerId::Number(number) => Some(number.clone()),
             CallerId::Called => called(),
-            CallerId::Caller if own => called(),
             CallerId::Caller => self.call.from.number().cloned().or_else(called),
-        }
+        };
+        if own { called().or_else(wanted) } else { wanted() }
+    }
+
+    /// Whether there is another number to show than the one that is wanted.
+    pub fn has_another_number(&self, wanted: &CallerId) -> bool {
+        self.number_shown(wanted, true) != self.number_shown(wanted, false)
     }
 
     /// The longest a leg placed now may last: what is left of the call, and a minute for our own clean-up first.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::arrival::{Arrival, Digest, Key};
 use super::locate::{Index, locate};
 use crate::call::{
-    Call, CallId, Command, CommandId, Decision, Event, EventId, LegNo, Remark, Verdict, What, deadline, decide,
+    Call, CallId, Command, CommandId, Decision, Event, EventId, LegNo, News, Remark, Verdict, What, deadline, decide,
 };
 use crate::routing::{Rules, RulesHash};
 
@@ -194,13 +194,21 @@ impl Fold<'_> {
     }
 
     /// An event that cannot be decided must not take its call with it: the call hears of the fault instead, in its
-    /// place, so that it is taken once like any other.
+    /// place, so that it is taken once like any other. One that would have begun a call says who calls, so that he is not
+    /// left ringing.
     fn fault(&mut self, index: usize, arrival: &Arrival, call: Call) -> Fate {
         self.aside(index, "it could not be decided: please report this as a bug");
         let id = EventId::fault(call.id, &arrival.event.id);
-        let event = Event { id, at: None, what: What::Fault { event: arrival.event.id.clone() } };
         let known = self.loaded.calls.contains_key(&call.id);
-        if known && let Some(decision) = self.decided(call, &event) {
+        let who = match &arrival.event.what {
+            What::Leg { who, news: News::Arrived { .. } } if !known => Some(who.clone()),
+            What::Leg { .. } | What::Settled(_) | What::Due { .. } | What::Fault { .. } => None,
+        };
+        let begins = who.is_some();
+        let event = Event { id, at: None, what: What::Fault { event: arrival.event.id.clone(), who } };
+        if (known || begins)
+            && let Some(decision) = self.decided(call, &event)
+        {
             self.keep(index, arrival.key.clone(), event, decision);
         }
         Fate::Aside
@@ -274,8 +282,8 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::call::kit::{CALLER, OURS, dial, member, ring, rules, say};
-    use crate::call::{Cause, Handle, Ignored, Kind, LegState, Made, News, Refusal, Settled, Tag, Who, replay};
+    use crate::call::kit::{CALLER, OURS, dial, member, ring, rules, say, transfer};
+    use crate::call::{Cause, Handle, Ignored, Kind, LegState, Made, Refusal, Settled, Tag, Who, replay};
     use crate::phone::Party;
     use crate::routing::{Action, Order};
 
@@ -535,12 +543,36 @@ mod tests {
         assert_eq!(changes.fates, [Fate::Aside, Fate::Taken], "and it takes nobody with it");
         assert_eq!((changes.aside.len(), changes.aside[0].index), (1, 0));
         let fault = changes.entries.first().unwrap();
-        assert_eq!(fault.event.what, What::Fault { event: EventId("bad".into()) });
+        assert_eq!(fault.event.what, What::Fault { event: EventId("bad".into()), who: None });
         assert_eq!(fault.key, bad.key, "it is taken in the place of what could not be");
         let a = &house.loaded.calls[&CallId::of("a")];
-        assert_eq!((a.phase.word(), a.version), ("ending", 3));
-        assert_eq!(kinds(&changes.posts), [Kind::Hangup, Kind::Answer]);
+        assert_eq!((a.phase.word(), a.version), ("apologising", 3));
+        assert_eq!(kinds(&changes.posts), [Kind::Speak, Kind::Answer]);
         assert_eq!(house.fates(&[bad]), [Fate::Twice]);
+    }
+
+    #[test]
+    fn a_call_whose_beginning_cannot_be_decided_is_turned_away() {
+        // A ring time that runs over as it is reckoned with, as no file can say it.
+        let mut rules = rules(vec![transfer(member("anna", 141, 20))], &[]);
+        let Action::Transfer(transfer) = &mut rules.steps[0].action else { panic!() };
+        transfer.ring_for = Duration::MAX;
+        let mut house = House::new(&rules);
+        let changes = house.take(&[arrives("a")]);
+        assert_eq!((changes.fates, changes.aside.len()), (vec![Fate::Aside], 1));
+        assert_eq!(kinds(&changes.posts), [Kind::Reject]);
+        assert_eq!((house.call().phase.word(), changes.calls[0].before), ("ending", None));
+        assert_eq!(house.fates(&[arrives("a")]), [Fate::Twice]);
+        let gone = webhook("gone", caller("a"), News::HungUp { cause: Cause::Declined });
+        assert_eq!(house.fates(&[gone]), [Fate::Taken]);
+        assert_eq!(house.call().phase.word(), "ended");
+        let journal: Vec<_> = house.entries.iter().map(|entry| (entry.decided_at, entry.event.clone())).collect();
+        let told = replay(house.call().id, &rules, journal.iter().map(|(at, event)| (*at, event)));
+        assert_eq!(told.last().unwrap().decision.call, *house.call());
+        // What begins no call of ours is only kept aside.
+        let mut house = House::new(&rules);
+        let unknown = house.take(&[webhook("n", Who::default(), News::Answered)]);
+        assert!(unknown.calls.is_empty());
     }
 
     #[test]

@@ -116,7 +116,10 @@ impl<'a> Case<'a> {
         let hangup = self.commands.iter().find(|sent| sent.leg == Some(end.leg) && sent.took_effect == Some(end.at));
         let Some(id) = hangup.and_then(|sent| sent.command_id.as_deref()) else { return false };
         let wants = |chapter: &&Chapter| chapter.decision.commands.iter().any(|command| command.id.to_string() == id);
-        let Some(decided) = self.chapters.iter().find(wants) else { return false };
+        let Some(index) = self.chapters.iter().position(|chapter| wants(&chapter)) else { return false };
+        // What came later in the same batch was not known.
+        let before = self.chapters.get(..=index).unwrap_or_default();
+        let Some(decided) = before.last() else { return false };
         // A bridge that was given up may be taken just before the hangup that followed from it.
         let joins = |entry: &&&Entry| entry.leg == end.leg && entry.what == Happened::Bridged { with: peer };
         if self
@@ -140,8 +143,7 @@ impl<'a> Case<'a> {
             }
             What::Leg { .. } | What::Settled(_) | What::Due { .. } | What::Fault { .. } => false,
         };
-        let before = self.chapters.iter().take_while(|one| one.at <= decided.at);
-        let told = before.filter(told).any(|one| between(one.at, decided.at) < EARLY);
+        let told = before.iter().filter(told).any(|one| between(one.at, decided.at) < EARLY);
         (both || told) && !party.is_some_and(|leg| self.is_unheard(leg))
     }
 

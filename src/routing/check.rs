@@ -9,7 +9,7 @@ use super::rules::{Action, Outcome, RingAsked, Step, StepId};
 use crate::yaml::Spot;
 
 /// Tells what is wrong with the steps of a table; calls begin at `entries`.
-pub(super) fn check(table: &Table, entries: impl Iterator<Item = StepId>, found: &mut Findings) {
+pub(super) fn check(table: &Table, entries: impl Iterator<Item = StepId>, ringback: bool, found: &mut Findings) {
     let mut walk = Walk { table, met: BTreeMap::new(), ends: BTreeMap::new() };
     entries.for_each(|first| walk.from(first));
     let unused: Vec<_> = table.routes.iter().filter(|(_, route)| !walk.met.contains_key(&route.first)).collect();
@@ -25,6 +25,9 @@ pub(super) fn check(table: &Table, entries: impl Iterator<Item = StepId>, found:
     circles(table, found);
     late_rejects(table, &walk, whole, found);
     silent_ends(table, &walk, found);
+    if !ringback {
+        silent_rings(table, &walk, found);
+    }
 }
 
 /// How a caller comes to a step.
@@ -188,6 +191,21 @@ fn late_rejects(table: &Table, walk: &Walk<'_>, whole: bool, found: &mut Finding
             );
         } else if whole {
             found.error(at, "the call is answered by now and cannot be rejected: use `hangup`");
+        }
+    }
+}
+
+/// Steps in which an answered caller waits for somebody and hears nothing. A transfer has the sound of its own ringing.
+fn silent_rings(table: &Table, walk: &Walk<'_>, found: &mut Findings) {
+    for (id, callers) in &walk.met {
+        let rings = step(table, *id).is_some_and(|step| matches!(step.action, Action::Ring(_)));
+        let Some(at) = origin(table, *id).filter(|_| rings) else { continue };
+        if callers.iter().any(|caller| caller.answered) {
+            found.warning(
+                at,
+                "the caller is answered by now and hears nothing while phones ring: \
+                 set `ringback` under `defaults` to the address of an audio file",
+            );
         }
     }
 }

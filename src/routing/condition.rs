@@ -25,7 +25,7 @@ pub enum Condition {
 pub enum Match {
     /// On the list: `{list: NAME}`.
     List {
-        /// The list's name.
+        /// The list's name; empty where it is written in its place.
         name: String,
         /// What is on it. Shared: a list may be long, and asked for in many steps.
         list: Arc<List>,

@@ -62,11 +62,11 @@ impl Table {
 
     fn step(&mut self, draft: &Draft, id: u32, next: Option<StepId>, before: Option<StepId>) {
         let mut free = id + 1;
-        let mut inner: Vec<&[Draft]> = Vec::new();
-        let mut take = |drafts| {
+        let mut inner: Vec<(&[Draft], Option<StepId>)> = Vec::new();
+        let mut take = |drafts, after| {
             let first = StepId(free);
             free += size_of(drafts);
-            inner.push(drafts);
+            inner.push((drafts, after));
             first
         };
         let action = match &draft.todo {
@@ -76,13 +76,15 @@ impl Table {
                 Some(found) => Action::Goto { route: route.clone(), first: found.first },
                 None => Action::Hangup,
             },
-            Todo::Do(drafts) => Action::Do { first: take(drafts) },
+            Todo::Away(drafts) => Action::Goto { route: "[...]".to_owned(), first: take(drafts, None) },
+            Todo::Do(drafts) => Action::Do { first: take(drafts, next) },
         };
-        let on: BTreeMap<Outcome, StepId> = draft.on.iter().map(|(outcome, drafts)| (*outcome, take(drafts))).collect();
+        let on: BTreeMap<Outcome, StepId> =
+            draft.on.iter().map(|(outcome, drafts)| (*outcome, take(drafts, next))).collect();
         self.steps.push(Step { at: place(draft.at), when: draft.when.clone(), action, on, next });
         self.origins.push(Origin { at: draft.at, before });
-        for drafts in inner {
-            self.list(drafts, next);
+        for (drafts, after) in inner {
+            self.list(drafts, after);
         }
     }
 }
@@ -93,7 +95,7 @@ fn size_of(drafts: &[Draft]) -> u32 {
 
 fn size(draft: &Draft) -> u32 {
     let inner = match &draft.todo {
-        Todo::Do(drafts) => size_of(drafts),
+        Todo::Do(drafts) | Todo::Away(drafts) => size_of(drafts),
         Todo::Act(_) | Todo::Goto(_) => 0,
     };
     1 + inner + draft.on.iter().map(|(_, drafts)| size_of(drafts)).sum::<u32>()

@@ -41,7 +41,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     let Reader { mut found, files, .. } = reader;
     let table = said.as_ref().map(|said| lay_out(&said.routes)).unwrap_or_default();
     let entries = said.as_ref().map(|said| entries(said, &table)).unwrap_or_default();
-    check(&table, entries.lines.values().chain(&entries.rest).map(|entry| entry.first), &mut found);
+    let ringback = said.as_ref().is_some_and(|said| said.defaults.ringback.is_some());
+    check(&table, entries.lines.values().chain(&entries.rest).map(|entry| entry.first), ringback, &mut found);
     let (errors, warnings) = found.told(&tree.root, &files);
     let Some(Said { defaults, outbound, .. }) = said.filter(|_| errors.is_empty()) else {
         return Err(Problems(errors));

@@ -274,6 +274,21 @@ pub struct Outbound {
 }
 
 impl Rules {
+    /// What stands in for a version that cannot be read back: it has no steps, so that a call which began with it is
+    /// at none of them, is told that something went wrong, and is hung up. `current` gives the voice and the limits.
+    pub fn lost(hash: RulesHash, current: &Self) -> Self {
+        Self {
+            hash,
+            files: Vec::new(),
+            numbers: BTreeMap::new(),
+            rest: None,
+            routes: BTreeMap::new(),
+            steps: Vec::new(),
+            defaults: current.defaults.clone(),
+            outbound: current.outbound.clone(),
+        }
+    }
+
     /// Where a call to `to` begins, if any line takes it.
     pub fn entry(&self, to: &Party) -> Option<&Entry> {
         to.number().and_then(|number| self.numbers.get(number)).or(self.rest.as_ref())

@@ -99,7 +99,7 @@ fn refusal(kind: Kind, status: u16, codes: &[String]) -> Option<Refusal> {
     }
     match status {
         408 | 409 | 429 => None,
-        401 | 403 => Some(Refusal::Key),
+        401 => Some(Refusal::Key),
         404 if kind != Kind::Dial => Some(Refusal::Ended),
         _ => Some(Refusal::Invalid),
     }
@@ -117,8 +117,9 @@ fn named(kind: Kind, code: &str) -> Option<Refusal> {
         "90034" => Some(Refusal::NotAnswered),
         // Channels of the user, the profile, the connection; the same of a dial's carrier side; dials a second.
         "90041" | "90042" | "90043" | "D1" | "D2" | "D3" | "D22" | "D24" => Some(Refusal::Limit),
-        // Credentials, permission, feature, level; an account that is shut or may not dial at all: a person must act.
-        "10009" | "10010" | "10038" | "10039" | "D17" | "D38" => Some(Refusal::Key),
+        // Credentials, feature, level; an account that is shut or may not dial at all: a person must act. Not 10010: what
+        // is not permitted may be the number shown.
+        "10009" | "10038" | "10039" | "D17" | "D38" => Some(Refusal::Key),
         // This destination, this number shown: another dial may be fine, whatever status comes with it.
         _ if code.starts_with('D') => Some(Refusal::Invalid),
         _ => None,
@@ -214,8 +215,10 @@ mod tests {
             (Kind::Dial, 422, "90041", Refusal::Limit),
             (Kind::Transfer, 422, "90043", Refusal::Limit),
             (Kind::Dial, 401, "10009", Refusal::Key),
-            (Kind::Dial, 403, "10010", Refusal::Key),
-            (Kind::Dial, 403, "31337", Refusal::Key),
+            (Kind::Dial, 401, "31337", Refusal::Key),
+            (Kind::Dial, 403, "10038", Refusal::Key),
+            (Kind::Dial, 403, "10010", Refusal::Invalid),
+            (Kind::Dial, 403, "31337", Refusal::Invalid),
             (Kind::Answer, 422, "90102", Refusal::Invalid),
             (Kind::Dial, 422, "10011", Refusal::Invalid),
             (Kind::Play, 400, "90040", Refusal::Invalid),
@@ -250,7 +253,7 @@ mod tests {
             (Kind::Hangup, 404, Refusal::Ended),
             (Kind::Dial, 404, Refusal::Invalid),
             (Kind::Hangup, 401, Refusal::Key),
-            (Kind::Hangup, 403, Refusal::Key),
+            (Kind::Hangup, 403, Refusal::Invalid),
             (Kind::Hangup, 302, Refusal::Invalid),
             (Kind::Hangup, 418, Refusal::Invalid),
         ] {

@@ -314,7 +314,7 @@ pub async fn a_fault_is_heard_once(base: Arc<Base>) {
     desk.takes(&[caller.arrives()]).await;
     let bad = EventId("bad".into());
     let id = EventId::fault(caller.call(), &bad);
-    let fault = Arrival::own(caller.call(), Event { id, at: None, what: What::Fault { event: bad } });
+    let fault = Arrival::own(caller.call(), Event { id, at: None, what: What::Fault { event: bad, who: None } });
     assert_eq!(desk.fates(std::slice::from_ref(&fault)).await, [Fate::Taken]);
     assert_eq!(desk.fates(&[fault]).await, [Fate::Twice]);
     desk.replays(caller.call()).await;

@@ -15,12 +15,18 @@ impl Reader<'_> {
             self.check_name(entry);
             let patterns = match &entry.value.value {
                 Value::Map(map) => self.included(&entry.value, map),
-                Value::List(items) => Some(items.iter().filter_map(|item| self.entry(item)).collect()),
+                Value::List(_) => self.patterns(&entry.value),
                 Value::Text(_) => values::wrong(&mut self.found, &entry.value, "a list of numbers, or {file: NAME}"),
             };
             let list = patterns.map(|patterns| Arc::new(List::from_iter(patterns)));
             self.lists.add(&entry.key, entry.at, list);
         }
+    }
+
+    /// A list in its place: what cannot be read is left out.
+    pub(super) fn patterns(&mut self, node: &Node) -> Option<Vec<Pattern>> {
+        let items = values::list(&mut self.found, node, "a list of numbers")?;
+        Some(items.iter().filter_map(|item| self.entry(item)).collect())
     }
 
     fn entry(&mut self, node: &Node) -> Option<Pattern> {

@@ -12,7 +12,15 @@ impl Reader<'_> {
         let what = "which of our numbers leads to which route";
         let Some(map) = self.needed(root, map, "numbers", what) else { return numbers };
         for entry in &map.entries {
-            let line = Line { at: entry.at, route: self.route_of(&entry.value) };
+            let route = match route_in_place(&entry.value) {
+                Some(steps) => {
+                    numbers.routes.push((entry.key.clone(), entry.at, self.list_of_steps(steps)));
+                    self.line_keys(&entry.value);
+                    Some(entry.key.clone())
+                }
+                None => self.route_of(&entry.value),
+            };
+            let line = Line { at: entry.at, route };
             if entry.key == "*" {
                 numbers.rest = Some(line);
                 continue;
@@ -30,18 +38,19 @@ impl Reader<'_> {
 
     fn route_of(&mut self, node: &Node) -> Option<String> {
         match &node.value {
-            Value::Text(_) => self.route_named(node),
+            Value::Text(_) | Value::List(_) => self.route_named(node),
             Value::Map(map) => {
-                values::keys(&mut self.found, map, words::LINE, words::LINE_LATER);
+                self.line_keys(node);
                 let what = ["route", "which route the calls of this number take"];
                 let route = values::need(&mut self.found, node, map, words::LINE, what)?;
                 self.route_named(route)
             }
-            Value::List(_) => {
-                let message = "the steps of a number stand under `routes`: write the route's name here";
-                self.found.error(node.at, message);
-                None
-            }
+        }
+    }
+
+    fn line_keys(&mut self, node: &Node) {
+        if let Value::Map(map) = &node.value {
+            values::keys(&mut self.found, map, words::LINE, words::LINE_LATER);
         }
     }
 
@@ -50,5 +59,14 @@ impl Reader<'_> {
         let name = values::text(&mut self.found, node, "the name of a route")?;
         self.routes.find(&mut self.found, node.at, name)?;
         Some(name.to_owned())
+    }
+}
+
+/// The steps of a line that has its route in its place.
+fn route_in_place(node: &Node) -> Option<&Node> {
+    match &node.value {
+        Value::List(_) => Some(node),
+        Value::Map(map) => map.get("route").filter(|route| matches!(route.value, Value::List(_))),
+        Value::Text(_) => None,
     }
 }

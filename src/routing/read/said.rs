@@ -25,6 +25,8 @@ pub struct Numbers {
     pub rest: Option<Line>,
     /// A number could not be read.
     pub broken: bool,
+    /// The routes that stand in their place, each with its number as its name.
+    pub routes: Vec<(String, Spot, Vec<Draft>)>,
 }
 
 /// Where the calls of a line begin.
@@ -63,5 +65,7 @@ pub struct Draft {
 pub enum Todo {
     Act(Action),
     Goto(String),
+    /// A route in its place: nothing follows on it.
+    Away(Vec<Draft>),
     Do(Vec<Draft>),
 }

@@ -139,6 +139,10 @@ impl Reader<'_> {
             "ring" => self.ring_or_transfer(node, map, To::Ring)?,
             "transfer" => self.ring_or_transfer(node, map, To::Transfer)?,
             "reject" => Action::Reject(self.reject(node)?),
+            "goto" if matches!(node.value, Value::List(_)) => {
+                let steps = self.list_of_steps(node);
+                return (!steps.is_empty()).then_some(Todo::Away(steps));
+            }
             "goto" => return self.route_named(node).map(Todo::Goto),
             _ => {
                 let steps = self.list_of_steps(node);

@@ -1,11 +1,13 @@
 //! `when:`: conditions over who calls and which number.
 
+use std::sync::Arc;
+
 use super::people::looks_like_target;
 use super::reader::Reader;
 use super::{lists, values, words};
 use crate::phone::Country;
 use crate::routing::condition::{Condition, Match};
-use crate::routing::list::Pattern;
+use crate::routing::list::{List, Pattern};
 use crate::routing::problem::{one_of, short};
 use crate::yaml::{Entry, Map, Node, Value};
 
@@ -94,6 +96,14 @@ impl Reader<'_> {
         };
         let value = &entry.value;
         match entry.key.as_str() {
+            "list" if matches!(&value.value, Value::List(items) if items.is_empty()) => {
+                self.found.error(value.at, "the list is empty: it would fit nobody");
+                None
+            }
+            "list" if matches!(value.value, Value::List(_)) => {
+                let list = Arc::new(List::from_iter(self.patterns(value)?));
+                Some(Match::List { name: String::new(), list })
+            }
             "list" => {
                 let name = values::text(&mut self.found, value, "the name of a list")?;
                 let list = self.lists.find(&mut self.found, value.at, name)?.clone();

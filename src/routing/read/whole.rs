@@ -20,8 +20,9 @@ impl Reader<'_> {
                 read(self, map);
             }
         }
-        let routes = self.read_routes(root, map);
-        let numbers = self.read_numbers(root, map);
+        let mut routes = self.read_routes(root, map);
+        let mut numbers = self.read_numbers(root, map);
+        routes.append(&mut numbers.routes);
         let outbound = self.read_outbound(map, &numbers);
         self.lists.tell_unused(&mut self.found);
         self.people.tell_unused(&mut self.found);
