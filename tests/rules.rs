@@ -196,10 +196,18 @@ fn a_ring_does_not_pick_the_caller_up() {
 #[test]
 fn the_last_thing_a_caller_meets_is_a_word_or_a_person() {
     assert_eq!(told("  main: [ { dial: sip:a@example.com, on: { busy: hangup } }, { say: Bye } ]\n").len(), 0);
-    let silent = told("  main: [ { say: Hello }, { dial: sip:a@example.com } ]\n");
-    let heard = |message: &&String| !message.contains("hears nothing while phones ring");
-    let silent: Vec<_> = silent.iter().filter(heard).collect();
-    assert!(silent.len() == 1 && silent[0].contains("without a word"), "{silent:?}");
+    let refused = |routes: &str| {
+        load(&sources(format!("version: 1\nnumbers: {{ '+12025550100': main }}\nroutes:\n{routes}"))).unwrap_err().0
+    };
+    for silent in [
+        "  main: [ { say: Hello }, { dial: sip:a@example.com } ]\n",
+        "  main: [ answer ]\n",
+        "  main: [ answer, { when: { from: anonymous }, say: Hello } ]\n",
+    ] {
+        let silent = refused(silent);
+        assert!(silent.len() == 1 && silent[0].message.contains("an answered caller is hung up on"), "{silent:?}");
+    }
+    assert_eq!(told("  main: [ answer, hangup ]\n").len(), 0, "that is meant");
     let passed_over = told("  main: [ { when: { from: anonymous }, say: Hello } ]\n");
     assert!(passed_over.len() == 1 && passed_over[0].contains("without a word"), "{passed_over:?}");
 }

@@ -281,7 +281,9 @@ routes:
 
 #[test]
 fn a_text_for_a_caller_who_hangs_up() {
-    let rules = route("    - say: 'A long text for somebody who will not hear the end of it.'\n    - dial: anna\n");
+    let rules = route(
+        "    - say: 'A long text for somebody who will not hear the end of it.'\n    - dial: anna\n    - hangup\n",
+    );
     insta::assert_snapshot!(plain(rules, &call().patience(secs(2))));
 }
 

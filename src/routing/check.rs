@@ -24,7 +24,7 @@ pub(super) fn check(table: &Table, entries: impl Iterator<Item = StepId>, ringba
     unreachable(table, &walk, found);
     circles(table, found);
     late_rejects(table, &walk, whole, found);
-    silent_ends(table, &walk, found);
+    silent_ends(table, &walk, whole, found);
     if !ringback {
         silent_rings(table, &walk, found);
     }
@@ -210,16 +210,24 @@ fn silent_rings(table: &Table, walk: &Walk<'_>, found: &mut Findings) {
     }
 }
 
-fn silent_ends(table: &Table, walk: &Walk<'_>, found: &mut Findings) {
+/// Lists that can be over without a word. An answered caller must not be hung up on so; one who is not answered is
+/// rejected, which is an end, if perhaps not the one that was meant.
+fn silent_ends(table: &Table, walk: &Walk<'_>, whole: bool, found: &mut Findings) {
     for (id, callers) in &walk.ends {
-        if callers.iter().all(|caller| caller.spoken_to) {
-            continue;
-        }
-        if let Some(at) = origin(table, *id) {
+        let silent = |answered: bool| callers.iter().any(|caller| !caller.spoken_to && caller.answered == answered);
+        let Some(at) = origin(table, *id) else { continue };
+        if silent(true) {
+            let message = "after this step the list can be over, and an answered caller is hung up on without a word: \
+                           add a message, or `hangup` if that is meant";
+            // A step that could not be read may be the one that is missing here.
+            if whole {
+                found.error(at, message);
+            }
+        } else if silent(false) {
             found.warning(
                 at,
-                "after this step the list can be over, and the caller is hung up on without a word: \
-                 add a message, or `hangup` if that is meant",
+                "after this step the list can be over, and the caller is turned away as if the line were busy, without \
+                 a word: add a message, or `reject: busy` if that is meant",
             );
         }
     }
