@@ -32,7 +32,7 @@ impl Library {
     }
 
     /// Gets versions that calls began with from the store. A version that is gone, or that this program cannot read,
-    /// is replaced by the current one, loudly: a call must go on.
+    /// has no steps any more: its calls end with an apology, and whoever talks goes on talking.
     ///
     /// # Errors
     /// The store did not answer.
@@ -40,12 +40,8 @@ impl Library {
         for hash in hashes {
             let sources = store.rules(&hash.0).await?;
             let rules = sources.as_deref().and_then(read).unwrap_or_else(|| {
-                error!(
-                    rules = hash.0,
-                    "calls began with rules that cannot be read back: they go on with the current ones"
-                );
-                let current = self.snapshot().current;
-                Rules { hash: hash.clone(), ..Rules::clone(&current) }
+                error!(rules = hash.0, "calls began with rules that cannot be read back: they end with an apology");
+                Rules::lost(hash.clone(), &self.snapshot().current)
             });
             let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
             let mut pinned = BTreeMap::clone(&held.pinned);
