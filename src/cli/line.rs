@@ -38,7 +38,8 @@ enum Command {
 
 impl Cli {
     /// Does what the command line says. The exit code is 0 if all is fine, 1 if an expectation failed, 2 for a command
-    /// line that makes no sense, 69 if a database, port or network is not available, 78 for bad configuration.
+    /// line that makes no sense, 69 if a database, port or network is not available, 70 if a part of the server died, 78
+    /// for bad configuration.
     pub fn run(self) -> ExitCode {
         let Self { command, common } = self;
         // The demo is to be looked at: its log says only what went wrong.
