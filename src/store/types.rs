@@ -19,8 +19,8 @@ pub trait Store: Send + Sync {
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// Takes a batch: locks the calls, finds what was seen, has it decided, writes all of it. `decide` may be called
-    /// again from the beginning if the transaction had to be repeated.
+    /// Takes a batch: reads the calls and what was seen, has it decided, writes all of it. Where another node wrote one of
+    /// the calls meanwhile, nothing is written and it is to be taken again ([`StoreError::Again`]).
     ///
     /// # Errors
     /// Nothing was written, or (after [`StoreError::Lost`]) nobody knows; taking the same batch again is safe.
