@@ -133,7 +133,7 @@ load() {
 # taken away. More webhooks are signed beforehand than any server here takes in the time.
 closed() {
   loadgen --mode open --rate 150 --secs 3 --spread 50 >/dev/null
-  [ "$1" != switchhook ] || psql -q "$on_postgres" -c 'update calls set wake_at = null'
+  [ "$1" != switchhook ] || psql -q "$on_postgres" -c 'update calls set wake_at = null, look_at = null'
   load "$1 closed postgres" "$(pg_pid)" --mode closed --rate "$2" --secs "$SECS" --warmup-secs 0 --conns 64
 }
 open() { load "$1" "$2" --mode open --rate 300 --secs "$OPEN_SECS" --warmup-secs 3 --redeliver-every 20; }

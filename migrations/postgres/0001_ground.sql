@@ -6,6 +6,7 @@ create table calls (
     phase text not null,
     version bigint not null,
     wake_at bigint,
+    look_at bigint,
     began_at bigint not null,
     party_from text not null,
     party_to text not null,
@@ -13,7 +14,9 @@ create table calls (
     rules text not null,
     state text not null
 ) with (fillfactor = 70);
-create index calls_wake_at on calls (wake_at) where wake_at is not null;
+-- When the alarm looks at a call: never after wake_at, and null where that is. Most events put the deadline off; this
+-- stays where it is until its time comes, so that most events are written without touching any index.
+create index calls_look_at on calls (look_at) where look_at is not null;
 create index calls_began_at on calls (began_at);
 
 -- The call record: one row per leg, written as it ends.

@@ -144,34 +144,37 @@ impl Writer {
     }
 
     async fn commit(&self, jobs: Vec<Job>) {
-        let mut parts = vec![jobs];
-        while let Some(mut jobs) = parts.pop() {
-            let batch: Vec<Arrival> = jobs.iter().map(|job| job.arrival.clone()).collect();
+        let mut parts: Vec<(Vec<Arrival>, Vec<_>)> =
+            vec![jobs.into_iter().map(|job| (job.arrival, job.answer)).unzip()];
+        while let Some((mut batch, mut answers)) = parts.pop() {
             match self.take(&batch).await {
-                Ok(()) => jobs.into_iter().for_each(|job| self.answer(job, Put::Kept)),
+                Ok(()) => self.answer(answers, Put::Kept),
                 // One row is to blame: it is found by halving. One that is refused is put aside, and where one cannot be
                 // read only its own call's events come again.
-                Err(StoreError::Row(_) | StoreError::Inconsistent { .. }) if jobs.len() > 1 => {
-                    parts.push(jobs.split_off(jobs.len() / 2));
-                    parts.push(jobs);
+                Err(StoreError::Row(_) | StoreError::Inconsistent { .. }) if batch.len() > 1 => {
+                    let half = batch.len() / 2;
+                    parts.push((batch.split_off(half), answers.split_off(half)));
+                    parts.push((batch, answers));
                 }
                 Err(StoreError::Row(why)) => {
-                    for job in jobs {
-                        let put = self.put_aside(&job.arrival, &why).await;
-                        self.answer(job, put);
+                    for (arrival, answer) in batch.iter().zip(answers) {
+                        let put = self.put_aside(arrival, &why).await;
+                        self.answer([answer], put);
                     }
                 }
                 Err(why) => {
-                    error!(%why, events = jobs.len(), "events could not be kept; their senders are asked to come again");
-                    jobs.into_iter().for_each(|job| self.answer(job, Put::Busy));
+                    error!(%why, events = batch.len(), "events could not be kept; their senders are asked to come again");
+                    self.answer(answers, Put::Busy);
                 }
             }
         }
     }
 
-    fn answer(&self, job: Job, put: Put) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        let _ = job.answer.send(put);
+    fn answer(&self, answers: impl IntoIterator<Item = oneshot::Sender<Put>>, put: Put) {
+        for answer in answers {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            let _ = answer.send(put);
+        }
     }
 
     /// Takes one batch, as often as the database asks to repeat it.

@@ -6,16 +6,13 @@ use super::arrival::Arrival;
 use crate::call::{Call, CallId, What, Who};
 
 /// What must be looked up to locate the events of a batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Clues {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Clues<'a> {
     /// Calls named by the events themselves, or that their first legs would begin.
     pub calls: BTreeSet<CallId>,
-    /// Handles, to be looked up.
-    pub handles: BTreeSet<String>,
-    /// Leg ids, to be looked up.
-    pub legs: BTreeSet<String>,
-    /// Sessions, to be looked up.
-    pub sessions: BTreeSet<String>,
+    /// The legs that they are about: each by its handle, else its own id, else its session. Those with a tag too: it
+    /// may be of a call that is not ours.
+    pub legs: Vec<&'a Who>,
 }
 
 /// Which call a handle, a leg id or a session belongs to.
@@ -30,23 +27,19 @@ pub struct Index {
 }
 
 /// Collects the clues of a batch.
-pub fn clues(batch: &[Arrival]) -> Clues {
+pub fn clues(batch: &[Arrival]) -> Clues<'_> {
     let mut clues = Clues::default();
     for arrival in batch {
         clues.calls.extend(arrival.call);
         let What::Leg { who, .. } = &arrival.event.what else { continue };
         clues.calls.extend(who.tag.map(|tag| tag.call));
         clues.calls.extend(begun_by(who));
-        if who.tag.is_none() {
-            clues.handles.extend(who.handle.as_ref().map(|handle| handle.0.clone()));
-            clues.legs.extend(who.leg.clone());
-            clues.sessions.extend(who.session.clone());
-        }
+        clues.legs.push(who);
     }
     clues
 }
 
-impl Clues {
+impl Clues<'_> {
     /// The calls that the events may belong to.
     pub fn wanted(&self, index: &Index) -> BTreeSet<CallId> {
         let found = index.handles.values().chain(index.legs.values()).chain(index.sessions.values());
@@ -198,16 +191,11 @@ mod tests {
     #[test]
     fn what_is_looked_up_is_what_may_be_asked_for() {
         let Place { ids, .. } = place();
-        let tagged = clues(&[arrival(all(ids[0]))]);
-        assert_eq!(tagged, Clues { calls: [ids[0], CallId::of("l")].into(), ..Clues::default() });
-        let untagged = clues(&[arrival(Who { tag: None, ..all(ids[0]) })]);
-        let expected = Clues {
-            calls: [CallId::of("l")].into(),
-            handles: ["v3:h".to_owned()].into(),
-            legs: ["l".to_owned()].into(),
-            sessions: ["s".to_owned()].into(),
-        };
-        assert_eq!(untagged, expected);
+        let tagged = all(ids[0]);
+        let untagged = Who { tag: None, ..all(ids[0]) };
+        let batch = [arrival(tagged.clone()), arrival(untagged.clone())];
+        let calls = [ids[0], CallId::of("l")].into();
+        assert_eq!(clues(&batch), Clues { calls, legs: vec![&tagged, &untagged] });
     }
 
     #[test]

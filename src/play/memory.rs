@@ -53,14 +53,13 @@ impl Memory {
     pub fn load(&self, batch: &[Arrival]) -> Loaded {
         let clues = clues(batch);
         let mut index = Index::default();
-        let tables = [
-            (&clues.handles, &self.index.handles, &mut index.handles),
-            (&clues.legs, &self.index.legs, &mut index.legs),
-            (&clues.sessions, &self.index.sessions, &mut index.sessions),
-        ];
-        for (names, from, to) in tables {
-            let found = names.iter().filter_map(|name| Some((name.clone(), *from.get(name)?)));
-            to.extend(found);
+        let known = |names: &BTreeMap<String, CallId>, name: Option<&String>| {
+            name.and_then(|name| Some((name.clone(), *names.get(name)?)))
+        };
+        for who in &clues.legs {
+            index.handles.extend(known(&self.index.handles, who.handle.as_ref().map(|handle| &handle.0)));
+            index.legs.extend(known(&self.index.legs, who.leg.as_ref()));
+            index.sessions.extend(known(&self.index.sessions, who.session.as_ref()));
         }
         let calls =
             clues.wanted(&index).iter().filter_map(|id| Some((*id, self.calls.get(id)?.call.clone()))).collect();

@@ -130,14 +130,23 @@ impl Store for Postgres {
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Due, StoreError> {
-        let rows: Vec<(Uuid, i64, i64)> = sqlx::query_as(
-            "select id, version, wake_at from calls where wake_at is not null order by wake_at limit $1",
+        // Those that were put off are looked at again when they are over. Whoever is being written now is left alone.
+        sqlx::query(
+            "update calls set look_at = wake_at
+             where id in (select id from calls where look_at <= $1 and wake_at > $1 for update skip locked)",
+        )
+        .bind(now.as_millisecond())
+        .execute(&self.pool)
+        .await
+        .map_err(failed)?;
+        let rows: Vec<(Uuid, i64, i64, i64)> = sqlx::query_as(
+            "select id, version, wake_at, look_at from calls where look_at is not null order by look_at limit $1",
         )
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await
         .map_err(failed)?;
-        rows::due(now, rows.into_iter().map(|(id, version, at)| (CallId(id), version, at)))
+        rows::due(now, rows.into_iter().map(|(id, version, wake, look)| (CallId(id), version, wake, look)))
     }
 
     async fn claim(&self, stamp: &Stamp, limit: u32, all: bool) -> Result<Vec<Claimed>, StoreError> {
@@ -263,9 +272,9 @@ async fn reach(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
 async fn find(connection: &mut PgConnection, batch: &[Arrival]) -> Result<Vec<Found>, sqlx::Error> {
     let clues = clues(batch);
     sqlx::query_as(include_str!("postgres_load.sql"))
-        .bind(clues.handles.into_iter().collect::<Vec<_>>())
-        .bind(clues.legs.into_iter().collect::<Vec<_>>())
-        .bind(clues.sessions.into_iter().collect::<Vec<_>>())
+        .bind(clues.legs.iter().map(|who| who.handle.as_ref().map(|handle| handle.0.as_str())).collect::<Vec<_>>())
+        .bind(clues.legs.iter().map(|who| who.leg.as_deref()).collect::<Vec<_>>())
+        .bind(clues.legs.iter().map(|who| who.session.as_deref()).collect::<Vec<_>>())
         .bind(clues.calls.into_iter().map(|call| call.0).collect::<Vec<_>>())
         .bind(batch.iter().map(|arrival| arrival.key.stream.as_str()).collect::<Vec<_>>())
         .bind(batch.iter().map(|arrival| arrival.key.event.0.as_str()).collect::<Vec<_>>())

@@ -1,12 +1,20 @@
--- All that a batch is decided on: whose its handles ($1), leg ids ($2) and sessions ($3) are; those calls, and the ones
--- that it names itself ($4); and which of its events ($5, $6) were taken before.
+-- All that a batch is decided on: whose the handles, leg ids and sessions of its events are ($1, $2, $3: one of each for
+-- an event); those calls, and the ones that it names itself ($4); and which of its events ($5, $6) were taken before.
+--
+-- Of an event's names the first that is known is enough: `locate` asks for them in this order.
 --
 -- Nothing is locked. What another node writes meanwhile is found when the batch is written: such a call has another
 -- version then, and such an event is there already.
 with named as (
-    select 0 as what, handle as name, call from handles where handle = any($1)
-    union all select 1, leg_id, call from handles where leg_id = any($2)
-    union all select 2, session, call from handles where session = any($3)
+    select known.* from unnest($1::text[], $2::text[], $3::text[]) as k (handle, leg, session)
+    cross join lateral (
+        (select 0 as what, handle as name, call from handles where handle = k.handle order by call limit 1)
+        union all
+        (select 1, leg_id, call from handles where leg_id = k.leg order by call limit 1)
+        union all
+        (select 2, session, call from handles where session = k.session order by call limit 1)
+        limit 1
+    ) as known
 ), wanted as (
     select unnest($4::uuid[]) as id
     union select call from named

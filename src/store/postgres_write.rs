@@ -27,7 +27,8 @@ pub(super) async fn draft(
     }
     // The order in which the statement numbers them.
     let statement = sqlx::query(include_str!("postgres_write.sql"));
-    let statement = calls(statement, &changes.calls);
+    let statement = begun(statement, &changes.calls);
+    let statement = moved(statement, &changes.calls);
     let statement = journal(statement, batch, &changes.entries);
     let statement = outbox(statement, parcels, stamp);
     let statement = settled(statement, changes);
@@ -42,19 +43,34 @@ pub(super) async fn draft(
     })
 }
 
-fn calls<'q>(statement: Statement<'q>, saved: &'q [Saved]) -> Statement<'q> {
+fn begun<'q>(statement: Statement<'q>, saved: &'q [Saved]) -> Statement<'q> {
+    let begun: Vec<&Saved> = saved.iter().filter(|saved| saved.before.is_none()).collect();
     statement
-        .bind(saved.iter().map(|saved| saved.call.id.0).collect::<Vec<_>>())
-        .bind(saved.iter().map(|saved| saved.before.map(rows::signed)).collect::<Vec<_>>())
-        .bind(saved.iter().map(|saved| saved.call.phase.word()).collect::<Vec<_>>())
-        .bind(saved.iter().map(|saved| rows::signed(saved.call.version)).collect::<Vec<_>>())
-        .bind(saved.iter().map(|saved| saved.wake_at.map(|at| at.as_millisecond())).collect::<Vec<_>>())
-        .bind(saved.iter().map(|saved| saved.call.began.as_millisecond()).collect::<Vec<_>>())
-        .bind(saved.iter().map(|saved| saved.call.from.as_str()).collect::<Vec<_>>())
-        .bind(saved.iter().map(|saved| saved.call.to.as_str()).collect::<Vec<_>>())
-        .bind(saved.iter().map(|saved| saved.call.route.as_deref()).collect::<Vec<_>>())
-        .bind(saved.iter().map(|saved| saved.call.rules.0.as_str()).collect::<Vec<_>>())
-        .bind(saved.iter().map(|saved| rows::to_json(&saved.call)).collect::<Vec<_>>())
+        .bind(begun.iter().map(|saved| saved.call.id.0).collect::<Vec<_>>())
+        .bind(begun.iter().map(|saved| saved.call.phase.word()).collect::<Vec<_>>())
+        .bind(begun.iter().map(|saved| rows::signed(saved.call.version)).collect::<Vec<_>>())
+        .bind(begun.iter().map(|saved| saved.wake_at.map(|at| at.as_millisecond())).collect::<Vec<_>>())
+        .bind(begun.iter().map(|saved| saved.call.began.as_millisecond()).collect::<Vec<_>>())
+        .bind(begun.iter().map(|saved| saved.call.from.as_str()).collect::<Vec<_>>())
+        .bind(begun.iter().map(|saved| saved.call.to.as_str()).collect::<Vec<_>>())
+        .bind(begun.iter().map(|saved| saved.call.route.as_deref()).collect::<Vec<_>>())
+        .bind(begun.iter().map(|saved| saved.call.rules.0.as_str()).collect::<Vec<_>>())
+        .bind(begun.iter().map(|saved| rows::to_json(&saved.call)).collect::<Vec<_>>())
+}
+
+fn moved<'q>(statement: Statement<'q>, saved: &'q [Saved]) -> Statement<'q> {
+    let moved = saved.iter().filter_map(|saved| Some((saved.before?, saved)));
+    let (before, moved): (Vec<u64>, Vec<&Saved>) = moved.unzip();
+    statement
+        .bind(moved.iter().map(|saved| saved.call.id.0).collect::<Vec<_>>())
+        .bind(before.into_iter().map(rows::signed).collect::<Vec<_>>())
+        .bind(moved.iter().map(|saved| saved.call.phase.word()).collect::<Vec<_>>())
+        .bind(moved.iter().map(|saved| rows::signed(saved.call.version)).collect::<Vec<_>>())
+        .bind(moved.iter().map(|saved| saved.wake_at.map(|at| at.as_millisecond())).collect::<Vec<_>>())
+        .bind(moved.iter().map(|saved| saved.call.from.as_str()).collect::<Vec<_>>())
+        .bind(moved.iter().map(|saved| saved.call.to.as_str()).collect::<Vec<_>>())
+        .bind(moved.iter().map(|saved| saved.call.route.as_deref()).collect::<Vec<_>>())
+        .bind(moved.iter().map(|saved| rows::to_json(&saved.call)).collect::<Vec<_>>())
 }
 
 fn journal<'q>(statement: Statement<'q>, batch: &'q [Arrival], entries: &'q [Entry]) -> Statement<'q> {

@@ -144,16 +144,19 @@ fn claimed((call, id, seq, leg, kind, path, body, age): Claim) -> Result<Claimed
     })
 }
 
-/// Splits the calls with a deadline, the earliest first, into those over at `now` and the next one.
-pub(super) fn due(now: Timestamp, rows: impl Iterator<Item = (CallId, i64, i64)>) -> Result<Due, StoreError> {
+/// Splits the calls with a deadline into those over at `now` and the next time to look. A call, its version, its deadline
+/// and when to look at it, at the deadline or before: in the order of the last.
+pub(super) fn due(now: Timestamp, rows: impl Iterator<Item = (CallId, i64, i64, i64)>) -> Result<Due, StoreError> {
     let mut due = Due::default();
-    for (call, version, wake_at) in rows {
-        let wake_at = moment("calls", wake_at)?;
-        if wake_at > now {
-            due.next = Some(wake_at);
+    for (call, version, wake_at, look_at) in rows {
+        let look_at = moment("calls", look_at)?;
+        if look_at > now {
+            due.next = Some(look_at);
             break;
         }
-        due.calls.push((call, version.unsigned_abs()));
+        if moment("calls", wake_at)? <= now {
+            due.calls.push((call, version.unsigned_abs()));
+        }
     }
     Ok(due)
 }

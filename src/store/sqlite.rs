@@ -106,7 +106,7 @@ impl Store for Sqlite {
         .map_err(failed)?;
         let mut calls = Vec::with_capacity(rows.len());
         for (id, version, wake_at) in rows {
-            calls.push((CallId(rows::uuid("calls", &id)?), version, wake_at));
+            calls.push((CallId(rows::uuid("calls", &id)?), version, wake_at, wake_at));
         }
         rows::due(now, calls.into_iter())
     }
@@ -241,14 +241,12 @@ async fn load(connection: &mut SqliteConnection, batch: &[Arrival]) -> Result<Lo
     let mut loaded = Loaded::default();
     let clues = clues(batch);
     let rows: Vec<(i32, String, String)> = sqlx::query_as(
-        "select 0, handle, call from handles where handle in (select value from json_each($1))
-         union all select 1, leg_id, call from handles where leg_id in (select value from json_each($2))
-         union all select 2, session, call from handles where session in (select value from json_each($3))
+        "select 0, handle, call from handles where handle in (select value->>'handle' from json_each($1))
+         union all select 1, leg_id, call from handles where leg_id in (select value->>'leg' from json_each($1))
+         union all select 2, session, call from handles where session in (select value->>'session' from json_each($1))
          order by 1, 3",
     )
-    .bind(rows::to_json(&clues.handles))
     .bind(rows::to_json(&clues.legs))
-    .bind(rows::to_json(&clues.sessions))
     .fetch_all(&mut *connection)
     .await
     .map_err(failed)?;

@@ -29,7 +29,7 @@ pub trait Store: Send + Sync {
     /// Keeps a body that was genuine and cannot be used. The same body is kept once.
     async fn quarantine(&self, digest: Digest, raw: &[u8], why: &str, at: Timestamp) -> Result<(), StoreError>;
 
-    /// Calls whose deadline is over at `now`, `limit` at most, the oldest first, and when the next one is due.
+    /// Calls whose deadline is over at `now`, `limit` at most, the oldest first, and when to look again at the latest.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Due, StoreError>;
 
     /// Takes over open commands whose lease is over; `all`: also those under lease, for a process that knows it is
@@ -123,7 +123,7 @@ pub enum Renewed {
 pub struct Due {
     /// The calls, with the version whose deadline it is.
     pub calls: Vec<(CallId, u64)>,
-    /// When the next one is due, if any.
+    /// When the next one is due or, on a database that finds deadlines by an earlier time, that time; if there is any.
     pub next: Option<Timestamp>,
 }
 

@@ -54,6 +54,7 @@ on_both! {
     reading {
         migrating_again_does_nothing
         calls_that_are_due
+        a_deadline_that_moves_is_found_where_it_is
         rules_are_kept_under_their_hash
         a_body_is_quarantined_once
         the_newest_calls_come_first
