@@ -3,6 +3,7 @@
 -- A call that begins in this batch must not be there yet; one that was there is written only over the version it was
 -- decided on. If one of them was written by another node meanwhile, a key that is there already or a division by zero
 -- takes all of it back.
+-- A leg that was taken for ended can turn up and end again: its record is that of the last time.
 -- A command is written claimed, since this node sends it as soon as this is committed; the transaction's own time is a
 -- lower bound on its first byte.
 with begun as (
@@ -40,6 +41,8 @@ with begun as (
     insert into legs (call, leg, name, target, began_at, answered_at, ended_at, cause)
     select * from unnest($48::uuid[], $49::int8[], $50::text[], $51::text[], $52::int8[], $53::int8[], $54::int8[],
         $55::text[])
+    on conflict (call, leg) do update set answered_at = excluded.answered_at, ended_at = excluded.ended_at,
+        cause = excluded.cause
 ), aside as (
     insert into quarantine (digest, arrived_at, why, raw)
     select * from unnest($56::bytea[], $57::int8[], $58::text[], $59::bytea[])

@@ -180,7 +180,8 @@ async fn legs(connection: &mut SqliteConnection, saved: &[Saved]) -> Result<(), 
     let statement = "insert into legs (call, leg, name, target, began_at, answered_at, ended_at, cause)
          select value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
          from json_each($1) where true
-         on conflict (call, leg) do nothing";
+         on conflict (call, leg) do update set answered_at = excluded.answered_at, ended_at = excluded.ended_at,
+             cause = excluded.cause";
     write(connection, statement, &ended, Bytes::default()).await.map(drop)
 }
 

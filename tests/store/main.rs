@@ -47,6 +47,7 @@ on_both! {
         an_outcome_is_marked_once
         a_second_word_counts_where_the_first_knew_nothing
         legs_are_recorded_as_they_end
+        a_leg_that_ends_twice_is_recorded_as_it_ends_last
         missing_rules_leave_nothing_behind
         names_that_are_no_names_survive
         a_fault_is_heard_once

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use switchhook::call::{Cause, CommandId, Event, EventId, Handle, Kind, News, Refusal, Tag, Verdict, What, Who};
+use switchhook::call::{Cause, CommandId, Event, EventId, Handle, Kind, LegNo, News, Refusal, Tag, Verdict, What, Who};
 use switchhook::hall::{Arrival, Fate};
 use switchhook::store::Taken;
 
@@ -258,6 +258,31 @@ pub async fn legs_are_recorded_as_they_end(base: Arc<Base>) {
     first[2] = None;
     let second = some(&["1", "ann", "+12025550001", began, at, at, "normal"]);
     assert_eq!(legs().await, [first, second, ben]);
+}
+
+/// A refused dial made no leg, it was thought; then a try of it that was long on its way made one.
+pub async fn a_leg_that_ends_twice_is_recorded_as_it_ends_last(base: Arc<Base>) {
+    let desk = Desk::new(base.open().await, 1);
+    let caller = Caller(1);
+    desk.takes(&[caller.arrives()]).await;
+    desk.accept_all(caller).await;
+    desk.takes(&[caller.news(0, "answered", News::Answered)]).await;
+    desk.accept_all(caller).await;
+    desk.takes(&[caller.news(0, "spoken", News::SpeechEnded)]).await;
+    let outbox = desk.store.outbox(caller.call()).await.unwrap();
+    let dial = outbox.iter().find(|row| row.kind == Kind::Dial && row.leg == LegNo(1)).unwrap();
+    let refused = Verdict::Refused { why: Refusal::Invalid, code: "10015".into() };
+    desk.takes(&[settled(caller.call(), dial, refused)]).await;
+    let ends = async || base.rows("select cause, cast(ended_at as text) from legs where leg = 1").await;
+    let first = ends().await;
+    assert_eq!(first.len(), 1);
+    desk.clock.advance(std::time::Duration::from_millis(700));
+    desk.takes(&[caller.news(1, "placed", News::Placed)]).await;
+    assert_eq!(ends().await, first);
+    desk.clock.advance(std::time::Duration::from_millis(300));
+    desk.takes(&[caller.news(1, "hangup", News::HungUp { cause: Cause::Busy })]).await;
+    assert_eq!(ends().await, [some(&["busy", "1773050401123"])]);
+    desk.replays(caller.call()).await;
 }
 
 pub async fn missing_rules_leave_nothing_behind(base: Arc<Base>) {
