@@ -9,6 +9,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test: whatever it does not name is a failure")]
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -250,6 +251,10 @@ fn key(world: &World) -> Vec<u8> {
             key.bytes.push(1);
             ringing.chairs.iter().for_each(|chair| key.chair(chair, chair.leg.and_then(|no| world.call.leg(no))));
             key.bytes.push(u8::from(ringing.ringback));
+            if !world.call.caller_is_answered() {
+                key.moment(world.call.began);
+            }
+            ringing.answering.iter().for_each(|pickup| key.pickup(pickup));
             ringing.joining.iter().for_each(|joining| key.joining(joining));
         }
         Phase::Ending { since } => {
@@ -307,13 +312,15 @@ impl Key {
         }
     }
 
+    fn pickup(&mut self, pickup: &PickUp) {
+        self.bytes.extend([1, pickup.tries]);
+        self.moment(pickup.asked);
+    }
+
     fn joining(&mut self, joining: &Joining) {
         self.bytes.push(no(joining.leg));
         match &joining.stage {
-            Stage::PickingUp(PickUp { asked, tries, .. }) => {
-                self.bytes.extend([1, *tries]);
-                self.moment(*asked);
-            }
+            Stage::PickingUp(pickup) => self.pickup(pickup),
             Stage::Bridging { asked, tries, silent, accepted, open, .. } => {
                 self.bytes.extend([2, *tries, *silent, u8::from(*accepted), u8::from(open.is_empty())]);
                 self.moment(*asked);
@@ -374,6 +381,14 @@ fn three(order: Order) -> Rules {
 fn three_at_once_for_a_caller_not_picked_up() {
     let mut rules = three(Order::Simultaneous);
     rules.defaults.ringback = Some("https://example.com/ringback.mp3".into());
+    tell(&explore(&rules, false), 100_000);
+}
+
+#[test]
+fn three_at_once_for_a_caller_who_is_picked_up_because_he_waits() {
+    let mut rules = three(Order::Simultaneous);
+    rules.defaults.ringback = Some("https://example.com/ringback.mp3".into());
+    rules.defaults.answer_after = Duration::from_secs(8);
     tell(&explore(&rules, false), 100_000);
 }
 

@@ -40,9 +40,9 @@ pub(super) enum Joined {
 }
 
 impl Joining {
-    /// Begins to join `leg` with the caller.
-    pub(super) fn begin(leg: LegNo, turn: &mut Turn<'_>) -> Self {
-        let pickup = if turn.call.caller_is_answered() { None } else { PickUp::ask(turn, 1) };
+    /// Begins to join `leg` with the caller, who may be `answering` already.
+    pub(super) fn begin(leg: LegNo, answering: Option<PickUp>, turn: &mut Turn<'_>) -> Self {
+        let pickup = if turn.call.caller_is_answered() { None } else { answering.or_else(|| PickUp::ask(turn, 1)) };
         match pickup {
             Some(pickup) => Self { leg, stage: Stage::PickingUp(pickup) },
             None => Self::bridge(leg, Asked::default(), turn),
@@ -184,7 +184,7 @@ impl Bridge {
             Verdict::Refused { why: Refusal::Invalid, .. } if before || !self.asked.open.is_empty() => Joined::Yes,
             // Not once, which the moment after an answer explains, but again: it is the caller who is not picked up.
             Verdict::Refused { why: Refusal::NotAnswered, .. } if tries > DOUBTS_AFTER && turn.caller_is_doubted() => {
-                Joined::Waiting(Joining::begin(self.leg, turn))
+                Joined::Waiting(Joining::begin(self.leg, None, turn))
             }
             Verdict::Refused { why: Refusal::NotAnswered | Refusal::Ended, .. } if tries < TRIES => {
                 turn.look(self.leg);

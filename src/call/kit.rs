@@ -38,6 +38,7 @@ pub fn rules(actions: Vec<Action>, on: &[(u32, Outcome, u32)]) -> Rules {
         defaults: Defaults {
             caller_id: CallerId::Caller,
             ringback: None,
+            answer_after: secs(45),
             voice: "voice".into(),
             language: None,
             timeout: secs(20),

@@ -115,6 +115,9 @@ pub struct Ringing {
     /// Whoever picked up first, while he is being joined with the caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub joining: Option<Joining>,
+    /// He has waited for so long that he is being picked up before anybody takes him.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answering: Option<PickUp>,
     /// The caller hears ringing that we play.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ringback: bool,

@@ -78,6 +78,8 @@ pub enum Remark {
         #[serde(default)]
         own_number: bool,
     },
+    /// The caller has heard it ring for so long that he is picked up before anybody takes him.
+    WaitedLong,
     /// Something went wrong on our side, and the caller is told so.
     Apologises,
     /// The caller is gone.
@@ -208,6 +210,7 @@ impl Remark {
             | Self::Takes { .. }
             | Self::Connected { .. }
             | Self::OnceMore { .. }
+            | Self::WaitedLong
             | Self::Apologises
             | Self::CallerGone { .. }
             | Self::PartyGone { .. }

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::answer::Picked;
 use super::command::Verb;
 use super::event::{Cause, Refusal};
 use super::ids::LegNo;
 use super::join::Joined;
 use super::learn::{Change, Fact};
 use super::leg::{LegState, Role};
-use super::phase::{Chair, Joining, Phase, Ringing};
+use super::phase::{Chair, Joining, Phase, PickUp, Ringing};
 use super::plan::{self, Seat};
 use super::remark::Remark;
 use super::state::Call;
-use super::turn::{Flow, Turn, between};
+use super::turn::{Flow, Turn, between, later};
 use crate::routing::{Action, CallerId, Outcome, Ring, Rules, StepId};
 
 /// A leg that fails as fast as this was refused by somebody on the way, perhaps for the number it showed.
@@ -23,7 +24,7 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(3);
 /// Begins to ring.
 pub(super) fn enter(step: StepId, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
     let chairs = vec![Chair::default(); ring.members.len()];
-    proceed(Ringing { step, since: turn.now, chairs, joining: None, ringback: false }, ring, turn)
+    proceed(Ringing { step, since: turn.now, chairs, joining: None, answering: None, ringback: false }, ring, turn)
 }
 
 /// Hears a fact while parties ring.
@@ -31,6 +32,11 @@ pub(super) fn on(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow
     let Some(ring) = ring_of(&ringing, turn.rules) else { return without_rules(ringing, fact, turn) };
     if let Fact::Leg { no, change } = fact {
         ringing.leg_changed(*no, *change, ring, turn);
+    }
+    if let Some(pickup) = ringing.answering.take()
+        && let Picked::Waiting(pickup) = pickup.hear(fact, turn)
+    {
+        ringing.answering = Some(pickup);
     }
     if let Some(joining) = ringing.joining.take() {
         let winner = joining.leg;
@@ -73,7 +79,8 @@ pub(super) fn deadline(ringing: &Ringing, call: &Call, rules: &Rules) -> Option<
     let joining = ringing.joining.as_ref().map(Joining::deadline);
     let Some(ring) = ring_of(ringing, rules) else { return joining.or(Some(ringing.since)) };
     let seats = ringing.seats(call, rules);
-    plan::deadline(ring, ringing.since, &seats, joining.is_some()).into_iter().chain(joining).min()
+    let answer = if joining.is_some() { None } else { ringing.answers_at(call, rules) };
+    plan::deadline(ring, ringing.since, &seats, joining.is_some()).into_iter().chain(joining).chain(answer).min()
 }
 
 fn ring_of<'a>(ringing: &Ringing, rules: &'a Rules) -> Option<&'a Ring> {
@@ -97,7 +104,7 @@ fn proceed(mut ringing: Ringing, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
         if let Some(winner) = moves.take.and_then(|index| ringing.chairs.get(index)).and_then(|chair| chair.leg) {
             turn.remark(Remark::Takes { name: turn.name(winner) });
             ringing.silence(turn);
-            ringing.joining = Some(Joining::begin(winner, turn));
+            ringing.joining = Some(Joining::begin(winner, ringing.answering.take(), turn));
             break;
         }
         if let Some(outcome) = moves.over {
@@ -110,6 +117,7 @@ fn proceed(mut ringing: Ringing, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
         }
     }
     if ringing.joining.is_none() {
+        ringing.pick_up(turn);
         ringing.sound(turn);
     }
     Flow::Stay(Phase::Ringing(ringing))
@@ -224,6 +232,23 @@ impl Ringing {
     fn stop_others(&mut self, winner: LegNo, turn: &mut Turn<'_>) {
         for leg in self.chairs.iter().filter_map(|chair| chair.leg).filter(|leg| *leg != winner) {
             turn.stop(leg, turn.now);
+        }
+    }
+
+    /// When a caller who is not picked up yet is, or is asked for again. Carriers give up on what rings for long; but
+    /// where we have nothing to play to him, what he hears from them is better than silence.
+    fn answers_at(&self, call: &Call, rules: &Rules) -> Option<Timestamp> {
+        let can = rules.defaults.ringback.is_some() && !call.caller_is_answered();
+        let can = can && call.caller().is_some_and(|caller| caller.handle.is_some());
+        let at = || later(call.began, rules.defaults.answer_after);
+        can.then(|| self.answering.as_ref().map_or_else(at, PickUp::deadline))
+    }
+
+    /// Picks a caller up who has waited for long.
+    fn pick_up(&mut self, turn: &mut Turn<'_>) {
+        if self.answering.is_none() && self.answers_at(&turn.call, turn.rules).is_some_and(|at| at <= turn.now) {
+            turn.remark(Remark::WaitedLong);
+            self.answering = PickUp::ask(turn, 1);
         }
     }
 
@@ -640,6 +665,41 @@ mod tests {
         assert_eq!(life.wants(), ["dial 1", "dial 2", "dial 3", "answer 0"]);
         life.news(0, News::Answered);
         assert_eq!(life.wants(), ["play 0"]);
+    }
+
+    #[test]
+    fn a_caller_who_hears_it_ring_for_long_is_picked_up_to_hear_it_from_us() {
+        let mut rules = in_turn();
+        rules.defaults.ringback = Some(RINGBACK.into());
+        let mut life = Life::begun(&rules);
+        for leg in 1..=2 {
+            life.dialled(leg);
+            life.wait();
+        }
+        life.dialled(3);
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "hangup 1", "dial 3", "hangup 2"]);
+        assert!((life.next_in() - 5.0).abs() < 0.001, "45 s after he called");
+        life.wait();
+        assert_eq!(life.wants(), ["answer 0"]);
+        let mut silent = life.clone();
+        life.news(0, News::Answered);
+        assert_eq!(life.wants(), ["play 0"]);
+        life.news(3, News::Answered);
+        assert_eq!(life.wants(), ["stop_play 0", "bridge 0"]);
+
+        silent.wait();
+        assert_eq!(silent.wants(), ["answer 0"], "nothing came of it");
+        silent.news(3, News::Answered);
+        assert_eq!(silent.wants(), NOTHING, "that answer is waited for, and no other asked for");
+        silent.news(0, News::Answered);
+        assert_eq!(silent.wants(), ["bridge 0"]);
+
+        rules.defaults.ringback = None;
+        let mut bare = Life::begun(&rules);
+        while bare.phase() == "ringing" {
+            bare.wait();
+        }
+        assert!(!bare.wants().contains(&"answer 0".to_owned()), "there is nothing to play to him");
     }
 
     #[test]

@@ -246,6 +246,7 @@ pub fn told(remark: &Remark, rules: &Rules) -> Option<String> {
         Remark::OnceMore { name, own_number: false } => {
             format!("{name} is tried once more, not linked to the caller")
         }
+        Remark::WaitedLong => "it has rung for long: the caller is picked up to hear ringing from us".to_owned(),
         Remark::Apologises => "something went wrong on our side: the caller is told so".to_owned(),
         Remark::CallerGone { .. } => "the caller is gone".to_owned(),
         Remark::PartyGone { name } => format!("{name} is gone"),

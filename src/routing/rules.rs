@@ -241,6 +241,8 @@ pub struct Defaults {
     pub caller_id: CallerId,
     /// What an answered caller hears while others are rung: the address of an audio file.
     pub ringback: Option<String>,
+    /// When a caller who hears phones ring unanswered is picked up to hear `ringback`, from when he called.
+    pub answer_after: Duration,
     /// Voice of `say`, in Telnyx' naming.
     pub voice: String,
     /// Language of `say`.
@@ -257,6 +259,7 @@ impl Default for Defaults {
         Self {
             caller_id: CallerId::Caller,
             ringback: None,
+            answer_after: Duration::from_secs(45),
             voice: "AWS.Polly.Joanna".to_owned(),
             language: None,
             timeout: Duration::from_secs(20),

@@ -73,7 +73,7 @@ impl Author<'_> {
     fn file(mut self) -> String {
         self.text.push_str("version: 1\n");
         let defaults = [
-            ("ringback: https://example.com/ring.mp3", 3),
+            ("ringback: https://example.com/ring.mp3, answer_after: 9s", 3),
             ("max_call: 2m", 12),
             ("timeout: 12s", 3),
             ("caller_id: called", 6),

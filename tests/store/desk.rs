@@ -59,6 +59,7 @@ pub fn rules(hash: &str) -> Rules {
         defaults: Defaults {
             caller_id: CallerId::Caller,
             ringback: None,
+            answer_after: Duration::from_secs(45),
             voice: "voice".into(),
             language: None,
             timeout: Duration::from_secs(20),

@@ -48,6 +48,10 @@ impl Reader<'_> {
         self.defaults = Defaults {
             caller_id: map.get("caller_id").and_then(|n| values::caller_id(found, n)).unwrap_or(usual.caller_id),
             ringback: map.get("ringback").and_then(|n| values::audio(found, n)),
+            answer_after: map
+                .get("answer_after")
+                .and_then(|n| values::duration(found, n, &values::RINGING))
+                .unwrap_or(usual.answer_after),
             voice: map.get("voice").and_then(|n| values::tag(found, n, "AWS.Polly.Joanna")).unwrap_or(usual.voice),
             language: map.get("language").and_then(|n| values::tag(found, n, "en-US")),
             timeout: map

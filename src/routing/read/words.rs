@@ -18,7 +18,7 @@ pub const TOP_LATER: &[&str] = &[
     "tests",
 ];
 
-pub const DEFAULTS: &[&str] = &["caller_id", "ringback", "voice", "language", "max_call", "timeout"];
+pub const DEFAULTS: &[&str] = &["caller_id", "ringback", "answer_after", "voice", "language", "max_call", "timeout"];
 pub const DEFAULTS_LATER: &[&str] = &["max_wait", "confirm_mobiles"];
 
 pub const LINE: &[&str] = &["route"];
