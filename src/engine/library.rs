@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tracing::error;
 
 use crate::hall::Book;
-use crate::routing::{Rules, RulesHash, Sources, load};
+use crate::routing::{Rules, RulesHash, Sources, recall};
 use crate::store::{Store, StoreError};
 
 /// All rules at hand. Versions never change, so a snapshot stays right for as long as it is held.
@@ -67,5 +67,5 @@ impl Snapshot {
 
 fn read(sources: &str) -> Option<Rules> {
     let sources: Sources = serde_json::from_str(sources).ok()?;
-    load(&sources).ok().map(|loaded| loaded.rules)
+    recall(&sources).ok()
 }

@@ -2,15 +2,17 @@
 //! round for ever, that only ringing callers are rejected, and that no caller is dropped without a word.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::layout::Table;
 use super::problem::{Findings, short};
-use super::rules::{Action, Outcome, RingAsked, Step, StepId};
+use super::rules::{Action, Defaults, Order, Outcome, Ring, RingAsked, Step, StepId};
 use crate::yaml::Spot;
 
 /// Tells what is wrong with the steps of a table; calls begin at `entries`.
-pub(super) fn check(table: &Table, entries: impl Iterator<Item = StepId>, ringback: bool, found: &mut Findings) {
-    let mut walk = Walk { table, met: BTreeMap::new(), ends: BTreeMap::new() };
+pub(super) fn check(table: &Table, entries: impl Iterator<Item = StepId>, defaults: &Defaults, found: &mut Findings) {
+    let answer_after = defaults.ringback.as_ref().map(|_| defaults.answer_after);
+    let mut walk = Walk { table, answer_after, met: BTreeMap::new(), ends: BTreeMap::new() };
     entries.for_each(|first| walk.from(first));
     let unused: Vec<_> = table.routes.iter().filter(|(_, route)| !walk.met.contains_key(&route.first)).collect();
     for (name, route) in unused {
@@ -25,7 +27,7 @@ pub(super) fn check(table: &Table, entries: impl Iterator<Item = StepId>, ringba
     circles(table, found);
     late_rejects(table, &walk, whole, found);
     silent_ends(table, &walk, whole, found);
-    if !ringback {
+    if answer_after.is_none() {
         silent_rings(table, &walk, found);
     }
 }
@@ -36,11 +38,19 @@ struct Caller {
     answered: bool,
     /// Whether the last thing was a text or audio.
     spoken_to: bool,
+    /// The longest that phones can have rung while he was not answered.
+    waited: Duration,
 }
+
+const NEW: Caller = Caller { answered: false, spoken_to: false, waited: Duration::ZERO };
+/// How much longer than the rules say a ring can take: commands and news have a way to go.
+const WAY: Duration = Duration::from_secs(5);
 
 /// Every way in which callers come to every step.
 struct Walk<'t> {
     table: &'t Table,
+    /// When a caller who waits is picked up, if he is.
+    answer_after: Option<Duration>,
     met: BTreeMap<StepId, BTreeSet<Caller>>,
     /// Steps after which the list is over, and with whom.
     ends: BTreeMap<StepId, BTreeSet<Caller>>,
@@ -48,13 +58,13 @@ struct Walk<'t> {
 
 impl Walk<'_> {
     fn from(&mut self, first: StepId) {
-        let mut waiting = vec![(first, Caller { answered: false, spoken_to: false })];
+        let mut waiting = vec![(first, NEW)];
         while let Some((id, caller)) = waiting.pop() {
             if !self.met.entry(id).or_default().insert(caller) {
                 continue;
             }
             let Some(step) = step(self.table, id) else { continue };
-            for (next, caller) in leads(step, caller) {
+            for (next, caller) in leads(step, caller, self.answer_after) {
                 match next {
                     Some(next) => waiting.push((next, caller)),
                     None => drop(self.ends.entry(id).or_default().insert(caller)),
@@ -69,17 +79,17 @@ fn step(table: &Table, id: StepId) -> Option<&Step> {
 }
 
 /// Where a step leads a caller, and how the caller is then; `None` is the end of the list.
-fn leads(step: &Step, caller: Caller) -> Vec<(Option<StepId>, Caller)> {
-    let silent = Caller { spoken_to: false, ..caller };
+fn leads(step: &Step, caller: Caller, answer_after: Option<Duration>) -> Vec<(Option<StepId>, Caller)> {
+    let answered = Caller { answered: true, ..NEW };
     let mut ways = Vec::new();
     match &step.action {
-        Action::Answer => ways.push((step.next, Caller { answered: true, spoken_to: false })),
-        Action::Say(_) | Action::Play(_) => ways.push((step.next, Caller { answered: true, spoken_to: true })),
+        Action::Answer => ways.push((step.next, answered)),
+        Action::Say(_) | Action::Play(_) => ways.push((step.next, Caller { spoken_to: true, ..answered })),
         Action::Ring(_) | Action::Transfer(_) => {
-            ways.extend(step.on.values().map(|first| (Some(*first), silent)));
-            if outcomes(&step.action).iter().any(|outcome| !step.on.contains_key(outcome)) {
-                ways.push((step.next, silent));
-            }
+            let fall_through = outcomes(&step.action).iter().any(|outcome| !step.on.contains_key(outcome));
+            let nexts = step.on.values().map(|first| Some(*first)).chain(fall_through.then_some(step.next));
+            let after = after_waiting(&step.action, caller, answer_after);
+            ways.extend(nexts.flat_map(|next| after.iter().map(move |caller| (next, *caller))));
         }
         Action::Reject(_) | Action::Hangup => {}
         Action::Goto { first, .. } | Action::Do { first } => ways.push((Some(*first), caller)),
@@ -88,6 +98,40 @@ fn leads(step: &Step, caller: Caller) -> Vec<(Option<StepId>, Caller)> {
         ways.push((step.next, caller));
     }
     ways
+}
+
+/// How a caller can be when phones have rung for him: in a ring that is long enough, he may have been picked up.
+fn after_waiting(action: &Action, caller: Caller, answer_after: Option<Duration>) -> Vec<Caller> {
+    let Some(answer_after) = answer_after.filter(|_| !caller.answered) else {
+        return vec![Caller { spoken_to: false, ..caller }];
+    };
+    let (rung, can_pick_up) = match action {
+        Action::Ring(ring) => (longest(ring), true),
+        Action::Transfer(transfer) => (transfer.ring_for, false),
+        Action::Answer
+        | Action::Say(_)
+        | Action::Play(_)
+        | Action::Reject(_)
+        | Action::Hangup
+        | Action::Goto { .. }
+        | Action::Do { .. } => (Duration::ZERO, false),
+    };
+    let waited = (caller.waited + rung + WAY).min(answer_after);
+    let mut ways = vec![Caller { waited, ..NEW }];
+    if can_pick_up && waited == answer_after {
+        ways.push(Caller { answered: true, ..NEW });
+    }
+    ways
+}
+
+/// The longest a ring can last.
+fn longest(ring: &Ring) -> Duration {
+    let each = ring.members.iter().map(|member| member.delay + member.ring_for);
+    let all = match ring.order {
+        Order::Simultaneous => each.max().unwrap_or_default(),
+        Order::Sequential => each.sum(),
+    };
+    ring.timeout.map_or(all, |timeout| timeout.min(all))
 }
 
 fn outcomes(action: &Action) -> &'static [Outcome] {
@@ -114,7 +158,7 @@ fn unreachable(table: &Table, walk: &Walk<'_>, found: &mut Findings) {
             && walk.met.contains_key(&before)
         {
             let line = line(table, before);
-            found.error(origin.at, format!("this step is never reached: the one in line {line} never leads on"));
+            found.objection(origin.at, format!("this step is never reached: the one in line {line} never leads on"));
         }
     }
 }
@@ -126,9 +170,8 @@ fn circles(table: &Table, found: &mut Findings) {
         Open,
         Done,
     }
-    let caller = Caller { answered: false, spoken_to: false };
     let next = |id: StepId| {
-        step(table, id).map(|step| leads(step, caller)).unwrap_or_default().into_iter().filter_map(|(next, _)| next)
+        step(table, id).map(|step| leads(step, NEW, None)).unwrap_or_default().into_iter().filter_map(|(next, _)| next)
     };
     let mut seen: BTreeMap<StepId, Seen> = BTreeMap::new();
     let firsts: BTreeSet<StepId> = table.routes.values().map(|route| route.first).collect();
@@ -190,7 +233,7 @@ fn late_rejects(table: &Table, walk: &Walk<'_>, whole: bool, found: &mut Finding
                 "some callers come here answered, and an answered call cannot be rejected: it is hung up instead",
             );
         } else if whole {
-            found.error(at, "the call is answered by now and cannot be rejected: use `hangup`");
+            found.objection(at, "the call is answered by now and cannot be rejected: use `hangup`");
         }
     }
 }
@@ -221,7 +264,7 @@ fn silent_ends(table: &Table, walk: &Walk<'_>, whole: bool, found: &mut Findings
                            add a message, or `hangup` if that is meant";
             // A step that could not be read may be the one that is missing here.
             if whole {
-                found.error(at, message);
+                found.objection(at, message);
             }
         } else if silent(false) {
             found.warning(

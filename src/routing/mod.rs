@@ -17,7 +17,7 @@ mod text;
 
 pub use condition::{Condition, Match};
 pub use list::{List, Pattern};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, recall};
 pub use problem::{Problem, Problems};
 pub use rules::{
     Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Play, RejectWith, Ring, RingAsked,

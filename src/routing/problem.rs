@@ -53,6 +53,8 @@ impl fmt::Display for Problems {
 #[derive(Default)]
 pub(super) struct Findings {
     errors: BTreeSet<(Spot, String)>,
+    /// What can be read and is not accepted.
+    objections: BTreeSet<(Spot, String)>,
     warnings: BTreeSet<(Spot, String)>,
     /// Places of which all is said.
     closed: BTreeSet<Spot>,
@@ -63,6 +65,14 @@ impl Findings {
     pub fn error(&mut self, at: Spot, message: impl Into<String>) {
         if !self.closed.contains(&at) {
             self.errors.insert((at, message.into()));
+        }
+    }
+
+    /// The file can be read, but is not to be used. What is objected to may change from one release to the next, as the
+    /// data on numbers does: calls that began with the file go on with it.
+    pub fn objection(&mut self, at: Spot, message: impl Into<String>) {
+        if !self.closed.contains(&at) {
+            self.objections.insert((at, message.into()));
         }
     }
 
@@ -89,11 +99,18 @@ impl Findings {
     }
 
     pub fn has_errors(&self) -> bool {
-        !self.errors.is_empty()
+        !self.errors.is_empty() || !self.objections.is_empty()
+    }
+
+    /// Forgets all but what keeps the file from being read.
+    pub fn only_unreadable(&mut self) {
+        self.objections.clear();
+        self.warnings.clear();
     }
 
     /// Errors and warnings in the order of the files; `root` is the routing file, which is the first of `files`.
-    pub fn told(self, root: &Node, files: &[String]) -> (Vec<Problem>, Vec<Problem>) {
+    pub fn told(mut self, root: &Node, files: &[String]) -> (Vec<Problem>, Vec<Problem>) {
+        self.errors.append(&mut self.objections);
         let spots = self.errors.iter().chain(&self.warnings).map(|(at, _)| *at).collect();
         let paths = root.paths(&spots);
         let tell = |(at, message): (Spot, String)| Problem {

@@ -223,6 +223,8 @@ pub(super) fn failed(error: sqlx::Error) -> StoreError {
         Some(code) if code.len() == 5 && ["22", "23", "54"].contains(&code.get(..2).unwrap_or_default()) => {
             StoreError::Row(text)
         }
+        // PostgreSQL's codes have five characters; some of them are numbers all the same.
+        Some(code) if code.len() == 5 => StoreError::Lost(text),
         Some(code) => sqlite_failed(code, text),
         None => StoreError::Lost(text),
     }

@@ -39,7 +39,7 @@ impl Reader<'_> {
         };
         for (at, number) in targets {
             if let Some(message) = refused(&number, numbers, &allowed) {
-                self.found.error(at, message);
+                self.found.objection(at, message);
             }
         }
         match allowed {

@@ -44,6 +44,12 @@ impl Reader<'_> {
     fn read_defaults(&mut self, map: &Map) {
         let found = &mut self.found;
         values::keys(found, map, words::DEFAULTS, words::DEFAULTS_LATER);
+        if let (Some(node), None) = (map.get("answer_after"), map.get("ringback")) {
+            found.warning(
+                node.at,
+                "without `ringback` there is nothing to answer a waiting caller for: this does nothing",
+            );
+        }
         let usual = Defaults::default();
         self.defaults = Defaults {
             caller_id: map.get("caller_id").and_then(|n| values::caller_id(found, n)).unwrap_or(usual.caller_id),
