@@ -231,7 +231,8 @@ mod tests {
             (answer["data"].as_array().unwrap().len(), answer["meta"].clone())
         };
         let mut stage = Stage::switched(&script(), "active_calls_pages=number");
-        (stage.dial(ANNA), stage.dial(BEN));
+        stage.dial(ANNA);
+        stage.dial(BEN);
         for (number, found) in [(1, 2), (2, 1), (3, 0)] {
             let (calls, meta) = list(&mut stage, &format!("page[number]={number}&page[size]=2"));
             assert_eq!((calls, &meta["page_number"], &meta["total_pages"]), (found, &json!(number), &json!(2)));

@@ -92,6 +92,7 @@ fn what_is_recorded_names_nobody() {
     assert!(noted.duration_since(signed).as_secs() < 60, "{arrival:#}");
     assert_eq!((&dial["request"]["method"], &dial["request"]["path"]), (&json!("POST"), &json!("/calls")));
     assert_eq!((&dial["answer"]["status"], &dial["answer"]["body"]["data"]["is_alive"]), (&json!(200), &json!(false)));
+    assert_eq!(dial["answer"]["headers"], json!({"content-type": "application/json"}));
     assert_eq!(dial["request"]["body"]["link_to"], payload["call_control_id"], "one thing has one name");
     let (caller, anna) = (payload["call_control_id"].as_str().unwrap(), &dial["answer"]["body"]["data"]);
     assert_eq!(bridge["request"]["path"], format!("/calls/{caller}/actions/bridge"));

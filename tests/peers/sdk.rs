@@ -79,15 +79,17 @@ fn fetched(name: &str, wanted: &str, make: impl FnOnce(&Path) -> Result<(), Lack
         }
         Err(Lack::Here(why)) => {
             // Not by a macro: those of a test that passes are not shown.
-            writeln!(std::io::stderr(), "SKIPPED: the {name} SDK of Telnyx cannot be had here: {why}").unwrap();
+            let said = format!("SKIPPED: the {name} SDK of Telnyx cannot be had here: {why}\n");
+            std::io::stderr().write_all(said.as_bytes()).unwrap();
             None
         }
         Err(Lack::Wrong(why)) => panic!("the {name} SDK cannot be installed:\n{why}"),
     }
 }
 
-/// What the tools say where there is no network.
-const UNREACHABLE: [&str; 8] = [
+/// What the tools say where there is no network, or only half a Python.
+const ABSENT: [&str; 9] = [
+    "ensurepip is not available",
     "NewConnectionError",
     "NameResolutionError",
     "ConnectTimeoutError",
@@ -112,8 +114,8 @@ fn done(command: &mut Command) -> Result<(), Lack> {
     }
     let told = [output.stdout, output.stderr].concat();
     let told = String::from_utf8_lossy(&told).into_owned();
-    let unreachable = told.lines().find(|line| UNREACHABLE.iter().any(|sign| line.contains(sign)));
-    Err(unreachable.map_or(Lack::Wrong(told.clone()), |line| Lack::Here(line.trim().chars().take(200).collect())))
+    let absent = told.lines().find(|line| ABSENT.iter().any(|sign| line.contains(sign)));
+    Err(absent.map_or(Lack::Wrong(told.clone()), |line| Lack::Here(line.trim().chars().take(200).collect())))
 }
 
 /// A program that is talked with by lines.
