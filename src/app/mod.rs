@@ -2,10 +2,12 @@
 
 mod again;
 mod database;
+mod record;
 mod run;
 mod sources;
 
 pub use again::{Again, decide_again};
 pub use database::{Opened, open};
+pub use record::Recorder;
 pub use run::{App, Parts};
 pub use sources::{BadRules, load_rules, read_sources};

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use super::record::{Recorder, Watched};
 use crate::clock::Clock;
 use crate::engine::{Engine, House, Library};
 use crate::http::{self, Door, DoorLimits, Limits, routes};
@@ -40,6 +41,8 @@ pub struct Parts {
     pub clock: Clock,
     /// This process.
     pub node: Uuid,
+    /// What writes down what goes to Telnyx and what comes from there, if that is wanted.
+    pub recorder: Option<Recorder>,
 }
 
 /// A server at work.
@@ -50,6 +53,7 @@ pub struct App {
     server: JoinHandle<usize>,
     engine: Engine,
     store: Arc<dyn Store>,
+    recorder: Option<Recorder>,
 }
 
 impl App {
@@ -58,7 +62,7 @@ impl App {
     /// # Errors
     /// The database cannot be used.
     pub async fn start(parts: Parts) -> Result<Self> {
-        let Parts { listener, limits, store, alone, rules, client, keys, line, clock, node } = parts;
+        let Parts { listener, limits, store, alone, rules, client, keys, line, clock, node, recorder } = parts;
         let address = listener.local_addr().context("the listener has no address")?;
         store.migrate().await.context("the database cannot be brought up to date")?;
         let (sources, rules) = rules;
@@ -66,16 +70,18 @@ impl App {
         store.keep_rules(&rules.hash.0, &texts, clock.now()).await.context("the rules cannot be kept")?;
         info!(rules = rules.hash.0, lines = rules.numbers.len(), "rules in force");
         let library = Arc::new(Library::new(rules));
+        let tap = recorder.as_ref().map(Recorder::tap);
+        let client = tap.clone().into_iter().fold(client, Client::tapped);
         let house = House { store: store.clone(), library, client, clock: clock.clone(), node, line, alone };
         let engine = Engine::start(house);
-        let door = Door::new(keys, Arc::new(engine.inlet()), clock, DoorLimits::default());
+        let door = Door::new(keys, Arc::new(Watched { inlet: engine.inlet(), tap }), clock, DoorLimits::default());
         let (stop, stopped) = oneshot::channel();
         let router = routes::public(Arc::new(door));
         let server = tokio::spawn(http::serve(listener, router, limits, async {
             // An end of the other side without a word is a stop as well.
             let _ = stopped.await;
         }));
-        Ok(Self { address, stop, server, engine, store })
+        Ok(Self { address, stop, server, engine, store, recorder })
     }
 
     /// Waits until a part of it ends by itself, which none should, and names it. The process is to end then: all there
@@ -89,7 +95,7 @@ impl App {
 
     /// Stops: takes no more connections, finishes what it has, and closes the database.
     pub async fn stop(self) {
-        let Self { stop, server, engine, store, .. } = self;
+        let Self { stop, server, engine, store, recorder, .. } = self;
         let _ = stop.send(());
         match server.await {
             Ok(0) => {}
@@ -98,5 +104,8 @@ impl App {
         }
         engine.stop().await;
         store.close().await;
+        if let Some(recorder) = recorder {
+            recorder.stop().await;
+        }
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::common::{Common, environment};
 use super::failure::Failure;
-use crate::app::{App, Parts, load_rules, open};
+use crate::app::{App, Parts, Recorder, load_rules, open};
 use crate::clock::Clock;
 use crate::config::{Server, Settings};
 use crate::http::Limits;
@@ -31,6 +31,10 @@ pub struct Serve {
     /// Where to listen for webhooks; port 0 picks a free one, and the log says which
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Write down what goes to Telnyx and what comes from there, a file each, without numbers, ids or keys: to learn
+    /// what docs/telnyx-unknowns.md asks
+    #[arg(long, value_name = "DIR")]
+    record_contract: Option<PathBuf>,
 }
 
 impl Serve {
@@ -52,6 +56,9 @@ impl Serve {
             ))
         })?;
         let opened = open(&server.database, true).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;
+        let (clock, node) = (Clock::system(), new_node());
+        let recorder = self.record_contract.map(|folder| Recorder::start(&folder, node, clock.clone())).transpose();
+        let recorder = recorder.map_err(|why| Failure::config(format!("--record-contract: {why:#}")))?;
         let parts = Parts {
             listener,
             limits: Limits { connections: server.connections, ..Limits::default() },
@@ -61,8 +68,9 @@ impl Serve {
             client,
             keys: server.telnyx.keys,
             line: server.telnyx.line,
-            clock: Clock::system(),
-            node: new_node(),
+            clock,
+            node,
+            recorder,
         };
         let mut app = App::start(parts).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;
         info!(address = %app.address, "listening for webhooks at /webhooks/telnyx");

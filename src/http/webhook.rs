@@ -35,6 +35,8 @@ pub trait Intake: Send + Sync {
     async fn take(&self, webhook: Webhook, raw: Bytes) -> Taken;
     /// Keeps a genuine body that is no event we can use.
     async fn quarantine(&self, raw: Bytes, why: String) -> Taken;
+    /// Hears of every genuine body before it is read, with the header that is signed with it: for whoever watches.
+    fn genuine(&self, _stamp: &[u8], _raw: &Bytes) {}
 }
 
 /// What became of something handed in.
@@ -135,6 +137,7 @@ impl Door {
             let _turn = if suspect { self.suspects.acquire().await.ok() } else { None };
             self.keys.prove(claim, &raw)?;
         }
+        self.intake.genuine(claim.stamp(), &raw);
         kill_point!("webhook.verified");
         match parse(&raw) {
             Parsed::Event(webhook) => Ok(self.intake.take(webhook, raw).await),

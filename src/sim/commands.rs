@@ -43,7 +43,7 @@ impl World {
     ) -> Result<Reply, Refusal> {
         let leg = self.live(no).ok_or_else(Refusal::ended)?;
         let (answered, incoming) = (leg.state == State::Answered, leg.incoming());
-        let client_state = fields.base64("client_state")?;
+        let client_state = fields.client_state("client_state", &self.settings.switches)?;
         let plan = match verb {
             Verb::Answer => self.plan_answer(no)?,
             Verb::Reject => plan_reject(fields, incoming && !answered)?,

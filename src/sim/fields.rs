@@ -10,6 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::reply::Refusal;
+use super::switches::{ClientStateLimit, ClientStateLineFeed, Switches};
+
+/// The longest client state, where there is such a limit.
+const LONGEST_STATE: usize = 128;
 
 /// The fields of a command's body.
 #[derive(Debug, Default)]
@@ -68,13 +72,21 @@ impl Fields {
         Err(Refusal::new(422, "10032", "Invalid enumerated value", &detail).of(name))
     }
 
-    /// A text in base64, kept as it is.
-    pub fn base64(&self, name: &str) -> Result<Option<String>, Refusal> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        if STANDARD.decode(text).is_ok() {
-            return Ok(Some(text.to_owned()));
+    /// A client state: a text in base64, kept as it is, unless it has a line feed or is very long.
+    pub fn client_state(&self, name: &str, switches: &Switches) -> Result<Option<String>, Refusal> {
+        let Some(mut text) = self.text(name)? else { return Ok(None) };
+        let bad = |why| Refusal::new(422, "90017", "Invalid client state", why).of(name);
+        if switches.client_state_line_feed == ClientStateLineFeed::Cut {
+            text = text.lines().next().unwrap_or_default();
         }
-        Err(Refusal::new(422, "90017", "Invalid client state", "The value has to be base64.").of(name))
+        if STANDARD.decode(text).is_err() {
+            return Err(bad("The value has to be base64."));
+        }
+        match switches.client_state_limit {
+            ClientStateLimit::Refused if text.len() > LONGEST_STATE => Err(bad("The value is too long.")),
+            ClientStateLimit::Cut => Ok(Some(text.chars().take(LONGEST_STATE).collect())),
+            ClientStateLimit::Refused | ClientStateLimit::None => Ok(Some(text.to_owned())),
+        }
     }
 
     /// A number in E.164 form, or a SIP address.
@@ -180,7 +192,7 @@ mod tests {
         assert_eq!(code(all.text("n")), "10015");
         assert_eq!(code(all.need("blank")), "10004");
         assert_eq!(code(all.need("absent")), "10004");
-        assert_eq!(code(all.base64("state")), "90017");
+        assert_eq!(code(all.client_state("state", &Switches::default())), "90017");
         assert_eq!(code(all.one_of("word", &["a", "b"])), "10032");
         assert_eq!(code(all.party("to")), "10016");
         assert_eq!(code(all.seconds("many", 5..=600)), "10033");
@@ -191,9 +203,24 @@ mod tests {
     }
 
     #[test]
-    fn a_client_state_with_a_line_feed_is_no_base64() {
-        assert_eq!(code(fields(r#"{"client_state": "YWJj\nZGVm"}"#).base64("client_state")), "90017");
-        assert_eq!(fields(r#"{"client_state": "YWJj"}"#).base64("client_state").unwrap().unwrap(), "YWJj");
+    fn what_a_client_state_loses_is_a_switch() {
+        let state = |text: &str, switch: &str| {
+            let mut switches = Switches::default();
+            switches.set(switch).unwrap();
+            let body = serde_json::json!({ "client_state": text }).to_string();
+            fields(&body).client_state("client_state", &switches).map_err(|refusal| refusal.code)
+        };
+        let kept = |text: &str| Ok(Some(text.to_owned()));
+        let refused = Err("90017".to_owned());
+        let (two_lines, long) = ("YWJj\nZGVm", "YWJj".repeat(33));
+        assert_eq!(state(two_lines, "client_state_line_feed=cut"), kept("YWJj"));
+        assert_eq!(state(two_lines, "client_state_line_feed=refused"), refused);
+        assert_eq!(state(&long, "client_state_limit=none"), kept(&long));
+        assert_eq!(state(&long, "client_state_limit=cut"), kept(&long[..128]));
+        assert_eq!(state(&long, "client_state_limit=refused"), refused);
+        for switch in ["client_state_limit=cut", "client_state_limit=refused"] {
+            assert_eq!(state(&long[..128], switch), kept(&long[..128]), "{switch}");
+        }
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::ledger::LegNo;
-use super::leg::State;
+use super::leg::{Leg, State};
 use super::moment::{between, written};
 use super::reply::{Refusal, Reply};
-use super::switches::{ForgottenLeg, RingingIsAlive, UnknownLeg};
+use super::switches::{ActiveCalls, ActiveCallsPages, ForgottenLeg, RingingIsAlive, UnknownLeg, WaitingIsAlive};
 use super::world::World;
 
 /// How long an ended leg is remembered, in seconds.
@@ -22,19 +22,24 @@ impl World {
         let no = *self.by_control_id.get(control_id).ok_or_else(unknown)?;
         let ended = self.leg(no).and_then(|leg| leg.ended);
         let old = ended.is_some_and(|ended| between(ended, self.now).as_secs() >= REMEMBERED);
-        if old && self.settings.switches.forgotten_leg == ForgottenLeg::Gone {
-            return Err(Refusal::not_found());
+        match self.settings.switches.forgotten_leg {
+            ForgottenLeg::Gone | ForgottenLeg::GoneAtOnce if old => return Err(Refusal::not_found()),
+            ForgottenLeg::Gone | ForgottenLeg::GoneAtOnce | ForgottenLeg::Ended => {}
         }
         Ok(no)
     }
 
-    /// A leg as it is.
+    /// A leg as it is; nothing of one that is forgotten already.
     pub(super) fn look(&self, no: LegNo) -> Option<Reply> {
         let leg = self.leg(no)?;
+        if leg.ended.is_some() && self.settings.switches.forgotten_leg == ForgottenLeg::GoneAtOnce {
+            return None;
+        }
         let mut data = self.call_data(no)?;
         let alive = match leg.state {
             State::Answered => true,
-            State::Ringing => leg.incoming() || self.settings.switches.ringing_is_alive == RingingIsAlive::Yes,
+            State::Ringing if leg.incoming() => self.settings.switches.waiting_is_alive == WaitingIsAlive::Yes,
+            State::Ringing => self.settings.switches.ringing_is_alive == RingingIsAlive::Yes,
             State::Ended => false,
         };
         let fields = data.as_object_mut()?;
@@ -64,14 +69,17 @@ impl World {
     }
 
     /// One page of the legs that live.
-    pub(super) fn active(&self, connection: &str, after: Option<u32>, limit: usize) -> Reply {
+    pub(super) fn active(&self, connection: &str, asked: &Page) -> Reply {
         if connection != self.settings.connection_id {
             return self.refuse(&Refusal::not_found());
         }
-        let mut legs = self.legs.iter().filter(|leg| leg.live() && after.is_none_or(|after| leg.no.0 > after));
-        let page: Vec<_> = legs.by_ref().take(limit).collect();
-        let last = page.last().map(|leg| format!("v1:{}", leg.no.0)).filter(|_| legs.next().is_some());
-        let next = last.as_ref().map(|last| format!("/v2/connections/{connection}/active_calls?page[after]={last}"));
+        let all = self.settings.switches.active_calls == ActiveCalls::Live;
+        let legs: Vec<&Leg> =
+            self.legs.iter().filter(|leg| leg.live() && (all || leg.state == State::Answered)).collect();
+        let (page, meta) = match self.settings.switches.active_calls_pages {
+            ActiveCallsPages::Cursor => after(&legs, asked, connection),
+            ActiveCallsPages::Number => numbered(&legs, asked),
+        };
         let data: Vec<Value> = page
             .iter()
             .map(|leg| {
@@ -85,9 +93,39 @@ impl World {
                 })
             })
             .collect();
-        let meta = json!({ "total_items": data.len(), "cursors": { "after": last, "before": null }, "next": next });
         Reply::ok(&json!({ "data": data, "meta": meta }))
     }
+}
+
+/// Which page of a list is asked for, in both ways there may be to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Page {
+    pub after: Option<u32>,
+    pub limit: usize,
+    pub number: usize,
+    pub size: usize,
+}
+
+/// What follows a cursor.
+fn after<'a>(legs: &[&'a Leg], asked: &Page, connection: &str) -> (Vec<&'a Leg>, Value) {
+    let mut legs = legs.iter().copied().filter(|leg| asked.after.is_none_or(|after| leg.no.0 > after));
+    let page: Vec<&Leg> = legs.by_ref().take(asked.limit).collect();
+    let last = page.last().map(|leg| format!("v1:{}", leg.no.0)).filter(|_| legs.next().is_some());
+    let next = last.as_ref().map(|last| format!("/v2/connections/{connection}/active_calls?page[after]={last}"));
+    let meta = json!({ "total_items": page.len(), "cursors": { "after": last, "before": null }, "next": next });
+    (page, meta)
+}
+
+/// One page of so many.
+fn numbered<'a>(legs: &[&'a Leg], asked: &Page) -> (Vec<&'a Leg>, Value) {
+    let page: Vec<&Leg> = legs.chunks(asked.size).nth(asked.number.saturating_sub(1)).unwrap_or_default().to_vec();
+    let meta = json!({
+        "page_number": asked.number,
+        "page_size": asked.size,
+        "total_pages": legs.len().div_ceil(asked.size),
+        "total_results": legs.len(),
+    });
+    (page, meta)
 }
 
 #[cfg(test)]
@@ -129,6 +167,26 @@ mod tests {
     }
 
     #[test]
+    fn a_leg_may_be_forgotten_as_it_ends() {
+        let mut stage = Stage::switched(&script().patience(2 * SECOND), "forgotten_leg=gone_at_once");
+        let a = stage.a();
+        assert!(stage.alive(&a));
+        stage.run(3 * SECOND);
+        assert_eq!(stage.ask("GET", &format!("/v2/calls/{a}"), &Value::Null).0, 404);
+        assert_eq!(stage.code(&a, "hangup", json!({})), "90018");
+    }
+
+    #[test]
+    fn whether_a_caller_who_waits_is_alive_is_a_switch() {
+        for (switch, expected) in [("yes", true), ("no", false)] {
+            let mut stage = Stage::switched(&script(), &format!("waiting_is_alive={switch}"));
+            assert_eq!(stage.alive(&stage.a()), expected, "{switch}");
+            stage.answer();
+            assert!(stage.alive(&stage.a()));
+        }
+    }
+
+    #[test]
     fn a_leg_that_never_was_is_unknown() {
         for (switch, expected) in [("not_found", (404, "10005")), ("invalid", (422, "90015"))] {
             let mut stage = Stage::switched(&script(), &format!("unknown_leg={switch}"));
@@ -155,7 +213,33 @@ mod tests {
         stage.ok(&legs[1], "hangup", json!({}));
         stage.run(SECOND);
         let target = format!("/connections/{connection}/active_calls");
+        // What only the other way of asking knows is passed over.
+        assert_eq!(
+            stage.ask("GET", &format!("{target}?page[number]=9"), &Value::Null).1["data"][0]["call_control_id"],
+            legs[0]
+        );
         assert_eq!(stage.ask("GET", &target, &Value::Null).1["data"].as_array().unwrap().len(), 2);
         assert_eq!(stage.ask("GET", "/v2/connections/7/active_calls", &Value::Null).0, 404);
+    }
+
+    #[test]
+    fn active_calls_may_come_by_page_number_and_without_those_that_ring() {
+        let list = |stage: &mut Stage, query: &str| {
+            let connection = stage.world.settings().connection_id.clone();
+            let target = format!("/v2/connections/{connection}/active_calls?{query}");
+            let (_, answer) = stage.ask("GET", &target, &Value::Null);
+            (answer["data"].as_array().unwrap().len(), answer["meta"].clone())
+        };
+        let mut stage = Stage::switched(&script(), "active_calls_pages=number");
+        stage.dial(ANNA);
+        stage.dial(BEN);
+        for (number, found) in [(1, 2), (2, 1), (3, 0)] {
+            let (calls, meta) = list(&mut stage, &format!("page[number]={number}&page[size]=2"));
+            assert_eq!((calls, &meta["page_number"], &meta["total_pages"]), (found, &json!(number), &json!(2)));
+        }
+        let mut stage = Stage::switched(&script(), "active_calls=answered");
+        assert_eq!(list(&mut stage, "").0, 0);
+        stage.answer();
+        assert_eq!(list(&mut stage, "").0, 1);
     }
 }

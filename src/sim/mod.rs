@@ -29,6 +29,7 @@ mod rings;
 mod script;
 mod settings;
 pub mod sign;
+mod switch;
 pub mod switches;
 mod window;
 mod wire;

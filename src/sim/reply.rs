@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::switches::ErrorCode;
+use super::switches::{ErrorCode, Switches, TooManyHint};
 
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,9 +65,9 @@ impl Reply {
         Self::data(&json!({ "result": "ok" }))
     }
 
-    pub(super) fn refused(refusal: &Refusal, codes: ErrorCode) -> Self {
+    pub(super) fn refused(refusal: &Refusal, switches: &Switches) -> Self {
         let d_code = refusal.code.starts_with('D');
-        let (code, telnyx_error) = match codes {
+        let (code, telnyx_error) = match switches.error_code {
             ErrorCode::Text => (Value::from(refusal.code.as_str()), None),
             ErrorCode::Number if d_code => (Value::from(10010), Some(json!({ "error_code": refusal.code }))),
             ErrorCode::Number => {
@@ -78,7 +78,12 @@ impl Reply {
         let source = refusal.field.as_ref().map(|field| json!({ "pointer": format!("/{field}") }));
         let problem = Problem { code, title: refusal.title, detail: refusal.detail.clone(), source };
         let body = serde_json::to_vec(&Errors { errors: [problem], telnyx_error }).unwrap_or_default();
-        let headers = refusal.retry_after.map(|secs| ("retry-after", secs.to_string()));
+        let hint = match switches.too_many_hint {
+            TooManyHint::RetryAfter => Some("retry-after"),
+            TooManyHint::Reset => Some("x-ratelimit-reset"),
+            TooManyHint::None => None,
+        };
+        let headers = hint.zip(refusal.retry_after).map(|(name, secs)| (name, secs.to_string()));
         Self { status: refusal.status, headers: headers.into_iter().collect(), body }
     }
 }
@@ -110,6 +115,11 @@ impl Refusal {
 
     pub fn too_many(secs: u64) -> Self {
         Self::new(429, "10011", "Too many requests", "The rate limit is reached.").after(secs)
+    }
+
+    /// Nothing public says what stands in the body of a 409.
+    pub fn under_way() -> Self {
+        Self::new(409, "10021", "Resource in use", "Another command for the call is being carried out.")
     }
 
     pub fn unauthorized() -> Self {

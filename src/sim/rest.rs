@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use super::chance::Fault;
 use super::fields::Fields;
 use super::ledger::{CommandEntry, CommandNo, LegNo};
+use super::look::Page;
 use super::moment::between;
 use super::reply::{NoAnswer, Refusal, Reply};
-use super::switches::{DuplicateCommandReply, RefusedCommandId};
+use super::switches::{CommandUnderWay, DuplicateCommandReply, RefusedCommandId, TooManyHint};
+use super::window::Windows;
 use super::world::World;
 
 /// What a request asks for.
@@ -16,7 +18,7 @@ enum Ask {
     Dial,
     Act { control_id: String, verb: Verb },
     Look { control_id: String },
-    Active { connection: String, after: Option<u32>, limit: usize },
+    Active { connection: String, page: Page },
 }
 
 /// The commands to a leg.
@@ -79,7 +81,7 @@ impl World {
                 let looked = self.find(&control_id).and_then(|no| self.look(no).ok_or_else(Refusal::not_found));
                 (looked.unwrap_or_else(|refusal| self.refuse(&refusal)), None)
             }
-            Some(Ask::Active { connection, after, limit }) => (self.active(&connection, after, limit), None),
+            Some(Ask::Active { connection, page }) => (self.active(&connection, &page), None),
             Some(Ask::Dial) => self.command(None, "dial", body, ignored),
             Some(Ask::Act { control_id, verb }) => match self.find(&control_id) {
                 Ok(no) => self.command(Some((no, verb)), verb.word(), body, ignored),
@@ -105,8 +107,9 @@ impl World {
             Ok(read) => read,
             Err(refusal) => return (self.refuse(&refusal), None),
         };
-        let key = id.clone().map(|id| (leg, id));
-        let first = key.as_ref().and_then(|key| self.windows.first(key, self.now)).cloned();
+        let switches = self.settings.switches;
+        let key = id.as_ref().map(|id| Windows::key(leg, id, &switches));
+        let first = key.as_ref().and_then(|key| self.windows.first(key, self.now, &switches));
         let entry = CommandEntry {
             at: self.now,
             verb,
@@ -119,12 +122,18 @@ impl World {
         };
         let no = self.ledger.command(entry);
         if let Some(first) = first {
-            let reply = match self.settings.switches.duplicate_command_reply {
+            let reply = match switches.duplicate_command_reply {
                 DuplicateCommandReply::Same => first,
                 DuplicateCommandReply::Ok => Reply::accepted(),
             };
             self.ledger.answered(no, Some(reply.status), None);
             return (reply, Some(no));
+        }
+        let busy = leg.and_then(|no| self.leg(no)).is_some_and(|leg| leg.live() && leg.settled > self.now);
+        if busy && switches.command_under_way == CommandUnderWay::Conflict {
+            let refusal = Refusal::under_way();
+            self.ledger.answered(no, Some(refusal.status), Some(refusal.code.clone()));
+            return (self.refuse(&refusal), Some(no));
         }
         let done = match to {
             None => self.dial(&fields, no, ignored),
@@ -135,7 +144,7 @@ impl World {
         }
         let code = done.as_ref().err().map(|refusal| refusal.code.clone());
         let reply = done.unwrap_or_else(|refusal| self.refuse(&refusal));
-        let spent = code.is_none() || self.settings.switches.refused_command_id == RefusedCommandId::Spent;
+        let spent = code.is_none() || switches.refused_command_id == RefusedCommandId::Spent;
         self.ledger.answered(no, Some(reply.status), code);
         if let Some(key) = key.filter(|_| spent) {
             self.windows.open(key, self.now, reply.clone());
@@ -165,7 +174,7 @@ impl World {
     }
 
     pub(super) fn refuse(&self, refusal: &Refusal) -> Reply {
-        Reply::refused(refusal, self.settings.switches.error_code)
+        Reply::refused(refusal, &self.settings.switches)
     }
 
     /// Counts a request; if it is one too many, the seconds until the next is taken.
@@ -183,7 +192,8 @@ impl World {
     }
 
     fn rate_headers(&self) -> Vec<(&'static str, String)> {
-        let Some(limit) = self.settings.requests_per_minute else { return Vec::new() };
+        let silent = self.settings.switches.too_many_hint == TooManyHint::None;
+        let Some(limit) = self.settings.requests_per_minute.filter(|_| !silent) else { return Vec::new() };
         vec![
             ("x-ratelimit-limit", limit.to_string()),
             ("x-ratelimit-remaining", limit.saturating_sub(self.minute.1).to_string()),
@@ -209,8 +219,15 @@ impl Ask {
                     query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| decoded(key) == name)
                 };
                 let after = value("page[after]").and_then(|(_, text)| decoded(text).strip_prefix("v1:")?.parse().ok());
-                let limit = value("page[limit]").and_then(|(_, text)| text.parse().ok()).unwrap_or(20);
-                Some(Self::Active { connection: (*id).to_owned(), after, limit: limit.clamp(1, 250) })
+                let number = |name: &str| value(name).and_then(|(_, text)| text.parse::<usize>().ok());
+                let most = |name: &str| number(name).unwrap_or(20).clamp(1, 250);
+                let page = Page {
+                    after,
+                    limit: most("page[limit]"),
+                    number: number("page[number]").unwrap_or(1).max(1),
+                    size: most("page[size]"),
+                };
+                Some(Self::Active { connection: (*id).to_owned(), page })
             }
             (_, _) => None,
         }
@@ -281,8 +298,7 @@ mod tests {
         let body = stage.dial_of(ANNA);
         let (_, first) = stage.ask("POST", "/v2/calls", &body);
         stage.run(SECOND * apart);
-        let (status, second) = stage.ask("POST", "/v2/calls", &body);
-        assert_eq!(status, 200);
+        let (_, second) = stage.ask("POST", "/v2/calls", &body);
         stage.run(SECOND);
         (stage, first, second)
     }
@@ -324,6 +340,51 @@ mod tests {
         stage.ok(&b, "speak", speak);
         stage.run(SECOND);
         assert_eq!(stage.world.ledger().effects("one id"), 3, "again for A, and for B its own");
+    }
+
+    #[test]
+    fn how_long_an_id_is_remembered_is_a_switch() {
+        for (switch, apart, effects) in [
+            ("command_window=minute", 40, 2),
+            ("command_window=ever", 40, 1),
+            ("window_from=first", 40, 2),
+            ("window_from=last", 40, 1),
+            ("window_from=last", 61, 3),
+        ] {
+            let mut stage = Stage::switched(&script(), switch);
+            let body = stage.dial_of(ANNA);
+            for _ in 0..3 {
+                stage.ask("POST", "/v2/calls", &body);
+                stage.run(SECOND * apart);
+            }
+            assert_eq!(stage.outcome().most_effects, effects, "{switch}");
+        }
+        for (switch, rings) in [("window_scope=leg", 1), ("window_scope=account", 0)] {
+            let mut stage = Stage::switched(&script(), switch);
+            stage.ok(&stage.a(), "answer", json!({"command_id": "one id"}));
+            let mut body = stage.dial_of(ANNA);
+            body["command_id"] = "one id".into();
+            stage.ask("POST", "/v2/calls", &body);
+            stage.run(SECOND);
+            assert_eq!(stage.outcome().rings.len(), rings, "{switch}");
+        }
+    }
+
+    #[test]
+    fn a_second_command_to_a_leg_waits_or_meets_a_conflict() {
+        for (switch, status) in [("queues", 200), ("conflict", 409)] {
+            let mut stage = Stage::switched(&script(), &format!("command_under_way={switch}"));
+            stage.ok(&stage.a(), "answer", json!({}));
+            let hangup = json!({"command_id": "a hangup"});
+            assert_eq!(stage.act(&stage.a(), "hangup", hangup.clone()).0, status, "{switch}");
+            stage.run(SECOND);
+            if status == 409 {
+                assert!(stage.alive(&stage.a()), "nothing was done");
+                stage.ok(&stage.a(), "hangup", hangup);
+                stage.run(SECOND);
+            }
+            assert!(!stage.alive(&stage.a()), "and the id was not spent");
+        }
     }
 
     #[test]
@@ -405,6 +466,25 @@ mod tests {
         assert_eq!(statuses, [ok("1"), ok("0"), (429, none, Some("60".to_owned()))]);
         stage.run(60 * SECOND);
         assert_eq!(stage.ask("GET", &target, &Value::Null).0, 200);
+    }
+
+    #[test]
+    fn what_is_said_of_waiting_is_a_switch() {
+        for (switch, limit, told) in [
+            ("retry_after", None, vec!["retry-after"]),
+            ("reset", None, vec!["x-ratelimit-reset"]),
+            ("none", None, vec![]),
+            ("none", Some(0), vec![]),
+        ] {
+            let mut stage = Stage::with(&script(), |settings| {
+                settings.switches.set(&format!("too_many_hint={switch}")).unwrap();
+                settings.requests_per_minute = limit;
+                settings.faults = Rates::default().with(Fault::TooMany, 1.0);
+            });
+            let reply = stage.world.request(stage.now, "GET", "/v2/calls/x", b"").unwrap();
+            let names: Vec<_> = reply.headers.iter().map(|(name, _)| *name).collect();
+            assert_eq!((reply.status, names), (429, told), "{switch}");
+        }
     }
 
     #[test]

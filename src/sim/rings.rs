@@ -36,7 +36,7 @@ impl World {
             return Err(Refusal::new(422, "10015", "Invalid value for connection_id", detail).of("connection_id"));
         }
         let (from, to) = (fields.party("from")?.to_owned(), fields.target()?.to_owned());
-        let (client_state, parks) = (fields.base64("client_state")?, fields.parks());
+        let (client_state, parks) = (fields.client_state("client_state", &self.settings.switches)?, fields.parks());
         let bridge_on_answer = fields.flag("bridge_on_answer")? == Some(true);
         let needs_link = bridge_on_answer || parks || fields.flag("bridge_intent")? == Some(true);
         let retry_on_timeout = fields.flag("retry_on_timeout")?.unwrap_or(true);
@@ -77,7 +77,7 @@ impl World {
         let (call, session, called) = (leg.call, leg.session, leg.to.clone());
         let to = fields.party("to")?.to_owned();
         let from = fields.text("from")?.map_or(Ok(called.as_str()), |_| fields.party("from"))?.to_owned();
-        let target_state = fields.base64("target_leg_client_state")?;
+        let target_state = fields.client_state("target_leg_client_state", &self.settings.switches)?;
         let (ring_for, time_limit) = self.limits(fields)?;
         let early_media = fields.flag("early_media")?.unwrap_or(true);
         let retries = fields.retries()?;

@@ -6,70 +6,7 @@ use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::chance::BadSetting;
-
-macro_rules! switches {
-    ($(
-        $(#[doc = $doc:literal])+
-        $field:ident: $kind:ident {
-            $(#[doc = $first_doc:literal])+ $first:ident = $first_word:literal,
-            $( $(#[doc = $value_doc:literal])+ $value:ident = $word:literal, )+
-        }
-    )+) => {
-        $(
-            $(#[doc = $doc])+
-            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-            pub enum $kind {
-                $(#[doc = $first_doc])+ #[default] #[serde(rename = $first_word)] $first,
-                $( $(#[doc = $value_doc])+ #[serde(rename = $word)] $value, )+
-            }
-
-            impl $kind {
-                const EVERY: &'static [Self] = &[Self::$first, $(Self::$value),+];
-                const WORDS: &'static [&'static str] = &[$first_word, $($word),+];
-
-                fn word(self) -> &'static str {
-                    match self {
-                        Self::$first => $first_word,
-                        $(Self::$value => $word,)+
-                    }
-                }
-            }
-        )+
-
-        /// One value for each thing that is not known of Telnyx.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
-        pub struct Switches {
-            $( $(#[doc = $doc])+ pub $field: $kind, )+
-        }
-
-        impl Switches {
-            /// The name of every switch with the words of its values, the default first.
-            pub const ALL: &'static [(&'static str, &'static [&'static str])] =
-                &[$((stringify!($field), $kind::WORDS)),+];
-
-            /// A random value for every switch.
-            pub fn draw(rng: &mut Rng) -> Self {
-                Self { $( $field: rng.choice($kind::EVERY.iter().copied()).unwrap_or_default(), )+ }
-            }
-
-            /// Every switch with the value it has.
-            pub fn values(&self) -> Vec<(&'static str, &'static str)> {
-                vec![$((stringify!($field), self.$field.word())),+]
-            }
-
-            fn put(&mut self, name: &str, word: &str) -> bool {
-                match name {
-                    $(stringify!($field) => {
-                        let value = $kind::EVERY.iter().find(|value| value.word() == word);
-                        value.map(|value| self.$field = *value).is_some()
-                    })+
-                    _ => false,
-                }
-            }
-        }
-    };
-}
+use super::switch::switches;
 
 switches! {
     /// Whether the leg given away by a transfer is told that it is bridged.
@@ -148,6 +85,27 @@ switches! {
         /// A plain ok, for dials without ids.
         Ok = "ok",
     }
+    /// How long the id of a command is remembered.
+    command_window: CommandWindow {
+        /// For 60 s.
+        Minute = "minute",
+        /// For good.
+        Ever = "ever",
+    }
+    /// From when that is counted.
+    window_from: WindowFrom {
+        /// From the first use of the id.
+        First = "first",
+        /// From its last use.
+        Last = "last",
+    }
+    /// Among what a command id is looked for.
+    window_scope: WindowScope {
+        /// Among the commands of its leg; a dial's among the dials.
+        Leg = "leg",
+        /// Among all commands of the account.
+        Account = "account",
+    }
     /// Whether the id of a refused command is spent.
     refused_command_id: RefusedCommandId {
         /// The same id within the window is ignored.
@@ -155,12 +113,35 @@ switches! {
         /// The same id may be tried again.
         Free = "free",
     }
+    /// What a command gets while another of its leg is being carried out.
+    command_under_way: CommandUnderWay {
+        /// It waits its turn.
+        Queues = "queues",
+        /// 409, and its id is not spent.
+        Conflict = "conflict",
+    }
     /// How soon after the answer of both legs a bridge is taken.
     bridge_after_answer: BridgeAfterAnswer {
         /// At once.
         AtOnce = "at_once",
         /// After 600 ms; before, it is refused with 90034.
         Shortly = "shortly",
+    }
+    /// How long a client state may be.
+    client_state_limit: ClientStateLimit {
+        /// As long as it likes.
+        None = "none",
+        /// 128 characters; a longer one is refused with 90017.
+        Refused = "refused",
+        /// 128 characters; of a longer one the rest is lost.
+        Cut = "cut",
+    }
+    /// What a line feed in a client state does.
+    client_state_line_feed: ClientStateLineFeed {
+        /// The state ends there.
+        Cut = "cut",
+        /// It is refused with 90017.
+        Refused = "refused",
     }
     /// How the envelope counts attempts.
     meta_attempt: MetaAttempt {
@@ -177,6 +158,8 @@ switches! {
         Gone = "gone",
         /// As before: 422 with 90018, and its last state.
         Ended = "ended",
+        /// 404, and look-ups get that from the moment of its end.
+        GoneAtOnce = "gone_at_once",
     }
     /// What a command for a leg that never existed gets.
     unknown_leg: UnknownLeg {
@@ -230,6 +213,36 @@ switches! {
         Yes = "yes",
         /// Only once it is answered.
         No = "no",
+    }
+    /// Whether a look-up finds a caller who was not answered yet alive.
+    waiting_is_alive: WaitingIsAlive {
+        /// It does.
+        Yes = "yes",
+        /// Only once he is answered.
+        No = "no",
+    }
+    /// Which legs the list of active calls holds.
+    active_calls: ActiveCalls {
+        /// Every leg that has not ended.
+        Live = "live",
+        /// Only those that are answered.
+        Answered = "answered",
+    }
+    /// How that list comes in pages.
+    active_calls_pages: ActiveCallsPages {
+        /// By a cursor: `page[after]` and `page[limit]`.
+        Cursor = "cursor",
+        /// By number: `page[number]` and `page[size]`.
+        Number = "number",
+    }
+    /// What a request too many is told about waiting.
+    too_many_hint: TooManyHint {
+        /// `retry-after`.
+        RetryAfter = "retry_after",
+        /// `x-ratelimit-reset` alone.
+        Reset = "reset",
+        /// Nothing.
+        None = "none",
     }
     /// The cause of a hangup command to a caller who was not answered.
     hangup_unanswered_cause: HangupUnansweredCause {

@@ -31,12 +31,14 @@ fn tour(switches: Switches) -> (String, Vec<Value>) {
     let mut stage = Stage::with(&script, |settings| {
         settings.switches = switches;
         settings.first_command_timeout = Some(20 * SECOND);
+        settings.dials_in_5_secs = 5;
     });
     let a = stage.a();
     let mut told = vec![format!("{:?}", stage.world.webhook_timeout())];
     let mut answered = unanswered(&mut stage, &a);
     answered.extend(parked(&mut stage, &a));
     answered.extend(others(&mut stage, &a));
+    answered.extend(again(&mut stage));
     told.extend(answered.iter().map(|answer| format!("{answer:?}")));
     let sent = stage.seen.iter().map(|(delivery, body)| format!("{} {} {body}", delivery.at, delivery.stamp));
     told.extend(sent);
@@ -111,12 +113,38 @@ fn others(stage: &mut Stage, a: &str) -> Vec<(u16, Value)> {
         .collect();
     stage.run(SECOND);
     let ids: Vec<_> = calls.iter().map(|call| stage.world.caller(*call).unwrap().to_owned()).collect();
-    let mut told = vec![stage.act(&ids[0], "hangup", json!({}))];
-    let mut dial = stage.dial_of(BEN);
-    dial["link_to"] = ids[1].as_str().into();
-    told.push(stage.ask("POST", "/v2/calls", &dial));
+    let looks = [a, &ids[1]].map(|leg| stage.ask("GET", &format!("/v2/calls/{leg}"), &Value::Null));
+    let mut told = looks.to_vec();
+    for _ in 0..2 {
+        told.push(stage.act(&ids[0], "hangup", json!({})));
+    }
+    let (long, lines) = ("QUFB".repeat(40), "QUFB\nQUFB");
+    for state in ["", "QUFB", lines, &long, "", ""] {
+        let mut dial = stage.dial_of(BEN);
+        (dial["link_to"], dial["client_state"]) = (ids[1].as_str().into(), state.into());
+        let reply = stage.world.request(stage.now, "POST", "/v2/calls", dial.to_string().as_bytes()).unwrap();
+        told.push((reply.status, json!({ "headers": format!("{:?}", reply.headers), "body": reply.body })));
+    }
     stage.run(700 * SECOND);
     told.push(stage.ask("GET", &format!("/v2/calls/{a}"), &Value::Null));
+    told
+}
+
+/// The same command id again and again, and for two things.
+fn again(stage: &mut Stage) -> Vec<(u16, Value)> {
+    let other = Script::call("again", "+12025550160", LINE).patience(600 * SECOND);
+    let call = stage.world.call_in(stage.now, &other);
+    stage.run(SECOND);
+    let leg = stage.world.caller(call).unwrap().to_owned();
+    let mut told = vec![stage.act(&leg, "answer", json!({}))];
+    let mut dial = stage.dial_of(BEN);
+    (dial["link_to"], dial["command_id"]) = (leg.as_str().into(), "again".into());
+    for pause in [40, 30, 70, 0] {
+        told.push(stage.ask("POST", "/v2/calls", &dial));
+        stage.run(SECOND * pause);
+    }
+    told.push(stage.act(&leg, "hangup", json!({"command_id": "again"})));
+    stage.run(700 * SECOND);
     told
 }
 
@@ -135,16 +163,16 @@ fn one_by_one() -> Vec<(String, Switches)> {
 #[test]
 fn every_value_of_a_switch_makes_a_difference() {
     let (plain, _) = tour(Switches::default());
-    assert_eq!(plain, tour(Switches::default()).0, "the same tour twice");
+    assert!(plain == tour(Switches::default()).0, "the same tour twice");
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     for (text, switches) in one_by_one() {
         let (told, _) = tour(switches);
         if switches == Switches::default() {
-            assert_eq!(told, plain, "{text}");
+            assert!(told == plain, "{text}: other than the default");
         } else if let Some(other) = seen.insert(told.clone(), text.clone()) {
             panic!("{text} and {other} make no difference to each other");
         } else {
-            assert_ne!(told, plain, "{text}");
+            assert!(told != plain, "{text} makes no difference");
         }
     }
 }

@@ -9,6 +9,7 @@ use reqwest::{Response, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::answer::Hints;
+use super::record::{Answer, Exchange, HEADERS, Tap};
 use super::request::{Method, Request};
 
 /// How long one try may take where nobody knows better.
@@ -25,6 +26,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     key: HeaderValue,
+    tap: Option<Tap>,
 }
 
 /// What became of one try.
@@ -88,7 +90,13 @@ impl Client {
             .no_proxy()
             .build()
             .map_err(|error| ClientError::Tls(reasons(&error)))?;
-        Ok(Self { http, base, key })
+        Ok(Self { http, base, key, tap: None })
+    }
+
+    /// The same, and every exchange is told to whoever has the other end of the tap.
+    #[must_use]
+    pub fn tapped(self, tap: Tap) -> Self {
+        Self { tap: Some(tap), ..self }
     }
 
     /// Sends a request once and waits for the whole answer, `within` at most.
@@ -104,10 +112,19 @@ impl Client {
                 self.http.post(url).header(CONTENT_TYPE, json).body(request.body.clone())
             }
         };
-        match call.header(AUTHORIZATION, self.key.clone()).timeout(within).send().await {
+        let answer = call.header(AUTHORIZATION, self.key.clone()).timeout(within).send().await;
+        let headers = match (&self.tap, &answer) {
+            (Some(_), Ok(response)) => told(response.headers()),
+            (Some(_), Err(_)) | (None, _) => Vec::new(),
+        };
+        let sent = match answer {
             Ok(response) => taken(response).await,
             Err(error) => no_answer(error),
+        };
+        if let Some(tap) = &self.tap {
+            tap.note(Exchange::Asked { request: request.clone(), answer: sent.told(headers) });
         }
+        sent
     }
 }
 
@@ -115,6 +132,22 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
     }
+}
+
+impl Sent {
+    /// The answer for those who watch.
+    fn told(&self, headers: Vec<(&'static str, String)>) -> Answer {
+        match self {
+            Self::Answer { status, body, .. } => Answer::Came { status: *status, headers, body: body.clone() },
+            Self::NoAnswer { why } => Answer::None(why.clone()),
+        }
+    }
+}
+
+/// The headers that are told to those who watch.
+fn told(headers: &HeaderMap) -> Vec<(&'static str, String)> {
+    let text = |name: &'static str| Some((name, headers.get(name)?.to_str().ok()?.to_owned()));
+    HEADERS.into_iter().filter_map(text).collect()
 }
 
 async fn taken(mut response: Response) -> Sent {

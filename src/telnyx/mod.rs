@@ -1,10 +1,12 @@
 //! The only room that knows Telnyx' words: its signature, its webhooks, our commands as its requests, its answers as
-//! verdicts, and the wire between.
+//! verdicts, the wire between, and what is told of it to those who are to learn from it.
 
 pub mod answer;
 pub mod client;
 mod loose;
+pub mod mask;
 mod news;
+pub mod record;
 pub mod request;
 pub mod signature;
 pub mod webhook;

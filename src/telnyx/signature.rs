@@ -100,6 +100,13 @@ impl Keys {
     }
 }
 
+impl<'a> Claim<'a> {
+    /// The timestamp as it came.
+    pub fn stamp(&self) -> &'a [u8] {
+        self.timestamp
+    }
+}
+
 impl<'a> Presented<'a> {
     /// All that can be said before the body is there: one header of each, their form, and the age.
     ///

@@ -201,7 +201,7 @@ fn every_event_ends_in_the_journal_under_its_call(base: Base) {
     let house = House::new(base, &stub.url);
     let server = house.start();
     let mut bodies = bodies(&checkout("tests/fixtures/webhooks"));
-    assert!(bodies.len() >= 57, "{}", bodies.len());
+    assert!(bodies.len() >= 59, "{}", bodies.len());
     // All of them tell of one call, which the first begins.
     bodies.sort_by_key(|(file, _)| (file != "call.initiated.json", file.clone()));
     for (file, body) in &bodies {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -36,18 +37,23 @@ const ANNAS_LINE: &str = "+12025550101";
 const ANNA: &str = "+12025550111";
 
 /// A server with a simulated Telnyx, on the machine's own time.
-struct Stage {
-    server: Server,
-    house: House,
+pub struct Stage {
+    pub server: Server,
+    pub house: House,
     world: Arc<Mutex<World>>,
     face: Face,
 }
 
 impl Stage {
     fn new(base: Base) -> Self {
+        Self::serving(base, House::serve)
+    }
+
+    /// With a server that is started in another way.
+    pub fn serving(base: Base, serve: impl FnOnce(&House) -> Command) -> Self {
         let listener = RUNTIME.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let house = House::new(base, &format!("http://{}/v2", listener.local_addr().unwrap()));
-        let server = house.start();
+        let server = Server::start(serve(&house));
         let webhook_url = format!("http://{}/webhooks/telnyx", server.address);
         let settings =
             Settings { connection_id: LINE.to_owned(), webhook_url: webhook_url.clone(), ..Settings::default() };
@@ -59,7 +65,7 @@ impl Stage {
     }
 
     /// Plays a call to its end, for the simulator and for us.
-    fn play(&self, script: &Script) -> CallOutcome {
+    pub fn play(&self, script: &Script) -> CallOutcome {
         let call = self.world.lock().unwrap().call_in(now(), script);
         wait_for("the call ends and every command of it is settled", || {
             let outcome = self.world.lock().unwrap().outcome(call).unwrap();
@@ -70,7 +76,7 @@ impl Stage {
     }
 
     /// In what the calls differ from what comes of deciding their journals again, by the stored texts of their rules.
-    fn differs(&self) -> Vec<String> {
+    pub fn differs(&self) -> Vec<String> {
         wait_for("every call has ended for us as well", || {
             let phases: Vec<(String,)> = self.house.base.rows("select phase from calls");
             (!phases.is_empty() && phases.iter().all(|(phase,)| phase == "ended")).then_some(())
@@ -91,7 +97,7 @@ impl Stage {
         })
     }
 
-    fn end(self) {
+    pub fn end(self) {
         RUNTIME.block_on(self.face.stop());
         let (status, _) = self.server.terminate();
         assert!(status.success(), "{status}");

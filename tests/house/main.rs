@@ -7,6 +7,7 @@ mod commands;
 mod intake;
 mod life;
 mod post;
+mod record;
 mod server;
 mod start;
 mod stub;

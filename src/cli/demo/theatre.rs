@@ -169,6 +169,7 @@ async fn start(
         line: Settings::default().connection_id,
         clock: clock.clone(),
         node: Uuid::from_u64_pair(0, seed),
+        recorder: None,
     };
     Ok((store, App::start(parts).await?))
 }
