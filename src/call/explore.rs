@@ -197,7 +197,7 @@ impl World {
                     self.bridges = Some(Bridges { leg, last: id, open: true, maybe });
                 }
                 // Their answers change nothing that news of the leg would not change.
-                Verb::Hangup { .. } | Verb::Reject { .. } | Verb::Look { .. } => {}
+                Verb::Hangup { .. } | Verb::Reject { .. } | Verb::Look { .. } | Verb::Find { .. } => {}
                 Verb::Play { .. } | Verb::StopPlay { .. } => {}
                 Verb::Speak { .. } | Verb::Transfer { .. } => panic!("{verb:?}"),
             }
@@ -402,8 +402,9 @@ fn three_in_turn() {
     tell(&explore(&three(Order::Sequential), false), 50_000);
 }
 
-/// Fewer states than there were once are a walk that has become shorter without a word.
+/// Fewer states than there were once are a walk that has become shorter without a word. Few ends are within its reach:
+/// a leg of which nobody knows is looked for over more deadlines than fall due in it.
 fn tell(states: &States, at_least: usize) {
     println!("{states:?}");
-    assert!(states.all > at_least && states.talking > 1000 && states.ended > 50, "{states:?}");
+    assert!(states.all > at_least && states.talking > 1000 && states.ended > 5, "{states:?}");
 }

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::ledger::LegNo;
-use super::leg::State;
+use super::leg::{Leg, State};
 use super::moment::{between, written};
 use super::reply::{Refusal, Reply};
-use super::switches::{ForgottenLeg, RingingIsAlive, UnknownLeg};
+use super::switches::{ActiveCallsRinging, ForgottenLeg, RingingIsAlive, UnknownLeg};
 use super::world::World;
 
 /// How long an ended leg is remembered, in seconds.
@@ -68,7 +68,9 @@ impl World {
         if connection != self.settings.connection_id {
             return self.refuse(&Refusal::not_found());
         }
-        let mut legs = self.legs.iter().filter(|leg| leg.live() && after.is_none_or(|after| leg.no.0 > after));
+        let hidden = self.settings.switches.active_calls_ringing == ActiveCallsRinging::Hidden;
+        let shown = |leg: &&Leg| leg.live() && !(hidden && leg.state == State::Ringing && !leg.incoming());
+        let mut legs = self.legs.iter().filter(shown).filter(|leg| after.is_none_or(|after| leg.no.0 > after));
         let page: Vec<_> = legs.by_ref().take(limit).collect();
         let last = page.last().map(|leg| format!("v1:{}", leg.no.0)).filter(|_| legs.next().is_some());
         let next = last.as_ref().map(|last| format!("/v2/connections/{connection}/active_calls?page[after]={last}"));
@@ -134,6 +136,20 @@ mod tests {
             let mut stage = Stage::switched(&script(), &format!("unknown_leg={switch}"));
             let (status, answer) = stage.ask("GET", "/v2/calls/v3:nobody", &Value::Null);
             assert_eq!((status, answer["errors"][0]["code"].as_str().unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn whether_a_ringing_leg_is_an_active_call_is_a_switch() {
+        for (switch, expected) in [("shown", 2), ("hidden", 1)] {
+            let script = script().callee(ANNA, answers(5));
+            let mut stage = Stage::switched(&script, &format!("active_calls_ringing={switch}"));
+            stage.dial(ANNA);
+            let target = format!("/connections/{}/active_calls", stage.world.settings().connection_id);
+            let mut count = || stage.ask("GET", &target, &Value::Null).1["data"].as_array().unwrap().len();
+            assert_eq!(count(), expected, "{switch}");
+            stage.run(8 * SECOND);
+            assert_eq!(stage.ask("GET", &target, &Value::Null).1["data"].as_array().unwrap().len(), 2, "{switch}");
         }
     }
 

@@ -231,6 +231,13 @@ switches! {
         /// Only once it is answered.
         No = "no",
     }
+    /// Whether the list of active calls shows legs that still ring.
+    active_calls_ringing: ActiveCallsRinging {
+        /// It does.
+        Shown = "shown",
+        /// Legs that go out are shown once they are answered.
+        Hidden = "hidden",
+    }
     /// The cause of a hangup command to a caller who was not answered.
     hangup_unanswered_cause: HangupUnansweredCause {
         /// `call_rejected`.
