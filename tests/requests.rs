@@ -66,6 +66,8 @@ fn verbs() -> Vec<(&'static str, Verb)> {
         ("bridge", Verb::Bridge { on: on.clone(), with: handle() }),
         ("playback_stop", Verb::StopPlay { on: on.clone() }),
         ("look", Verb::Look { on: on.clone() }),
+        ("find", Verb::Find { after: None }),
+        ("find", Verb::Find { after: Some("a/b c".to_owned()) }),
     ];
     for span in [0, 1, 4, 29, 3600, 14_400, u64::MAX].map(Duration::from_secs) {
         for to in ["+13125550199", "sip:ben@example.com;secure=srtp"].map(|to| Target::parse(to).unwrap()) {
@@ -97,6 +99,7 @@ fn template(action: &str) -> String {
     match action {
         "dial" => "/calls".into(),
         "look" => "/calls/{call_control_id}".into(),
+        "find" => "/connections/{connection_id}/active_calls".into(),
         action => format!("/calls/{{call_control_id}}/actions/{action}"),
     }
 }
@@ -111,10 +114,11 @@ fn every_request_is_one_that_is_published() {
     let kinds: std::collections::BTreeSet<Kind> = verbs.iter().map(|(_, verb)| verb.kind()).collect();
     assert_eq!(kinds.len(), Kind::ALL.len(), "a verb is missing here");
     for (action, verb) in verbs {
-        let request = render(&command(verb.clone()), "1700000000000000001");
+        let line = "1700000000000000001";
+        let request = render(&command(verb.clone()), line);
         let template = template(action);
-        let path = template.replace("{call_control_id}", &handle().0);
-        assert_eq!(request.path, path, "{verb:?}");
+        let path = template.replace("{call_control_id}", &handle().0).replace("{connection_id}", line);
+        assert_eq!(request.path.split('?').next(), Some(path.as_str()), "{verb:?}");
         assert_eq!(published.faults(&template, &request), Vec::<String>::new(), "{verb:?}");
     }
 }

@@ -28,8 +28,12 @@ pub(super) enum Picked {
 }
 
 impl PickUp {
-    /// Asks for it. `None`: we cannot command this caller.
-    pub(super) fn ask(turn: &mut Turn<'_>, tries: u8) -> Option<Self> {
+    /// Asks for it, or goes on with what the step before asked for. `None`: we cannot command this caller.
+    pub(super) fn begin(turn: &mut Turn<'_>) -> Option<Self> {
+        turn.pickup.take().or_else(|| Self::ask(turn, 1))
+    }
+
+    fn ask(turn: &mut Turn<'_>, tries: u8) -> Option<Self> {
         let on = turn.caller_handle()?;
         let tag = turn.tag(LegNo::CALLER);
         let command = turn.command(LegNo::CALLER, Verb::Answer { on, tag });
@@ -65,7 +69,7 @@ impl PickUp {
 
 /// Begins to pick the caller up, so that `then` can begin.
 pub(super) fn enter(then: StepId, turn: &mut Turn<'_>) -> Flow {
-    match PickUp::ask(turn, 1) {
+    match PickUp::begin(turn) {
         Some(pickup) => Flow::Stay(Phase::Answering(Answering { then, pickup })),
         None => begin(then, turn),
     }

@@ -114,6 +114,12 @@ pub enum Verb {
         /// The leg.
         on: Handle,
     },
+    /// Looks for a leg of which nobody knows whether its dial made it, among all that live.
+    Find {
+        /// Where the last page ended, if this is not the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+    },
 }
 
 impl Verb {
@@ -130,6 +136,7 @@ impl Verb {
             Self::Play { .. } => Kind::Play,
             Self::StopPlay { .. } => Kind::StopPlay,
             Self::Look { .. } => Kind::Look,
+            Self::Find { .. } => Kind::Find,
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn decide(call: Call, event: &Event, rules: &Rules, now: Timestamp) -> Decis
         let flow = birth::first(event, &mut turn);
         follow(flow, None, &mut turn)
     } else {
-        match learn(&mut turn, event) {
+        match learn(&mut turn, event, phase.talks_with()) {
             Ok(fact) => react(phase, &fact, &mut turn),
             Err(why) => {
                 turn.remark(Remark::Ignored { why });

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::command::Verb;
 use super::event::Cause;
-use super::ids::LegNo;
+use super::ids::{CommandId, LegNo};
 use super::leg::{Leg, LegState, Role};
 use super::phase::Phase;
 use super::remark::{EndWhy, Remark};
@@ -22,6 +22,13 @@ const AGAIN: Duration = Duration::from_secs(5);
 const SOON: u8 = 4;
 /// The longest pause.
 const LONGEST_AGAIN: Duration = Duration::from_secs(60);
+/// How long a leg that is to be hung up may go without the answer to its dial before it is looked for: longer than one
+/// try of that takes.
+const SEEK: Duration = Duration::from_secs(6);
+/// How often a leg is looked for at least before it is taken for gone: one that rings may not be in the list.
+const SOUGHT: u8 = 2;
+/// How long after the first look that says so a second one may say that a leg is over.
+pub(super) const TWICE: Duration = Duration::from_secs(5);
 /// How often a hangup is asked for, within about an hour: nobody but us ends a leg that was picked up, and it costs.
 const TRIES: u8 = 64;
 /// When a leg of which no word came is taken for gone: past any time in which its dial can still be settled.
@@ -52,13 +59,8 @@ pub(super) fn reject(with: RejectWith, why: EndWhy, turn: &mut Turn<'_>) -> Phas
     if unanswered && let Some(on) = turn.caller_handle() {
         let command = turn.command(LegNo::CALLER, Verb::Reject { on, with });
         let now = turn.now;
-        if let Some(caller) = turn.call.leg_mut(LegNo::CALLER) {
-            caller.stop_from(now);
-            if let Some(stop) = &mut caller.stop {
-                stop.asked = Some((command, now));
-                stop.tries = 1;
-            }
-        }
+        turn.stop(LegNo::CALLER, now);
+        asked(LegNo::CALLER, command, turn);
     }
     begin(why, None, turn)
 }
@@ -89,8 +91,8 @@ pub(super) fn close(turn: &mut Turn<'_>) {
     }
 }
 
-/// Hangs up every leg whose time has come. A leg without a handle cannot be: it is, as soon as it has one, and taken
-/// for gone if it never gets one.
+/// Hangs up every leg whose time has come. A leg without a handle cannot be: it is looked for, hung up as soon as it has
+/// one, and taken for gone if it never gets one.
 pub(super) fn sweep(turn: &mut Turn<'_>) {
     let now = turn.now;
     let due: Vec<LegNo> =
@@ -98,36 +100,66 @@ pub(super) fn sweep(turn: &mut Turn<'_>) {
     for no in due {
         let Some(leg) = turn.call.leg(no) else { continue };
         let tries = leg.stop.as_ref().map_or(0, |stop| stop.tries);
-        match leg.handle.clone() {
-            Some(on) if tries < TRIES => {
-                let command = turn.command(no, Verb::Hangup { on });
-                if let Some(stop) = turn.call.leg_mut(no).and_then(|leg| leg.stop.as_mut()) {
-                    stop.asked = Some((command, now));
-                    stop.tries += 1;
-                }
-            }
-            _ => lose(no, turn),
+        let command = match leg.handle.clone() {
+            Some(on) if tries < TRIES => Some(turn.command(no, Verb::Hangup { on })),
+            None if tries < SOUGHT || now < later(leg.began, BACKSTOP) => turn.look(no),
+            Some(_) | None => None,
+        };
+        match command {
+            Some(command) => asked(no, command, turn),
+            None => lose(no, turn),
         }
     }
+    look_again(turn);
 }
 
-/// When a leg is to be hung up, or hung up again, or given up.
+/// Looks for a leg of which nobody knows whether its dial made it. It is hung up if it turns up: by then somebody else
+/// rings, or the caller hears what comes next.
+pub(super) fn seek(no: LegNo, turn: &mut Turn<'_>) {
+    turn.stop(no, turn.now);
+    if let Some(command) = turn.look(no) {
+        asked(no, command, turn);
+    }
+}
+
+fn asked(no: LegNo, command: CommandId, turn: &mut Turn<'_>) {
+    let now = turn.now;
+    if let Some(stop) = turn.call.leg_mut(no).and_then(|leg| leg.stop.as_mut()) {
+        stop.asked = Some((command, now));
+        stop.tries = stop.tries.saturating_add(1);
+    }
+}
+
+/// Looks once more at legs of which a look-up said that they are over.
+fn look_again(turn: &mut Turn<'_>) {
+    let now = turn.now;
+    let due: Vec<LegNo> =
+        turn.call.legs.iter().filter(|leg| again_at(leg).is_some_and(|at| at <= now)).map(|leg| leg.no).collect();
+    for no in due {
+        turn.look(no);
+        turn.call.leg_mut(no).and_then(|leg| leg.doubted.as_mut()).into_iter().for_each(|doubted| doubted.asked = true);
+    }
+}
+
+fn again_at(leg: &Leg) -> Option<Timestamp> {
+    leg.doubted.filter(|doubted| leg.is_live() && !doubted.asked).map(|doubted| later(doubted.at, TWICE))
+}
+
+/// When a leg is to be hung up or looked for, for the first time or again, or given up.
 fn sweep_at(leg: &Leg) -> Option<Timestamp> {
     let stop = leg.stop.as_ref().filter(|_| leg.is_live())?;
-    if leg.handle.is_none() {
-        return Some(later(leg.began, BACKSTOP).max(stop.from));
-    }
-    Some(stop.asked.as_ref().map_or(stop.from, |(_, asked)| later(*asked, pause(stop.tries))))
+    let first = if leg.handle.is_some() { stop.from } else { later(leg.began, SEEK).max(stop.from) };
+    Some(stop.asked.as_ref().map_or(first, |(_, asked)| later(*asked, pause(stop.tries))))
 }
 
-/// How long after the last hangup of so many the next one is asked for.
+/// How long after the last hangup or search of so many the next one is asked for.
 fn pause(tries: u8) -> Duration {
     AGAIN.saturating_mul(1 << tries.saturating_sub(SOON).min(8)).min(LONGEST_AGAIN)
 }
 
 /// When the legs of a call want to be seen to.
 pub(super) fn sweep_deadline(call: &Call) -> Option<Timestamp> {
-    call.legs.iter().filter_map(sweep_at).min()
+    call.legs.iter().flat_map(|leg| sweep_at(leg).into_iter().chain(again_at(leg))).min()
 }
 
 fn lose(no: LegNo, turn: &mut Turn<'_>) {
@@ -262,9 +294,23 @@ mod tests {
         for life in [&mut refused, &mut void] {
             assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
         }
-        assert!((silent.next_in() - 60.0).abs() < 0.001);
+        assert!((silent.next_in() - 6.0).abs() < 0.001, "its answer may be on its way");
         silent.wait();
-        assert_eq!((silent.wants(), silent.phase()), (vec![], "ended"));
+        assert_eq!((silent.wants(), silent.phase()), (vec!["find 1".into()], "ending"));
+        let mut found = silent.clone();
+        silent.absent(1);
+        while silent.phase() == "ending" {
+            silent.wait();
+        }
+        assert!(silent.now.duration_since(silent.leg(1).began) >= BACKSTOP.try_into().unwrap());
+        assert_eq!(silent.wants(), ["find 1"; 6]);
+        assert!(silent.leg(1).lost);
+
+        let legs = vec![found.who(1)];
+        found.settle(Kind::Find, 1, Verdict::Listed { legs, next: None });
+        assert_eq!((found.wants(), found.phase()), (vec!["hangup 1".into()], "ending"));
+        found.hangs_up(1, Cause::Cancelled);
+        assert_eq!((found.wants(), found.phase()), (vec![], "ended"));
     }
 
     #[test]
@@ -278,7 +324,11 @@ mod tests {
         life.sleep(120);
         life.hangs_up(0, Cause::Normal);
         life.hangs_up(1, Cause::Normal);
-        assert_eq!(life.phase(), "ended");
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "answer 0", "bridge 0", "find 2"]);
+        life.wait();
+        assert_eq!((life.wants(), life.phase()), (vec!["find 2".into()], "ending"), "once may be by chance");
+        life.wait();
+        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
         assert!(life.leg(2).lost);
     }
 
@@ -289,10 +339,10 @@ mod tests {
             let mut life = Life::begun(&rules);
             life.hangs_up(0, Cause::Cancelled);
             verdict.into_iter().for_each(|verdict| life.settle(Kind::Dial, 1, verdict));
-            if life.phase() == "ending" {
+            while life.phase() == "ending" {
                 life.wait();
             }
-            assert_eq!((life.wants(), life.phase()), (vec!["dial 1".into()], "ended"));
+            assert_eq!((life.wants()[..2].to_vec(), life.phase()), (vec!["dial 1".into(), "find 1".into()], "ended"));
             if shows {
                 life.news(1, News::Answered);
             } else {

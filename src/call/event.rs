@@ -48,7 +48,7 @@ pub enum What {
 }
 
 /// Whom a webhook is about, as far as it says. Every field may be missing.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who {
     /// What we told the leg to say of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -166,6 +166,14 @@ pub enum Verdict {
         /// Whether the leg is alive. Says nothing of a leg that rings: those are never alive.
         alive: bool,
     },
+    /// The answer to a search: a page of all that live. That a leg is not there proves nothing while it may ring.
+    Listed {
+        /// Those on it that say that they are of this call.
+        legs: Vec<Who>,
+        /// Where the next page begins, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    },
 }
 
 /// A leg that a dial made.
@@ -207,6 +215,7 @@ impl Verdict {
             Self::Void => "void",
             Self::Found { alive: true } => "alive",
             Self::Found { alive: false } => "gone",
+            Self::Listed { .. } => "listed",
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) enum Joined {
 impl Joining {
     /// Begins to join `leg` with the caller, who may be `answering` already.
     pub(super) fn begin(leg: LegNo, answering: Option<PickUp>, turn: &mut Turn<'_>) -> Self {
-        let pickup = if turn.call.caller_is_answered() { None } else { answering.or_else(|| PickUp::ask(turn, 1)) };
+        let pickup = if turn.call.caller_is_answered() { None } else { answering.or_else(|| PickUp::begin(turn)) };
         match pickup {
             Some(pickup) => Self { leg, stage: Stage::PickingUp(pickup) },
             None => Self::bridge(leg, Asked::default(), turn),
@@ -191,7 +191,7 @@ impl Bridge {
                 Joined::Waiting(too_early(self.leg, turn.after(TOO_EARLY), self.asked))
             }
             Verdict::Refused { .. } | Verdict::Void => Joined::No,
-            Verdict::Unknown | Verdict::Found { .. } => self.wait(),
+            Verdict::Unknown | Verdict::Found { .. } | Verdict::Listed { .. } => self.wait(),
         }
     }
 
@@ -258,8 +258,9 @@ mod tests {
         let mut life = Life::answered(rules);
         life.accept(Kind::Transfer, 0);
         life.wait();
+        life.absent(1);
         life.news(2, News::Answered);
-        assert_eq!(life.wants(), ["transfer 0", "dial 2", "bridge 0"]);
+        assert_eq!(life.wants(), ["transfer 0", "find 1", "dial 2", "bridge 0"]);
         life
     }
 

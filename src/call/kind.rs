@@ -28,13 +28,15 @@ pub enum Kind {
     StopPlay,
     /// [`Verb::Look`](super::Verb::Look)
     Look,
+    /// [`Verb::Find`](super::Verb::Find)
+    Find,
 }
 
 impl Kind {
     /// Whether sending it again, even long after, does no harm: those need no look before they are repeated.
     pub fn repeatable(self) -> bool {
         match self {
-            Self::Answer | Self::Reject | Self::Hangup | Self::StopPlay | Self::Look => true,
+            Self::Answer | Self::Reject | Self::Hangup | Self::StopPlay | Self::Look | Self::Find => true,
             Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play => false,
         }
     }
@@ -52,6 +54,7 @@ impl Kind {
             Self::Play => "play",
             Self::StopPlay => "stop_play",
             Self::Look => "look",
+            Self::Find => "find",
         }
     }
 
@@ -61,7 +64,7 @@ impl Kind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Answer,
         Self::Reject,
         Self::Hangup,
@@ -72,6 +75,7 @@ impl Kind {
         Self::Play,
         Self::StopPlay,
         Self::Look,
+        Self::Find,
     ];
 }
 

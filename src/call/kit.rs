@@ -164,6 +164,11 @@ impl<'a> Life<'a> {
         self.settle(Kind::Look, leg, Verdict::Found { alive });
     }
 
+    /// A search for a leg ends without it.
+    pub fn absent(&mut self, leg: u16) {
+        self.settle(Kind::Find, leg, Verdict::Listed { legs: Vec::new(), next: None });
+    }
+
     pub fn refuse(&mut self, kind: Kind, leg: u16, why: Refusal) {
         self.settle(kind, leg, Verdict::Refused { why, code: "0".into() });
     }

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::ending::{self, TWICE};
 use super::event::{Cause, Event, Made, News, Refusal, Settled, Verdict, What, Who};
 use super::ids::LegNo;
 use super::kind::Kind;
-use super::leg::{Leg, LegState, Role};
+use super::leg::{Doubted, Leg, LegState, Role};
 use super::remark::{Ignored, Remark};
+use super::talk::rival;
 use super::turn::{Turn, later};
 use crate::phone::Party;
 
@@ -54,10 +56,12 @@ pub(super) enum Change {
 }
 
 /// Takes in an event: moves the leg it is about, and says what that amounts to.
-pub(super) fn learn(turn: &mut Turn<'_>, event: &Event) -> Result<Fact, Ignored> {
+///
+/// `talk`: whom the caller talks with.
+pub(super) fn learn(turn: &mut Turn<'_>, event: &Event, talk: Option<LegNo>) -> Result<Fact, Ignored> {
     match &event.what {
         What::Leg { who, news } => news_of_leg(turn, who, news),
-        What::Settled(settled) => settled_command(turn, settled),
+        What::Settled(settled) => settled_command(turn, settled, talk),
         What::Due { version } if *version == turn.call.version => Ok(Fact::Due),
         What::Due { .. } => Err(Ignored::Stale),
         What::Fault { .. } => Ok(Fact::Fault),
@@ -80,7 +84,7 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
         leg.turn_up();
     }
     leg.recognise(who);
-    leg.heard = true;
+    (leg.heard, leg.doubted) = (true, None);
     let change = match news {
         News::Arrived { from, to } if no == LegNo::CALLER => {
             return if leg.has_ended() {
@@ -174,7 +178,7 @@ fn find(turn: &Turn<'_>, who: &Who) -> Option<LegNo> {
     by_handle().or_else(by_id).or_else(by_tag).or_else(given).or_else(only).map(|leg| leg.no)
 }
 
-fn settled_command(turn: &mut Turn<'_>, settled: &Settled) -> Result<Fact, Ignored> {
+fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) -> Result<Fact, Ignored> {
     remark_on(turn, settled);
     let no = settled.leg;
     let now = turn.now;
@@ -185,10 +189,11 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled) -> Result<Fact, Ignor
             let change = dial_settled(leg, verdict, now)?;
             if change == Change::Placed {
                 found_again(turn, no, change);
-            }
-            if change == Change::Refused(Refusal::Ended) {
+            } else if change == Change::Refused(Refusal::Ended) {
                 // What it was to be linked to is gone.
                 turn.look(LegNo::CALLER);
+            } else if change == Change::Unsure {
+                ending::seek(no, turn);
             }
             Ok(Fact::Leg { no, change })
         }
@@ -197,15 +202,20 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled) -> Result<Fact, Ignor
             Ok(Fact::Leg { no, change: Change::Ended(Cause::Normal) })
         }
         (Kind::Hangup, _) => Err(Ignored::NothingToDo),
-        (Kind::Look, Verdict::Found { alive: true }) if leg.is_live() => Ok(Fact::Leg { no, change: Change::Alive }),
+        (Kind::Look, Verdict::Found { alive: true }) if leg.is_live() => {
+            leg.doubted = None;
+            Ok(Fact::Leg { no, change: Change::Alive })
+        }
         (Kind::Look, Verdict::Found { alive: false }) if !leg.has_ended() && (caller || leg.is_answered()) => {
-            leg.end(now, Cause::Normal);
-            Ok(Fact::Leg { no, change: Change::Ended(Cause::Normal) })
+            not_alive(turn, no, talk)
         }
         (Kind::Look, Verdict::Found { alive: false }) if leg.is_live() => {
             Ok(Fact::Leg { no, change: Change::NotAlive })
         }
-        (Kind::Look, _) => Err(Ignored::NothingToDo),
+        (Kind::Find, Verdict::Listed { legs, next }) if leg.is_live() && leg.handle.is_none() => {
+            listed(turn, no, legs, next.as_ref())
+        }
+        (Kind::Look | Kind::Find, _) => Err(Ignored::NothingToDo),
         (_, Verdict::Refused { why: Refusal::Ended, .. }) => {
             // The ordinary race with somebody who hung up: his hangup is on its way, and if not, this finds out.
             turn.look(LegNo::CALLER);
@@ -224,7 +234,7 @@ fn dial_settled(leg: &mut Leg, verdict: &Verdict, now: Timestamp) -> Result<Chan
         }
         // The answer to a second try need not name the leg that the first one made; webhooks do.
         Verdict::Accepted { made: None } => placed(leg),
-        Verdict::Found { .. } => Err(Ignored::NothingToDo),
+        Verdict::Found { .. } | Verdict::Listed { .. } => Err(Ignored::NothingToDo),
         _ if leg.has_ended() => Err(Ignored::Late),
         // It has shown itself by webhook before the answer came: the answer says nothing more.
         _ if leg.state != LegState::Dialled => Err(Ignored::Late),
@@ -236,11 +246,44 @@ fn dial_settled(leg: &mut Leg, verdict: &Verdict, now: Timestamp) -> Result<Chan
             leg.end(now, Cause::Cancelled);
             Ok(Change::Ended(Cause::Cancelled))
         }
-        Verdict::Unknown => {
-            leg.lost = true;
-            Ok(Change::Unsure)
-        }
+        Verdict::Unknown => Ok(Change::Unsure),
     }
+}
+
+/// A look-up says that a leg is over. One word of that does not end a talk that nothing else says is over.
+fn not_alive(turn: &mut Turn<'_>, no: LegNo, talk: Option<LegNo>) -> Result<Fact, Ignored> {
+    let now = turn.now;
+    let talks = talk.is_some_and(|with| (no == LegNo::CALLER || no == with) && rival(with, turn).is_none());
+    let leg = turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?;
+    match leg.doubted {
+        None if talks => {
+            leg.doubted = Some(Doubted { at: now, asked: false });
+            turn.remark(Remark::SaidGone { leg: no });
+            return Err(Ignored::NothingToDo);
+        }
+        // The same look again, or another of the same moment.
+        Some(doubted) if talks && now < later(doubted.at, TWICE) => return Err(Ignored::NothingToDo),
+        Some(_) | None => {}
+    }
+    leg.end(now, Cause::Normal);
+    Ok(Fact::Leg { no, change: Change::Ended(Cause::Normal) })
+}
+
+/// A page of all that live, in search of a leg: it is there, or on a later page, or nobody can say.
+fn listed(turn: &mut Turn<'_>, no: LegNo, legs: &[Who], next: Option<&String>) -> Result<Fact, Ignored> {
+    let Some(who) = legs.iter().find(|who| find(turn, who) == Some(no)) else {
+        let Some(after) = next else { return Ok(Fact::Leg { no, change: Change::NotAlive }) };
+        turn.seek(no, Some(after.clone()));
+        return Err(Ignored::NothingToDo);
+    };
+    let leg = turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?;
+    leg.recognise(who);
+    // It exists: whether it rings or was picked up is not said.
+    let _ = placed(leg);
+    if leg.stop.is_some() {
+        turn.remark(Remark::LegFound { leg: no });
+    }
+    Ok(Fact::Leg { no, change: Change::Placed })
 }
 
 fn remark_on(turn: &mut Turn<'_>, settled: &Settled) {
@@ -249,14 +292,14 @@ fn remark_on(turn: &mut Turn<'_>, settled: &Settled) {
         Verdict::Refused { why: Refusal::Ended, .. } if kind == Kind::Hangup => {}
         Verdict::Refused { code, .. } => turn.remark(Remark::Refused { kind, code: code.clone() }),
         Verdict::Unknown => turn.remark(Remark::Unanswered { kind }),
-        Verdict::Accepted { .. } | Verdict::Void | Verdict::Found { .. } => {}
+        Verdict::Accepted { .. } | Verdict::Void | Verdict::Found { .. } | Verdict::Listed { .. } => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::kit::{Life, NOTHING, dial, member, ring, rules};
-    use super::super::{CallId, CommandId, EventId, Handle, Tag};
+    use super::super::kit::{Life, NOTHING, dial, member, ring, rules, secs};
+    use super::super::{CallId, CommandId, EventId, Handle, Tag, Verb};
     use super::*;
     use crate::routing::{Action, Order, Rules};
 
@@ -427,15 +470,43 @@ mod tests {
     }
 
     #[test]
-    fn a_leg_that_may_never_have_been_is_lost_and_no_longer_once_seen() {
+    fn a_leg_that_may_never_have_been_is_looked_for_and_hung_up_once_seen() {
         let rules = two();
         let mut life = Life::begun(&rules);
+        life.wants();
         life.settle(Kind::Dial, 1, Verdict::Unknown);
-        assert!(life.leg(1).lost && life.leg(1).stop.is_none());
-        assert!(!life.remarks.contains(&Remark::LegFound { leg: LegNo(1) }));
-        life.dialled(1);
-        assert!(!life.leg(1).lost && life.leg(1).stop.is_some());
+        assert_eq!(life.wants(), ["find 1"]);
+        let (mut late, mut by_webhook) = (life.clone(), life.clone());
+        late.dialled(1);
+        assert_eq!(late.wants(), ["hangup 1"]);
+        by_webhook.news(1, News::Answered);
+        assert_eq!(by_webhook.wants(), ["hangup 1"]);
+        let legs = |life: &Life<'_>, legs: &[u16]| legs.iter().map(|leg| life.who(*leg)).collect::<Vec<_>>();
+        let absent = Verdict::Listed { legs: legs(&life, &[0, 2]), next: Some("more".into()) };
+        life.settle(Kind::Find, 1, absent);
+        assert_eq!(life.wants(), ["find 1"], "there is another page");
+        assert!(matches!(&life.asked.last().unwrap().verb, Verb::Find { after: Some(after) } if after == "more"));
+        let mut nowhere = life.clone();
+        let there = Verdict::Listed { legs: legs(&life, &[2, 1]), next: None };
+        life.settle(Kind::Find, 1, there);
+        assert_eq!((life.wants(), word(life.leg(1))), (vec!["hangup 1".into()], "ringing"));
         assert!(life.remarks.contains(&Remark::LegFound { leg: LegNo(1) }));
+        assert_eq!((life.leg(2).handle.clone(), life.leg(1).handle.clone()), (None, Some(Handle("v3:h1".into()))));
+
+        nowhere.settle(Kind::Find, 1, Verdict::Listed { legs: legs(&nowhere, &[2]), next: None });
+        assert_eq!(
+            (nowhere.wants(), nowhere.leg(1).is_live()),
+            (vec![], true),
+            "one that rings may not be in the list"
+        );
+        let mut finds = 0;
+        while nowhere.leg(1).is_live() {
+            nowhere.now = nowhere.deadline().unwrap();
+            nowhere.take(What::Due { version: nowhere.call.version });
+            finds += nowhere.wants().iter().filter(|wants| *wants == "find 1").count();
+        }
+        assert!((3..8).contains(&finds), "{finds}");
+        assert!(nowhere.now.duration_since(nowhere.leg(1).began) >= secs(60).try_into().unwrap());
     }
 
     #[test]

@@ -43,6 +43,12 @@ pub struct Leg {
     /// That it is to be hung up, and how far that has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stop>,
+    /// How often it was looked for among all that live.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub sought: u8,
+    /// When a look-up said that it is over, while the caller talks: it is looked at once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubted: Option<Doubted>,
     /// No word of it came in time: taken for gone, until it shows itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
@@ -95,12 +101,22 @@ pub enum LegState {
     },
 }
 
+/// A leg of which a look-up said that it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubted {
+    /// When.
+    pub at: Timestamp,
+    /// The second look was asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
+}
+
 /// A leg that is to be hung up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
     /// From when on.
     pub from: Timestamp,
-    /// The last hangup asked for, and when.
+    /// The last hangup asked for, or the last search for a leg that cannot be commanded yet, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<(CommandId, Timestamp)>,
     /// How many were asked for.
@@ -123,6 +139,8 @@ impl Leg {
             supposed: false,
             doubts: 0,
             stop: None,
+            sought: 0,
+            doubted: None,
             lost: false,
         }
     }
@@ -156,6 +174,14 @@ impl Leg {
         }
     }
 
+    /// Whether his phone may ring on it.
+    pub(super) fn is_to(&self, target: &Target) -> bool {
+        match &self.role {
+            Role::Caller => false,
+            Role::Rung { target: rung, .. } | Role::Given { target: rung, .. } => rung == target && !self.has_ended(),
+        }
+    }
+
     /// The name people know its party by.
     pub fn name(&self) -> &str {
         match &self.role {
@@ -166,8 +192,10 @@ impl Leg {
 
     /// Notes what a webhook says of who it is.
     pub(super) fn recognise(&mut self, who: &Who) {
-        if self.handle.is_none() {
+        if self.handle.is_none() && who.handle.is_some() {
             self.handle.clone_from(&who.handle);
+            // Whatever was asked for so far was to find it.
+            self.stop.iter_mut().for_each(|stop| (stop.asked, stop.tries) = (None, 0));
         }
         if self.id.is_none() {
             self.id.clone_from(&who.leg);

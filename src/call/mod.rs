@@ -11,6 +11,8 @@ mod ending;
 mod event;
 #[cfg(test)]
 mod explore;
+#[cfg(test)]
+mod explore_key;
 mod ids;
 mod join;
 mod kind;
@@ -39,7 +41,7 @@ pub use decide::{Decision, deadline, decide};
 pub use event::{Cause, Event, Made, News, Refusal, Settled, Verdict, What, Who};
 pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Tag};
 pub use kind::Kind;
-pub use leg::{Leg, LegState, Role, Stop};
+pub use leg::{Doubted, Leg, LegState, Role, Stop};
 pub use phase::{Answering, Apology, Chair, Joining, Phase, PickUp, Ringing, Sound, Speaking, Stage, Transferring};
 pub use remark::{EndWhy, Ignored, Remark, StepWord};
 pub use state::Call;

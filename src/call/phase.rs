@@ -138,6 +138,9 @@ pub struct Chair {
     /// His leg was not linked to the caller's: that was refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alone: bool,
+    /// Another leg to him may still ring: which, and how long its end is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<(LegNo, Timestamp)>,
     /// How he is out of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out: Option<Outcome>,

@@ -19,6 +19,8 @@ const UNSEEN: Duration = Duration::from_secs(10);
 pub(super) enum Seat {
     /// Not rung yet.
     Waiting,
+    /// To be rung once his phone does not ring on another leg any more, and out of it if it still may at a moment.
+    Held(Timestamp),
     /// Dialled at a moment; nothing heard of it.
     Dialled(Timestamp),
     /// Its dial was accepted at a moment, with no other sign of it since, and the caller hears nothing meanwhile.
@@ -32,9 +34,10 @@ pub(super) enum Seat {
 }
 
 impl Seat {
+    /// Whether he rings or will as soon as he can.
     fn rings(&self) -> bool {
         match self {
-            Self::Dialled(_) | Self::Unseen(_) | Self::Ringing(_) => true,
+            Self::Held(_) | Self::Dialled(_) | Self::Unseen(_) | Self::Ringing(_) => true,
             Self::Waiting | Self::Answered | Self::Out(_) => false,
         }
     }
@@ -96,6 +99,7 @@ pub(super) fn deadline(ring: &Ring, since: Timestamp, seats: &[Seat], joining: b
 fn seat_deadline(ring: &Ring, index: usize, seat: Seat) -> Option<Timestamp> {
     let ring_for = ring.members.get(index)?.ring_for;
     match seat {
+        Seat::Held(until) => Some(until),
         Seat::Ringing(since) => Some(later(since, ring_for)),
         Seat::Unseen(since) => Some(later(since, ring_for.min(UNSEEN))),
         Seat::Dialled(at) => Some(later(at, ring_for + WORDLESS)),
@@ -128,7 +132,8 @@ fn to_dial(ring: &Ring, since: Timestamp, seats: &[Seat], now: Timestamp) -> Vec
 fn outcome(ring: &Ring, seats: &[Seat]) -> Outcome {
     let mut outs = seats.iter().map(|seat| match seat {
         Seat::Out(outcome) => *outcome,
-        Seat::Waiting | Seat::Dialled(_) | Seat::Unseen(_) | Seat::Ringing(_) | Seat::Answered => Outcome::NoAnswer,
+        Seat::Waiting | Seat::Held(_) | Seat::Dialled(_) | Seat::Unseen(_) => Outcome::NoAnswer,
+        Seat::Ringing(_) | Seat::Answered => Outcome::NoAnswer,
     });
     let first = outs.next().unwrap_or(Outcome::Failed);
     let all = outs.all(|outcome| outcome == first);
@@ -281,6 +286,7 @@ mod tests {
     fn after_a_deadline_the_next_one_is_later() {
         let seats = [
             Seat::Waiting,
+            Seat::Held(at(3)),
             Seat::Dialled(at(2)),
             Seat::Unseen(at(2)),
             Seat::Ringing(at(2)),

@@ -126,6 +126,11 @@ pub enum Remark {
         /// Which.
         leg: LegNo,
     },
+    /// A look-up says that a leg is over, while the caller talks: it is looked at once more.
+    SaidGone {
+        /// Which.
+        leg: LegNo,
+    },
     /// The event changes nothing.
     Ignored {
         /// Why.
@@ -221,6 +226,7 @@ impl Remark {
             | Self::NothingCame { .. }
             | Self::LegLost { .. }
             | Self::LegFound { .. }
+            | Self::SaidGone { .. }
             | Self::Ignored { .. } => None,
         }
     }

@@ -16,15 +16,19 @@ use super::plan::{self, Seat};
 use super::remark::Remark;
 use super::state::Call;
 use super::turn::{Flow, Turn, between, later};
-use crate::routing::{Action, CallerId, Outcome, Ring, Rules, StepId};
+use crate::routing::{Action, CallerId, Member, Outcome, Ring, Rules, StepId};
 
 /// A leg that fails as fast as this was refused by somebody on the way, perhaps for the number it showed.
 const REFUSED_WITHIN: Duration = Duration::from_secs(3);
 
+/// How long after the end of a ring its leg may go on before whoever is to be rung anew is passed over.
+const HELD: Duration = Duration::from_secs(4);
+
 /// Begins to ring.
 pub(super) fn enter(step: StepId, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
     let chairs = vec![Chair::default(); ring.members.len()];
-    proceed(Ringing { step, since: turn.now, chairs, joining: None, answering: None, ringback: false }, ring, turn)
+    let answering = turn.pickup.take();
+    proceed(Ringing { step, since: turn.now, chairs, joining: None, answering, ringback: false }, ring, turn)
 }
 
 /// Hears a fact while parties ring.
@@ -80,7 +84,11 @@ pub(super) fn deadline(ringing: &Ringing, call: &Call, rules: &Rules) -> Option<
     let Some(ring) = ring_of(ringing, rules) else { return joining.or(Some(ringing.since)) };
     let seats = ringing.seats(call, rules);
     let answer = if joining.is_some() { None } else { ringing.answers_at(call, rules) };
-    plan::deadline(ring, ringing.since, &seats, joining.is_some()).into_iter().chain(joining).chain(answer).min()
+    // Also where the other leg is over: that may have been concluded without anybody being told.
+    let held = ringing.chairs.iter().filter(|chair| chair.leg.is_none() && chair.out.is_none());
+    let held = held.filter_map(|chair| chair.held).map(|(_, until)| until);
+    let plan = plan::deadline(ring, ringing.since, &seats, joining.is_some());
+    plan.into_iter().chain(held).chain(joining).chain(answer).min()
 }
 
 fn ring_of<'a>(ringing: &Ringing, rules: &'a Rules) -> Option<&'a Ring> {
@@ -96,9 +104,14 @@ fn proceed(mut ringing: Ringing, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
         let seats = ringing.seats(&turn.call, turn.rules);
         let moves = plan::plan(ring, ringing.since, &seats, ringing.joining.is_some(), turn.now);
         for index in moves.stop {
-            if let Some(leg) = ringing.chairs.get(index).and_then(|chair| chair.leg) {
-                turn.stop(leg, turn.now);
-                ringing.out(leg, Outcome::NoAnswer, turn);
+            match ringing.chairs.get_mut(index) {
+                Some(Chair { leg: Some(leg), .. }) => {
+                    let leg = *leg;
+                    turn.stop(leg, turn.now);
+                    ringing.out(leg, Outcome::NoAnswer, turn);
+                }
+                Some(chair) => chair.never_rung(ring.members.get(index), Outcome::NoAnswer, turn),
+                None => {}
             }
         }
         if let Some(winner) = moves.take.and_then(|index| ringing.chairs.get(index)).and_then(|chair| chair.leg) {
@@ -109,6 +122,7 @@ fn proceed(mut ringing: Ringing, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
         }
         if let Some(outcome) = moves.over {
             ringing.silence(turn);
+            turn.pickup = ringing.answering.take();
             return Flow::Advance(ringing.step, Some(outcome));
         }
         let placed = moves.dial.iter().all(|index| ringing.dial(*index, ring, turn));
@@ -130,7 +144,10 @@ impl Ringing {
             .iter()
             .map(|chair| match (chair.out, chair.leg.and_then(|no| call.leg(no))) {
                 (Some(outcome), _) => Seat::Out(outcome),
-                (None, None) => Seat::Waiting,
+                (None, None) => match chair.held.filter(|(by, _)| call.leg(*by).is_some_and(|by| !by.has_ended())) {
+                    Some((_, until)) => Seat::Held(until),
+                    None => Seat::Waiting,
+                },
                 // Told to hang up for somebody else's sake: he is out, whatever becomes of that.
                 (None, Some(leg)) if leg.stop.is_some() => Seat::Out(Outcome::NoAnswer),
                 (None, Some(leg)) => match leg.state {
@@ -148,11 +165,20 @@ impl Ringing {
     fn dial(&mut self, index: usize, ring: &Ring, turn: &mut Turn<'_>) -> bool {
         let alone = self.chairs.iter().any(|chair| chair.alone);
         let (Some(member), Some(chair)) = (ring.members.get(index), self.chairs.get_mut(index)) else { return false };
+        if let Some(by) = turn.rings_at(&member.target) {
+            let since = turn.call.leg(by).and_then(|by| by.stop.as_ref()).map_or(turn.now, |stop| stop.from);
+            let until = chair.held.map_or(later(since, HELD), |(_, until)| until);
+            chair.held = Some((by, until));
+            if until > turn.now {
+                return true;
+            }
+            chair.never_rung(Some(member), Outcome::NoAnswer, turn);
+            return false;
+        }
         let role = Role::Rung { name: member.name.clone(), target: member.target.clone() };
         let from = turn.number_shown(&ring.caller_id, chair.own);
         let Some((from, leg)) = from.and_then(|from| Some((from, turn.add_leg(role)?))) else {
-            chair.out = Some(Outcome::Failed);
-            turn.remark(Remark::Out { name: member.name.clone(), outcome: Outcome::Failed });
+            chair.never_rung(Some(member), Outcome::Failed, turn);
             return false;
         };
         chair.leg = Some(leg);
@@ -248,7 +274,7 @@ impl Ringing {
     fn pick_up(&mut self, turn: &mut Turn<'_>) {
         if self.answering.is_none() && self.answers_at(&turn.call, turn.rules).is_some_and(|at| at <= turn.now) {
             turn.remark(Remark::WaitedLong);
-            self.answering = PickUp::ask(turn, 1);
+            self.answering = PickUp::begin(turn);
         }
     }
 
@@ -270,6 +296,15 @@ impl Ringing {
         {
             turn.command(LegNo::CALLER, Verb::StopPlay { on });
         }
+    }
+}
+
+impl Chair {
+    /// He is out of it without a leg.
+    fn never_rung(&mut self, member: Option<&Member>, outcome: Outcome, turn: &mut Turn<'_>) {
+        self.out = Some(outcome);
+        let name = member.map(|member| member.name.clone()).unwrap_or_default();
+        turn.remark(Remark::Out { name, outcome });
     }
 }
 
@@ -485,11 +520,51 @@ mod tests {
             let rules = in_turn();
             let mut life = Life::begun(&rules);
             life.settle(Kind::Dial, 1, Verdict::Unknown);
-            assert_eq!(life.wants(), ["dial 1", "dial 2"]);
+            assert_eq!(life.wants(), ["dial 1", "find 1", "dial 2"]);
             life.news(1, news.clone());
             assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ringing"), "{news:?}");
-            assert!(life.remarks.contains(&Remark::LegFound { leg: LegNo(1) }));
         }
+    }
+
+    /// Anna is to be rung again right after a dial of which nobody knows.
+    fn anna_again(rules: &Rules) -> Life<'_> {
+        let mut life = Life::answered(rules);
+        life.settle(Kind::Dial, 1, Verdict::Unknown);
+        assert_eq!((life.wants(), life.phase()), (vec!["dial 1".into(), "find 1".into()], "ringing"));
+        life
+    }
+
+    #[test]
+    fn nobody_is_rung_again_while_his_phone_may_ring() {
+        let rules =
+            picked_up(vec![dial(member("anna", 141, 20)), dial(member("anna", 141, 20)), dial(member("ben", 142, 20))]);
+        let mut life = anna_again(&rules);
+        assert!((life.next_in() - 4.0).abs() < 0.001);
+        let mut found = life.clone();
+        life.absent(1);
+        assert_eq!(life.wants(), NOTHING, "one that rings may not be in the list");
+        life.wait();
+        assert_eq!((life.wants(), life.phase()), (vec!["dial 2".into()], "ringing"), "Ben is next");
+        assert!(life.remarks.contains(&Remark::Out { name: "anna".into(), outcome: Outcome::NoAnswer }));
+
+        let legs = vec![found.who(1)];
+        found.settle(Kind::Find, 1, Verdict::Listed { legs, next: None });
+        assert_eq!(found.wants(), ["hangup 1"]);
+        found.hangs_up(1, Cause::Cancelled);
+        assert_eq!((found.wants(), found.phase()), (vec!["dial 2".into()], "ringing"), "Anna anew");
+        assert_eq!(found.leg(2).name(), "anna");
+    }
+
+    #[test]
+    fn whoever_is_being_hung_up_is_rung_anew_when_he_is() {
+        let rules = picked_up(vec![dial(member("anna", 141, 20)), ring(Order::Simultaneous, three())]);
+        let mut life = Life::answered(&rules);
+        life.news(1, News::Placed);
+        life.wait();
+        assert_eq!(life.wants(), ["dial 1", "dial 2", "dial 3", "hangup 1"], "Ben and Cleo at once");
+        life.hangs_up(1, Cause::Cancelled);
+        assert_eq!(life.wants(), ["dial 4"]);
+        assert_eq!(life.leg(4).name(), "anna");
     }
 
     #[test]
@@ -675,6 +750,7 @@ mod tests {
         for leg in 1..=2 {
             life.dialled(leg);
             life.wait();
+            life.hangs_up(leg, Cause::Cancelled);
         }
         life.dialled(3);
         assert_eq!(life.wants(), ["dial 1", "dial 2", "hangup 1", "dial 3", "hangup 2"]);
@@ -726,7 +802,7 @@ mod tests {
         let mut life = Life::answered(&rules);
         life.settle(Kind::Dial, 1, Verdict::Unknown);
         life.dialled(2);
-        assert_eq!(life.wants(), ["dial 1", "dial 2"]);
+        assert_eq!(life.wants(), ["dial 1", "find 1", "dial 2"]);
         life.news(1, News::Answered);
         life.hangs_up(1, Cause::Failed);
         assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ringing"));

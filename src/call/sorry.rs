@@ -30,7 +30,7 @@ pub(super) fn begin(turn: &mut Turn<'_>) -> Phase {
     }
     // Whoever is being turned away is not picked up.
     let waits = turn.call.caller().is_some_and(|leg| leg.is_live() && leg.stop.is_none());
-    let pickup = if waits { PickUp::ask(turn, 1) } else { None };
+    let pickup = if waits { PickUp::begin(turn) } else { None };
     match pickup {
         Some(pickup) => Phase::Apologising(Apology::PickingUp(pickup)),
         None => over(turn),
@@ -145,6 +145,9 @@ mod tests {
         assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
         fault(&mut again);
         assert_eq!((again.wants(), again.phase()), (vec!["hangup 0".into()], "ending"), "once is enough");
+        silent.dialled(1);
+        silent.hangs_up(1, Cause::Cancelled);
+        silent.wants();
         assert!((silent.next_in() - 10.0).abs() < 0.001);
         silent.wait();
         assert_eq!((silent.wants(), silent.phase()), (vec!["hangup 0".into()], "ending"));

@@ -93,7 +93,7 @@ fn settled(at: Speaking, verdict: &Verdict, turn: &mut Turn<'_>) -> Flow {
         // The caller is being looked at; the next step would be for nobody.
         Verdict::Refused { why: Refusal::Ended, .. } => stay(at),
         Verdict::Refused { .. } | Verdict::Void => Flow::Advance(at.step, None),
-        Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Found { .. } => stay(at),
+        Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Found { .. } | Verdict::Listed { .. } => stay(at),
     }
 }
 

@@ -182,6 +182,10 @@ impl<'a> Storm<'a> {
             }
             (Kind::Look, Verdict::Accepted { .. }) => Verdict::Found { alive: true },
             (Kind::Look, verdict) => verdict,
+            (Kind::Find, Verdict::Accepted { .. } | Verdict::Found { .. }) => {
+                let legs = (nth.is_multiple_of(3)).then(|| self.life.who(leg.0)).into_iter().collect();
+                Verdict::Listed { legs, next: nth.is_multiple_of(7).then(|| "more".to_owned()) }
+            }
             (_, Verdict::Found { .. }) => Verdict::Accepted { made: None },
             (_, verdict) => verdict,
         };

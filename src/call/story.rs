@@ -179,6 +179,7 @@ fn outcome(settled: &Settled, call: &Call) -> String {
         Verdict::Refused { why, code } => format!("{kind} for {whom} refused: {} ({code})", refusal(*why)),
         Verdict::Unknown => format!("{kind} for {whom}: no answer"),
         Verdict::Void => format!("{kind} for {whom}: not needed any more"),
+        Verdict::Listed { legs, .. } => format!("legs of this call that live: {}", legs.len()),
         Verdict::Found { alive } => format!("{whom} is {}", if *alive { "still there" } else { "gone" }),
     }
 }
@@ -223,6 +224,7 @@ fn asked(command: &Command, call: &Call) -> String {
         Verb::Play { url, .. } => format!("play {url}"),
         Verb::StopPlay { .. } => "stop the audio".to_owned(),
         Verb::Look { .. } => format!("ask whether {leg} is still there"),
+        Verb::Find { .. } => format!("look for {leg} among all that live"),
     }
 }
 
@@ -255,6 +257,7 @@ pub fn told(remark: &Remark, rules: &Rules) -> Option<String> {
         Remark::Refused { .. } | Remark::Unanswered { .. } => return None,
         Remark::NothingCame { kind } => format!("nothing came of {kind}"),
         Remark::LegLost { leg } => format!("no word of leg {}: taken for gone", leg.0),
+        Remark::SaidGone { leg } => format!("leg {} may be over: it is looked at once more", leg.0),
         Remark::LegFound { leg } => format!("leg {} shows itself after all, and is hung up", leg.0),
         Remark::Ignored { why } => format!("ignored: {}", ignored(*why)),
     })

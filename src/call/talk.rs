@@ -45,7 +45,7 @@ pub(super) fn spare(leg: LegNo, turn: &mut Turn<'_>) {
 }
 
 /// Somebody else who may be the one the caller talks with.
-fn rival(with: LegNo, turn: &Turn<'_>) -> Option<LegNo> {
+pub(super) fn rival(with: LegNo, turn: &Turn<'_>) -> Option<LegNo> {
     let spared = |leg: &&Leg| leg.stop.as_ref().is_some_and(|stop| stop.asked.is_none() && stop.from > turn.now);
     let others = turn.call.legs.iter().filter(|leg| leg.no != LegNo::CALLER && leg.no != with && leg.is_answered());
     others.rev().find(spared).map(|leg| leg.no)
@@ -93,7 +93,7 @@ pub(super) fn deadline(looked: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::super::kit::{Life, NOTHING, dial, member, rules, secs, transfer};
-    use super::super::{Cause, EventId, Kind, LegNo, News, Refusal, Verdict, What};
+    use super::super::{Cause, EventId, Kind, LegNo, News, Refusal, Remark, Verdict, What};
     use crate::routing::{Action, Rules};
 
     fn given_away() -> Rules {
@@ -119,10 +119,32 @@ mod tests {
             life.settle(Kind::Look, 1, Verdict::Unknown);
             assert_eq!((life.wants(), life.phase()), (vec![], "talking"));
         }
-        life.wait();
-        life.found(0, true);
-        life.found(1, false);
-        assert_eq!((life.wants(), life.phase()), (vec!["look 0".into(), "look 1".into()], "ending"));
+    }
+
+    #[test]
+    fn it_takes_two_looks_to_end_a_talk() {
+        let rules = given_away();
+        for gone in [0, 1] {
+            let mut life = talking(&rules);
+            life.wait();
+            life.found(1 - gone, true);
+            life.found(gone, false);
+            assert_eq!((life.wants(), life.phase()), (vec!["look 0".into(), "look 1".into()], "talking"));
+            assert_eq!(life.remarks[0], Remark::SaidGone { leg: LegNo(gone) });
+            life.found(gone, false);
+            assert_eq!(life.phase(), "talking", "the same moment says nothing new");
+            assert!((life.next_in() - 5.0).abs() < 0.001);
+            let mut heard = life.clone();
+            life.wait();
+            assert_eq!(life.wants(), [format!("look {gone}")]);
+            let mut there = life.clone();
+            life.found(gone, false);
+            assert_eq!((life.wants(), life.phase()), (vec![], "ending"));
+            there.found(gone, true);
+            assert_eq!(there.phase(), "talking");
+            heard.hangs_up(gone, Cause::Normal);
+            assert_eq!(heard.phase(), "ending", "its own word is enough");
+        }
     }
 
     #[test]
@@ -178,12 +200,11 @@ mod tests {
         );
         let mut life = Life::answered(&rules);
         life.settle(Kind::Dial, 1, Verdict::Unknown);
-        life.accept(Kind::Transfer, 0);
-        life.wait();
+        life.refuse(Kind::Transfer, 0, Refusal::Limit);
         life.news(3, News::Answered);
         assert_eq!(
             (life.wants(), life.phase()),
-            (vec!["dial 1".into(), "transfer 0".into(), "transfer 0".into()], "talking")
+            (["dial 1", "find 1", "transfer 0", "transfer 0"].map(Into::into).to_vec(), "talking")
         );
         life.news(1, News::Answered);
         assert_eq!(life.wants(), ["hangup 1"]);
@@ -196,10 +217,11 @@ mod tests {
         let mut life = Life::answered(rules);
         life.accept(Kind::Transfer, 0);
         life.wait();
+        life.absent(1);
         life.dialled(2);
         life.news(2, News::Answered);
         life.news(2, News::Bridged);
-        assert_eq!((life.wants().len(), life.call.phase.talks_with()), (3, Some(LegNo(2))));
+        assert_eq!((life.wants().len(), life.call.phase.talks_with()), (4, Some(LegNo(2))));
         life.news(1, News::Answered);
         assert_eq!((life.wants(), life.call.phase.talks_with()), (vec![], Some(LegNo(2))), "nobody is hung up yet");
         life
@@ -252,8 +274,9 @@ mod tests {
         let mut life = Life::answered(&rules);
         life.accept(Kind::Transfer, 0);
         life.wait();
+        life.absent(1);
         life.news(2, News::Answered);
-        assert_eq!(life.wants(), ["transfer 0", "dial 2", "bridge 0"]);
+        assert_eq!(life.wants(), ["transfer 0", "find 1", "dial 2", "bridge 0"]);
         life.news(1, News::Answered);
         assert_eq!((life.wants(), life.call.phase.talks_with()), (vec![], Some(LegNo(1))));
         let mut hers = life.clone();

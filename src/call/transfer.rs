@@ -32,6 +32,11 @@ fn begin(step: StepId, transfer: &Transfer, own: bool, turn: &mut Turn<'_>) -> F
     let (Some(on), Some(from)) = (turn.caller_handle(), turn.number_shown(&transfer.caller_id, own)) else {
         return Flow::Advance(step, Some(Outcome::Failed));
     };
+    // Whoever may ring on a leg that nobody can hang up is not rung on another.
+    if turn.rings_at(&transfer.target).and_then(|leg| turn.call.leg(leg)).is_some_and(|leg| leg.handle.is_none()) {
+        turn.remark(Remark::Out { name: transfer.name.clone(), outcome: Outcome::NoAnswer });
+        return Flow::Advance(step, Some(Outcome::NoAnswer));
+    }
     let role = Role::Given { name: transfer.name.clone(), target: transfer.target.clone() };
     let Some(leg) = turn.add_leg(role) else { return Flow::Advance(step, Some(Outcome::Failed)) };
     turn.remark(Remark::Rings { name: transfer.name.clone(), leg });
@@ -81,7 +86,12 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
                 stay(Transferring { until, looked: false, ..at })
             }
             Change::NotAlive if at.looked => given_up(at, turn),
-            Change::Placed | Change::Bridged if at.rings_since.is_none() && !at.looked => {
+            // Found among all that live, and nobody knows since when: it may have been picked up.
+            Change::Placed | Change::Bridged if at.rings_since.is_none() && at.looked => {
+                turn.look(at.leg);
+                stay(Transferring { until: turn.after(LAST_LOOK), rings_since: Some(turn.now), ..at })
+            }
+            Change::Placed | Change::Bridged if at.rings_since.is_none() => {
                 stay(Transferring { until: turn.after(transfer.ring_for), rings_since: Some(turn.now), ..at })
             }
             Change::Ended(cause) => {
@@ -103,7 +113,8 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             Verdict::Unknown if is_unseen(&at, turn) => {
                 stay(Transferring { until: at.until.min(turn.after(UNSEEN)), ..at })
             }
-            Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Void | Verdict::Found { .. } => stay(at),
+            Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Void => stay(at),
+            Verdict::Found { .. } | Verdict::Listed { .. } => stay(at),
         },
         Fact::Due if turn.now >= at.until => overdue(at, turn),
         Fact::Leg { .. } | Fact::Settled(_) | Fact::Due | Fact::Arrived { .. } | Fact::Fault => stay(at),
@@ -134,10 +145,9 @@ fn once_more(at: &Transferring, transfer: &Transfer, turn: &mut Turn<'_>) -> Flo
 
 fn overdue(at: Transferring, turn: &mut Turn<'_>) -> Flow {
     turn.remark(Remark::NothingCame { kind: Kind::Transfer });
-    if at.looked || is_unseen(&at, turn) {
+    if at.looked || turn.look(at.leg).is_none() {
         return given_up(at, turn);
     }
-    turn.look(at.leg);
     stay(Transferring { until: turn.after(LAST_LOOK), looked: true, ..at })
 }
 
@@ -386,7 +396,13 @@ mod tests {
         life.accept(Kind::Transfer, 0);
         assert!((life.next_in() - 10.0).abs() < 0.001);
         life.wait();
-        assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into(), "hangup 0".into()], "ending"));
+        assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into(), "find 1".into()], "transferring"));
+        let mut silent = life.clone();
+        life.absent(1);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
+        assert!((silent.next_in() - 6.0).abs() < 0.001);
+        silent.wait();
+        assert_eq!((silent.wants(), silent.phase()), (vec!["hangup 0".into()], "ending"));
 
         let rules = unanswered();
         let mut life = Life::begun(&rules);
@@ -394,13 +410,51 @@ mod tests {
         assert!((life.next_in() - 32.0).abs() < 0.001, "he hears it ring");
     }
 
+    #[test]
+    fn a_party_who_has_the_caller_and_of_whom_no_word_came_is_found() {
+        let rules = given();
+        let mut life = Life::answered(&rules);
+        life.settle(Kind::Transfer, 0, Verdict::Unknown);
+        life.wait();
+        assert_eq!(life.wants(), ["transfer 0", "find 1"]);
+        // Her leg may have come without its own tag.
+        let Who { tag, .. } = Who { tag: Some(Tag { call: life.call.id, leg: LegNo::CALLER }), ..Who::default() };
+        let legs = vec![life.who(0), Who { tag, ..life.who(1) }];
+        life.settle(Kind::Find, 1, Verdict::Listed { legs, next: None });
+        assert_eq!((life.wants(), life.phase()), (vec!["look 1".into()], "transferring"));
+        let (mut rings, mut gone) = (life.clone(), life.clone());
+        while life.phase() == "transferring" {
+            life.found(1, true);
+            if life.phase() == "transferring" {
+                life.wait();
+            }
+        }
+        assert_eq!(life.call.phase.talks_with(), Some(LegNo(1)));
+        assert!(!life.wants().contains(&"hangup 1".to_owned()), "nobody is hung up");
+        rings.found(1, false);
+        assert_eq!((rings.wants(), rings.phase()), (vec!["hangup 1".into()], "transferring"));
+        gone.hangs_up(1, Cause::Busy);
+        assert_eq!(gone.wants(), ["hangup 0"]);
+    }
+
+    #[test]
+    fn nobody_is_given_a_caller_who_may_ring_for_him_already() {
+        let actions =
+            vec![Action::Answer, dial(member("anna", 141, 20)), transfer(member("anna", 141, 20)), Action::Hangup];
+        let rules = rules(actions, &[]);
+        let mut life = Life::answered(&rules);
+        life.settle(Kind::Dial, 1, Verdict::Unknown);
+        assert_eq!((life.wants(), life.phase()), (["dial 1", "find 1", "hangup 0"].map(Into::into).to_vec(), "ending"));
+    }
+
     /// Anna was given up without a word of her; Ben rings.
     fn given_up(rules: &Rules) -> Life<'_> {
         let mut life = Life::answered(rules);
         life.accept(Kind::Transfer, 0);
         life.wait();
+        life.absent(1);
         life.dialled(2);
-        assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into(), "dial 2".into()], "ringing"));
+        assert_eq!((life.wants()[1..].to_vec(), life.phase()), (vec!["find 1".into(), "dial 2".into()], "ringing"));
         life
     }
 
@@ -434,7 +488,8 @@ mod tests {
         assert!((life.next_in() - 10.0).abs() < 0.001);
         let mut seen = life.clone();
         life.wait();
-        assert_eq!(life.wants(), ["transfer 0", "dial 2"]);
+        life.absent(1);
+        assert_eq!(life.wants(), ["transfer 0", "find 1", "dial 2"]);
         seen.news(1, News::Placed);
         assert!((seen.next_in() - 60.0).abs() < 0.001);
     }
@@ -454,12 +509,13 @@ mod tests {
 
     #[test]
     fn of_two_who_were_given_up_the_last_is_the_one_who_comes_without_his_tag() {
-        let actions = ["anna", "ben", "cleo"].map(|name| transfer(member(name, 141, 20)));
+        let actions = [("anna", 141), ("ben", 142), ("cleo", 143)].map(|(name, last)| transfer(member(name, last, 20)));
         let rules = rules([vec![Action::Answer], actions.to_vec()].concat(), &[]);
         let mut life = Life::answered(&rules);
-        for _ in 0..2 {
+        for leg in 1..=2 {
             life.accept(Kind::Transfer, 0);
             life.wait();
+            life.absent(leg);
         }
         life.news(3, News::Placed);
         let mut who = life.who(9);
@@ -476,6 +532,7 @@ mod tests {
         let mut life = Life::answered(&rules);
         life.accept(Kind::Transfer, 0);
         life.wait();
+        life.absent(1);
         life.dialled(2);
         life.wants();
         life.news(1, News::Answered);

@@ -7,11 +7,16 @@ use jiff::Timestamp;
 use super::command::{Command, Verb};
 use super::ids::{CommandId, EventId, Handle, LegNo, Tag};
 use super::leg::{Leg, LegState, Role};
-use super::phase::Phase;
+use super::phase::{Phase, PickUp};
 use super::remark::{EndWhy, Remark};
 use super::state::Call;
-use crate::phone::Number;
+use crate::phone::{Number, Target};
 use crate::routing::{CallerId, Outcome, Rules, StepId};
+
+/// How long a phone may ring that nobody knows to ring: the last try of its dial, and its time after that.
+const RINGS_ON: Duration = Duration::from_secs(75);
+/// How many pages are asked for in search of one leg.
+const MOST_SOUGHT: u8 = 100;
 
 /// What `decide` collects while it decides.
 pub(super) struct Turn<'a> {
@@ -21,6 +26,8 @@ pub(super) struct Turn<'a> {
     cause: &'a EventId,
     pub commands: Vec<Command>,
     pub remarks: Vec<Remark>,
+    /// A picking-up that is under way as its step ends: whatever wants it next goes on with it.
+    pub pickup: Option<PickUp>,
 }
 
 /// What a phase makes of a fact. Only `decide` acts on it: phases never call each other.
@@ -41,7 +48,7 @@ pub(super) enum Flow {
 
 impl<'a> Turn<'a> {
     pub fn new(call: Call, cause: &'a EventId, rules: &'a Rules, now: Timestamp) -> Self {
-        Self { call, rules, now, cause, commands: Vec::new(), remarks: Vec::new() }
+        Self { call, rules, now, cause, commands: Vec::new(), remarks: Vec::new(), pickup: None }
     }
 
     /// Wants `verb` done for `leg`.
@@ -76,6 +83,12 @@ impl<'a> Turn<'a> {
         Some(no)
     }
 
+    /// A leg on which somebody's phone may ring. One that was given up long ago is no reason not to ring him.
+    pub fn rings_at(&self, target: &Target) -> Option<LegNo> {
+        let may = |leg: &&Leg| leg.is_to(target) && (!leg.lost || self.now < later(leg.began, RINGS_ON));
+        self.call.legs.iter().find(may).map(|leg| leg.no)
+    }
+
     /// Wants a leg hung up from now on. A leg whose handle is not known yet is hung up when it is.
     pub fn stop(&mut self, leg: LegNo, from: Timestamp) {
         if let Some(leg) = self.call.leg_mut(leg)
@@ -90,12 +103,20 @@ impl<'a> Turn<'a> {
         self.call.leg_mut(LegNo::CALLER).is_some_and(Leg::doubt_answer)
     }
 
-    /// Asks whether a leg is alive, if we can.
-    pub fn look(&mut self, leg: LegNo) {
-        let handle = self.call.leg(leg).filter(|leg| leg.is_live()).and_then(|leg| leg.handle.clone());
-        if let Some(on) = handle {
-            self.command(leg, Verb::Look { on });
+    /// Asks whether a leg is alive, if we can. One that cannot be commanded yet is looked for among all that live.
+    pub fn look(&mut self, leg: LegNo) -> Option<CommandId> {
+        let live = self.call.leg(leg).filter(|leg| leg.is_live())?;
+        match live.handle.clone() {
+            Some(on) => Some(self.command(leg, Verb::Look { on })),
+            None => self.seek(leg, None),
         }
+    }
+
+    /// Looks for a leg that we asked for and cannot command, on the next page of all that live.
+    pub fn seek(&mut self, no: LegNo, after: Option<String>) -> Option<CommandId> {
+        let leg = self.call.leg_mut(no).filter(|leg| leg.role != Role::Caller && leg.sought < MOST_SOUGHT)?;
+        leg.sought += 1;
+        Some(self.command(no, Verb::Find { after }))
     }
 
     pub fn name(&self, leg: LegNo) -> String {

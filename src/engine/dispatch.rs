@@ -210,7 +210,7 @@ impl Sender {
         kill_point!("dispatch.after_send");
         kill_point!("lookup.answered", letter.kind == crate::call::Kind::Look);
         Done::Sent(match sent {
-            Sent::Answer { status, hints, body } => read(letter.kind, status, hints, &body),
+            Sent::Answer { status, hints, body } => read(letter.kind, status, hints, &body).about(letter.call),
             Sent::NoAnswer { why } => Reading::Again { after: None, code: why },
         })
     }

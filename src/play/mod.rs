@@ -6,6 +6,7 @@
 mod agenda;
 mod check;
 mod crash;
+mod cut;
 mod diary;
 mod judge;
 mod memory;
@@ -15,6 +16,7 @@ mod sender;
 mod stage;
 mod trouble;
 
+pub use cut::{Cut, Mute};
 pub use played::{Played, PlayedCall};
 pub use stage::Play;
 pub use trouble::{Death, House, Trouble};

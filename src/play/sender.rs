@@ -57,7 +57,9 @@ impl Play {
                 // A word that comes before has been heard by then, and this one is not.
                 let nothing = Reading::Again { after: None, code: "no answer".to_owned() };
                 self.agenda.add(later(self.now, courier::TRY), Due::Hear(id, self.tries, nothing));
-                self.crashes(Step::AfterSend);
+                if !self.crashes(Step::AfterSend) {
+                    self.cut_off(id);
+                }
             }
         }
     }
@@ -73,8 +75,8 @@ impl Play {
 
     /// A request reaches Telnyx, whoever has sent it and whether he lives.
     pub(super) fn reach(&mut self, id: CommandId, one: u64) {
-        let Some(row) = self.memory.row(id) else { return };
-        let kind = row.kind;
+        let Some(row) = self.memory.row(id).filter(|_| !self.is_swallowed(id, one)) else { return };
+        let (call, kind) = (row.call, row.kind);
         if let Some(at) = self.trouble.ignored.iter().position(|ignored| *ignored == kind) {
             self.trouble.ignored.remove(at);
             self.diary.count("us.ignored");
@@ -94,9 +96,10 @@ impl Play {
         let Ok(Reply { status, headers, body }) = reply else { return };
         let header = |name| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
         let hints = Hints::of(header("retry-after-ms"), header("retry-after"), header("x-ratelimit-reset"));
-        if self.flying.get(&id).is_some_and(|(flying, _)| *flying == one) {
+        if self.flying.get(&id).is_some_and(|(flying, _)| *flying == one) && !self.is_unheard(id, one) {
             let way = Duration::from_micros(self.rng.u64(5_000..=60_000));
-            self.agenda.add(later(self.now, way), Due::Hear(id, one, read(kind, status, hints, &body)));
+            let reading = read(kind, status, hints, &body).about(call);
+            self.agenda.add(later(self.now, way), Due::Hear(id, one, reading));
         }
     }
 

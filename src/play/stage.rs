@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::agenda::{Agenda, Due, between, later, whole};
+use super::cut::Cutting;
 use super::diary::Diary;
 use super::memory::Memory;
 use super::played::Played;
@@ -39,6 +40,8 @@ pub struct Play {
     pub(super) agenda: Agenda,
     pub(super) diary: Diary,
     pub(super) trouble: Trouble,
+    /// The cut that [`Trouble`] asks for, once it has come about.
+    pub(super) cutting: Option<Cutting>,
     pub(super) now: Timestamp,
     pub(super) calls: Vec<CallNo>,
     pub(super) inbox: Vec<Job>,
@@ -82,6 +85,7 @@ impl Play {
             agenda: Agenda::default(),
             diary: Diary::default(),
             trouble: Trouble::default(),
+            cutting: None,
             now,
             calls,
             inbox: Vec::new(),
@@ -154,6 +158,10 @@ impl Play {
         }
         match parse(&body) {
             Parsed::Event(_) if self.loses(&body) => self.world.delivered(delivery, Some(200), self.now),
+            // Refused for good, so that the ledger knows that it is lost.
+            Parsed::Event(webhook) if self.is_mute(&webhook.event) => {
+                self.world.delivered(delivery, Some(400), self.now)
+            }
             Parsed::Event(webhook) => {
                 let arrival = Arrival::webhook(webhook.stream, webhook.event, webhook.digest, Bytes::from(body));
                 self.hand_in(Job { arrival, then: Then::Answer(delivery) });

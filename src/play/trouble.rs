@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cut::Cut;
 use crate::call::Kind;
 
 /// What goes wrong on our own side.
@@ -21,6 +22,8 @@ pub struct Trouble {
     pub lost: Vec<&'static str>,
     /// The first command of each of these kinds is taken and does nothing.
     pub ignored: Vec<Kind>,
+    /// No word of one command comes back for some time.
+    pub cut: Option<Cut>,
 }
 
 /// The process is killed, and started again.

@@ -72,7 +72,8 @@ pub(super) fn ended(saved: &Saved) -> impl Iterator<Item = Ended<'_>> {
 pub(super) fn code(verdict: &Verdict) -> Option<&str> {
     match verdict {
         Verdict::Refused { code, .. } => Some(code),
-        Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Void | Verdict::Found { .. } => None,
+        Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Void => None,
+        Verdict::Found { .. } | Verdict::Listed { .. } => None,
     }
 }
 

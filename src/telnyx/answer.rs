@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::listed::listed;
 use crate::call::{Handle, Kind, Made, Refusal, Verdict};
 
 /// What an answer comes to.
@@ -71,6 +72,7 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
     let data = body.get("data");
     match kind {
         Kind::Look => Some(Verdict::Found { alive: data?.get("is_alive")?.as_bool()? }),
+        Kind::Find => listed(body),
         Kind::Dial => Some(Verdict::Accepted { made: data.and_then(made) }),
         Kind::Answer
         | Kind::Reject
@@ -298,7 +300,7 @@ mod tests {
             let reading = of(kind, status, &body);
             let open = matches!(reading, Reading::Again { .. });
             let unknown = matches!(status, 408 | 409 | 429) || !(200..500).contains(&status);
-            prop_assert!(open == unknown || (kind == Kind::Look && (200..300).contains(&status)));
+            prop_assert!(open == unknown || (matches!(kind, Kind::Look | Kind::Find) && (200..300).contains(&status)));
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod client;
+mod listed;
 mod loose;
 pub mod mask;
 mod news;

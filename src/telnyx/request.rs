@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
-use crate::call::{Command, CommandId, Handle, Kind, Tag, Verb};
+use crate::call::{Command, CommandId, Kind, Tag, Verb};
 
 /// A request, ready to be sent.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ const LIFE_SECS: (u64, u64) = (60, 14_000);
 pub fn render(command: &Command, line: &str) -> Request {
     let method = Method::of(command.verb.kind());
     let body = Body::of(command, line).map(|body| body.bytes()).unwrap_or_default();
-    Request { method, path: path(&command.verb), body: body.into() }
+    Request { method, path: path(&command.verb, line), body: body.into() }
 }
 
 impl Request {
@@ -72,7 +72,7 @@ impl Method {
     /// The method that carries out a command of this kind.
     pub fn of(kind: Kind) -> Self {
         match kind {
-            Kind::Look => Self::Get,
+            Kind::Look | Kind::Find => Self::Get,
             Kind::Answer
             | Kind::Reject
             | Kind::Hangup
@@ -86,10 +86,11 @@ impl Method {
     }
 }
 
-fn path(verb: &Verb) -> String {
+fn path(verb: &Verb, line: &str) -> String {
     let (on, action) = match verb {
         Verb::Dial { .. } => return "/calls".to_owned(),
-        Verb::Look { on } => return format!("/calls/{}", escaped(on)),
+        Verb::Look { on } => return format!("/calls/{}", escaped(&on.0)),
+        Verb::Find { after } => return list(line, after.as_deref()),
         Verb::Answer { on, .. } => (on, "answer"),
         Verb::Reject { on, .. } => (on, "reject"),
         Verb::Hangup { on } => (on, "hangup"),
@@ -99,13 +100,19 @@ fn path(verb: &Verb) -> String {
         Verb::Play { on, .. } => (on, "playback_start"),
         Verb::StopPlay { on } => (on, "playback_stop"),
     };
-    format!("/calls/{}/actions/{action}", escaped(on))
+    format!("/calls/{}/actions/{action}", escaped(&on.0))
 }
 
-/// A handle as one segment of a path. The colon in it stays, as the official libraries leave it.
-fn escaped(handle: &Handle) -> String {
-    let mut out = String::with_capacity(handle.0.len());
-    for byte in handle.0.bytes() {
+/// The list of all that live, from a cursor on, in the largest pages that Telnyx has.
+fn list(line: &str, after: Option<&str>) -> String {
+    let after = after.map(|after| format!("&page%5Bafter%5D={}", escaped(after))).unwrap_or_default();
+    format!("/connections/{}/active_calls?page%5Blimit%5D=250{after}", escaped(line))
+}
+
+/// A handle or another name as one segment of a path. The colon in it stays, as the official libraries leave it.
+fn escaped(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
             out.push(char::from(byte));
         } else {
@@ -185,7 +192,7 @@ impl<'a> Body<'a> {
     fn of(command: &'a Command, line: &'a str) -> Option<Self> {
         let command_id = command.id;
         Some(match &command.verb {
-            Verb::Look { .. } => return None,
+            Verb::Look { .. } | Verb::Find { .. } => return None,
             Verb::Answer { tag, .. } => {
                 Self::Answer { command_id, client_state: state(*tag), webhook_retries_policies: Retries }
             }
@@ -276,7 +283,7 @@ impl fmt::Debug for Request {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{CallId, LegNo};
+    use crate::call::{CallId, Handle, LegNo};
     use crate::phone::{Number, Target};
     use crate::routing::RejectWith;
 
@@ -394,6 +401,18 @@ mod tests {
         let request = render(&command(Verb::Look { on: on() }), "1684");
         assert_eq!(request.path, "/calls/v3:aB_9-x%2Fy%3D");
         assert_eq!((request.method, request.body), (Method::Get, Bytes::new()));
+    }
+
+    #[test]
+    fn a_search_asks_for_a_page_of_all_that_live() {
+        let path = |after: Option<&str>| {
+            let request = render(&command(Verb::Find { after: after.map(str::to_owned) }), "1684");
+            assert_eq!((request.method, request.body), (Method::Get, Bytes::new()));
+            request.path
+        };
+        assert_eq!(path(None), "/connections/1684/active_calls?page%5Blimit%5D=250");
+        let next = "/connections/1684/active_calls?page%5Blimit%5D=250&page%5Bafter%5D=v1:g3%3D%26x";
+        assert_eq!(path(Some("v1:g3=&x")), next);
     }
 
     #[test]

@@ -1,0 +1,118 @@
+//! A command that is sent, and of which no word comes back for some time: the line is cut, or the node ends.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::agenda::later;
+use super::stage::Play;
+use crate::call::{CallId, CommandId, Event, Kind, News, What};
+use crate::hall::courier::LEASE;
+
+/// The first command of a kind is sent, and its sender hears nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Of which kind.
+    pub kind: Kind,
+    /// Whether it reaches Telnyx and only its answer is lost; else it is lost itself.
+    pub done: bool,
+    /// How long that lasts: no other try of it arrives before, or nobody takes it over.
+    pub lasts: Duration,
+    /// The node ends right after it was sent.
+    pub dies: bool,
+    /// Which webhooks that would tell of it are lost as long as that lasts.
+    pub mute: Mute,
+}
+
+/// Which webhooks that would tell of a command's effect are lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mute {
+    /// None.
+    Nothing,
+    /// Those that tell of its beginning: that the leg was placed, the text begun, the caller picked up, the two joined.
+    Begin,
+    /// Those that tell of its end as well.
+    All,
+}
+
+/// A cut that has come about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cutting {
+    id: CommandId,
+    call: CallId,
+    /// Its first try.
+    first: u64,
+    until: Timestamp,
+}
+
+impl Play {
+    /// A command was sent: if it is the one that is to be cut off, it is now.
+    pub(super) fn cut_off(&mut self, id: CommandId) {
+        let Some(cut) = self.trouble.cut.filter(|_| self.cutting.is_none()) else { return };
+        let Some(row) = self.memory.row(id).filter(|row| row.kind == cut.kind) else { return };
+        let until = later(self.now, cut.lasts);
+        self.cutting = Some(Cutting { id, call: row.call, first: self.tries, until });
+        self.diary.count("us.cut");
+        self.diary.upset(Some(row.call), self.now, until);
+        if cut.dies {
+            // Held for so long by a node that is slow to be missed.
+            self.memory.renew(id, later(self.now, cut.lasts.saturating_sub(LEASE)));
+            self.die(cut.lasts);
+        }
+    }
+
+    /// Whether a try of a command never reaches Telnyx.
+    pub(super) fn is_swallowed(&self, id: CommandId, one: u64) -> bool {
+        let Some((cut, cutting)) = self.cut_of(id) else { return false };
+        if one == cutting.first { !cut.done } else { self.now < cutting.until }
+    }
+
+    /// Whether the answer to a try never reaches us.
+    pub(super) fn is_unheard(&self, id: CommandId, one: u64) -> bool {
+        self.cut_of(id).is_some_and(|(_, cutting)| one == cutting.first)
+    }
+
+    fn cut_of(&self, id: CommandId) -> Option<(Cut, Cutting)> {
+        Some((self.trouble.cut?, self.cutting.filter(|cutting| cutting.id == id)?))
+    }
+
+    /// Whether a webhook is one of those that are lost while a command is cut off.
+    pub(super) fn is_mute(&self, event: &Event) -> bool {
+        let (Some(cut), Some(cutting)) = (self.trouble.cut, self.cutting) else { return false };
+        let What::Leg { who, news } = &event.what else { return false };
+        let handle = who.handle.as_ref().map(|handle| handle.0.as_str());
+        let of_caller = handle == self.memory.caller(cutting.call);
+        let ours = who.tag.is_some_and(|tag| tag.call == cutting.call) || of_caller;
+        self.now < cutting.until
+            && ours
+            && match cut.mute {
+                Mute::Nothing => false,
+                Mute::Begin => begins(cut.kind, news, of_caller),
+                Mute::All => begins(cut.kind, news, of_caller) || ends(cut.kind, news, of_caller),
+            }
+    }
+}
+
+/// Whether news tells that a command of a kind begins to take effect.
+fn begins(kind: Kind, news: &News, of_caller: bool) -> bool {
+    match kind {
+        Kind::Dial | Kind::Transfer => *news == News::Placed && !of_caller,
+        Kind::Answer => *news == News::Answered && of_caller,
+        Kind::Bridge => *news == News::Bridged,
+        Kind::Speak => *news == News::SpeechStarted,
+        Kind::Play | Kind::StopPlay => *news == News::PlaybackStarted,
+        Kind::Hangup | Kind::Reject | Kind::Look | Kind::Find => false,
+    }
+}
+
+/// Whether news tells what becomes of that later on.
+fn ends(kind: Kind, news: &News, of_caller: bool) -> bool {
+    let over = matches!(news, News::HungUp { .. });
+    match kind {
+        Kind::Dial | Kind::Transfer => !of_caller && (over || matches!(news, News::Answered | News::Bridged)),
+        Kind::Speak => *news == News::SpeechEnded,
+        Kind::Play | Kind::StopPlay => matches!(news, News::PlaybackEnded { .. }),
+        Kind::Hangup | Kind::Reject => over,
+        Kind::Answer | Kind::Bridge | Kind::Look | Kind::Find => false,
+    }
+}

@@ -1,0 +1,98 @@
+//! The list of all legs that live on our line: which of them are of one of our calls. Pure.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
+
+use super::answer::Reading;
+use crate::call::{CallId, Handle, Tag, Verdict, Who};
+
+/// Reads one page of the list. `None`: it is no such page.
+pub(super) fn listed(body: &Value) -> Option<Verdict> {
+    let legs = body.get("data")?.as_array()?.iter().filter_map(leg).collect();
+    // The cursor alone may be of the last page: only an address says that there is more.
+    let more = text(body.get("meta"), "next").is_some();
+    let next = text(body.pointer("/meta/cursors"), "after").filter(|_| more);
+    Some(Verdict::Listed { legs, next })
+}
+
+/// A leg that says whose it is, and can be commanded.
+fn leg(of: &Value) -> Option<Who> {
+    let state = BASE64.decode(text(Some(of), "client_state")?.trim()).ok()?;
+    let tag = Tag::parse(std::str::from_utf8(&state).ok()?)?;
+    let handle = Handle(text(Some(of), "call_control_id")?);
+    let (leg, session) = (text(Some(of), "call_leg_id"), text(Some(of), "call_session_id"));
+    Some(Who { tag: Some(tag), handle: Some(handle), leg, session, line: None })
+}
+
+fn text(of: Option<&Value>, name: &str) -> Option<String> {
+    let text = of?.get(name)?.as_str()?;
+    (!text.is_empty() && !text.contains(char::is_control)).then(|| text.to_owned())
+}
+
+impl Reading {
+    /// The same, with nothing in it about other calls: the list is of all that live.
+    #[must_use]
+    pub fn about(mut self, call: CallId) -> Self {
+        if let Self::Verdict(Verdict::Listed { legs, .. }) = &mut self {
+            legs.retain(|who| who.tag.is_some_and(|tag| tag.call == call));
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::super::answer::{Hints, read};
+    use super::*;
+    use crate::call::{Kind, LegNo};
+
+    fn of(body: &Value) -> Reading {
+        read(Kind::Find, 200, Hints::default(), body.to_string().as_bytes()).about(CallId::of("leg"))
+    }
+
+    fn state(call: &str, leg: u16) -> String {
+        BASE64.encode(Tag { call: CallId::of(call), leg: LegNo(leg) }.to_text())
+    }
+
+    #[test]
+    fn only_legs_of_the_call_are_told() {
+        let body = json!({
+            "data": [
+                { "call_control_id": "v3:a", "call_leg_id": "l", "call_session_id": "s", "client_state": state("leg", 2) },
+                { "call_control_id": "v3:b", "client_state": state("other", 2) },
+                { "call_control_id": "v3:c", "client_state": null },
+                { "call_control_id": "v3:d", "client_state": "bm90IG91cnM=" },
+                { "client_state": state("leg", 3) },
+                "oops",
+            ],
+            "meta": { "cursors": { "after": "x1", "before": null }, "next": "/v2/connections/1/active_calls?page[after]=x1" },
+        });
+        let who = Who {
+            tag: Some(Tag { call: CallId::of("leg"), leg: LegNo(2) }),
+            handle: Some(Handle("v3:a".into())),
+            leg: Some("l".into()),
+            session: Some("s".into()),
+            line: None,
+        };
+        assert_eq!(of(&body), Reading::Verdict(Verdict::Listed { legs: vec![who], next: Some("x1".into()) }));
+    }
+
+    #[test]
+    fn without_an_address_there_is_no_next_page_and_without_a_list_nothing_is_known() {
+        for meta in
+            [json!({}), json!({ "cursors": { "after": "x1" } }), json!({ "cursors": { "after": "x1" }, "next": null })]
+        {
+            let nothing = Reading::Verdict(Verdict::Listed { legs: vec![], next: None });
+            assert_eq!(of(&json!({ "data": [], "meta": meta })), nothing);
+        }
+        let body = json!({ "data": { "result": "ok" } }).to_string();
+        let reading =
+            read(Kind::Find, 200, Hints { retry_after: Some(Duration::from_secs(1)), reset: None }, body.as_bytes());
+        assert!(matches!(reading, Reading::Again { .. }), "{reading:?}");
+    }
+}
