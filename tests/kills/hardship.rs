@@ -8,7 +8,7 @@ use crate::stage::{Stage, now};
 /// How soon what is there again is used again.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
 /// How long it lasts at least.
-const LASTS_MS: u64 = 3_000;
+const LASTS_MS: u64 = 2_000;
 /// How many webhooks must be taken before, and must be put off meanwhile.
 const SOME: usize = 25;
 

@@ -12,7 +12,7 @@ use crate::base::Base;
 use crate::life::Life;
 use crate::orders::Orders;
 use crate::server::{Server, wait_for};
-use crate::stage::Stage;
+use crate::stage::{Settled, Stage};
 
 /// The longest a place may take to be reached: beyond the lease of commands whose node is gone.
 const REACHED_WITHIN: Duration = Duration::from_secs(60);
@@ -34,7 +34,10 @@ pub fn kill(base: Base, orders: &Orders) -> String {
     }
     let Killer { stage, deaths, lost, .. } = killer;
     let server = Server::start(stage.serve(0));
-    let told = stage.settle(server).told;
+    let Settled { mut told, left, .. } = stage.settle(server);
+    if left.base.file().is_some() {
+        told += &format!("\n  whoever looks at it found each of {} harms done to it", left.every_harm_is_found());
+    }
     let least = lost.iter().min_by_key(|(commands, events)| commands + events).unwrap();
     let (commands, events) = lost.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     format!(

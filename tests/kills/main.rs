@@ -23,6 +23,7 @@ mod disk;
 mod flood;
 mod hardship;
 mod killer;
+mod left;
 mod life;
 mod nodes;
 mod orders;

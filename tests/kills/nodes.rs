@@ -8,24 +8,29 @@ use std::time::Duration;
 use crate::base::Base;
 use crate::life::Life;
 use crate::orders::Orders;
-use crate::server::Server;
-use crate::stage::Stage;
+use crate::server::{Server, wait_for};
+use crate::stage::{Stage, now};
 
 /// Long beyond every lease, and not beyond the window in which a command may be sent again.
 const STANDSTILL: Duration = Duration::from_secs(30);
+
+/// How many webhooks they take before the one, and before the other.
+const SOME: usize = 150;
 
 /// Has the two go through it, and what is left checked.
 pub fn pause_and_kill(base: Base, orders: &Orders) -> String {
     let stage = Stage::busy(base, orders.seed, 2);
     let one = Server::start(stage.serve(0));
     let mut other = Life::new(&mut stage.serve(1));
-    thread::sleep(Duration::from_secs(5));
+    let taken = |since: i64| (stage.postman.answered(since, Some(200)) >= SOME).then_some(());
+    wait_for("both are at work", || taken(0));
     stage.wait_until_busy();
     signal(one.id(), "STOP");
     let still = stage.must_be_busy("when one stands still");
     thread::sleep(STANDSTILL);
     signal(one.id(), "CONT");
-    thread::sleep(Duration::from_secs(5));
+    let since = now().as_millisecond();
+    wait_for("both are at work again", || taken(since));
     stage.wait_until_busy();
     other.kill();
     let lost = stage.must_be_busy("when the other dies");

@@ -41,7 +41,7 @@ pub struct Post {
     pub sha256: String,
     /// None: no answer.
     pub status: Option<u16>,
-    /// Which server it went to.
+    /// Which server it went to, at last.
     pub node: usize,
 }
 
@@ -117,10 +117,10 @@ impl Postman {
         (0..self.nodes.len()).map(|node| posts.iter().filter(|post| post.node == node).count()).collect()
     }
 
-    /// As a proxy does: where the node does not answer, whoever posted is told so.
+    /// As a proxy does: where nobody listens the next node is asked, and where the node does not answer, whoever posted is
+    /// told so.
     async fn carry(self, mut headers: HeaderMap, body: Bytes) -> StatusCode {
-        let node = self.turn.fetch_add(1, Ordering::Relaxed) % self.nodes.len();
-        let mut post = read(&headers, &body, node);
+        let mut post = read(&headers, &body);
         {
             let mut book = self.book.lock().unwrap();
             if !book.acknowledged.contains(&post.event) {
@@ -128,13 +128,22 @@ impl Postman {
             }
         }
         headers.remove(header::HOST);
-        let url = format!("http://{}/webhooks/telnyx", self.nodes[node]);
-        let answer = self.client.post(url).headers(headers).body(body).send().await;
+        post.node = self.turn.fetch_add(1, Ordering::Relaxed) % self.nodes.len();
+        let mut answer = self.ask(&post, &headers, &body).await;
+        if answer.as_ref().is_err_and(reqwest::Error::is_connect) && self.nodes.len() > 1 {
+            post.node = (post.node + 1) % self.nodes.len();
+            answer = self.ask(&post, &headers, &body).await;
+        }
         post.status = answer.ok().map(|answer| answer.status().as_u16());
         post.answered_at = now().as_millisecond();
         let status = post.status.and_then(|status| StatusCode::from_u16(status).ok());
         self.book.lock().unwrap().write(post);
         status.unwrap_or(StatusCode::BAD_GATEWAY)
+    }
+
+    async fn ask(&self, post: &Post, headers: &HeaderMap, body: &Bytes) -> reqwest::Result<reqwest::Response> {
+        let url = format!("http://{}/webhooks/telnyx", self.nodes[post.node]);
+        self.client.post(url).headers(headers.clone()).body(body.clone()).send().await
     }
 }
 
@@ -155,7 +164,7 @@ async fn take(State(postman): State<Postman>, headers: HeaderMap, body: Bytes) -
     tokio::spawn(postman.carry(headers, body)).await.unwrap()
 }
 
-fn read(headers: &HeaderMap, body: &Bytes, node: usize) -> Post {
+fn read(headers: &HeaderMap, body: &Bytes) -> Post {
     let told: Value = serde_json::from_slice(body).unwrap();
     let text = |path: &str| told.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
     let now = now().as_millisecond();
@@ -168,6 +177,6 @@ fn read(headers: &HeaderMap, body: &Bytes, node: usize) -> Post {
         session: text("/data/payload/call_session_id"),
         sha256: Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect(),
         status: None,
-        node,
+        node: 0,
     }
 }
