@@ -89,7 +89,7 @@ const TWICE: &str = "insert into journal (stream, event, call, version, decided_
 const HARMS: [(&str, Harm); 14] = [
     (
         "I1: event",
-        Harm::Rows("delete from journal where rowid in (select rowid from journal where length(raw) > 0 limit 1)"),
+        Harm::Rows("delete from journal where event = (select event from journal where length(raw) > 0 limit 1)"),
     ),
     ("with other bytes", Harm::Rows("update journal set raw = cast(raw || x'20' as blob) where length(raw) > 0")),
     ("is kept 2 times", Harm::Rows(TWICE)),
@@ -101,19 +101,17 @@ const HARMS: [(&str, Harm); 14] = [
     (
         "out of nowhere",
         Harm::Rows(
-            "delete from outbox where rowid in (select rowid from outbox where kind = 'dial' and status = 'accepted' limit 1)",
+            "delete from outbox where id = (select id from outbox where kind = 'dial' and status = 'accepted' limit 1)",
         ),
     ),
     ("was accepted and took no effect", Harm::Ledger(undone)),
     (
         "I6: call",
-        Harm::Rows(
-            "update calls set phase = 'ringing', wake_at = null where rowid in (select rowid from calls limit 1)",
-        ),
+        Harm::Rows("update calls set phase = 'ringing', wake_at = null where id = (select id from calls limit 1)"),
     ),
     ("after its caller was gone", Harm::Ledger(long_gone)),
-    ("I16: leg", Harm::Rows("delete from legs where rowid in (select rowid from legs limit 1)")),
-    ("I16: command", Harm::Rows("update outbox set status = 'open' where rowid in (select rowid from outbox limit 1)")),
+    ("I16: leg", Harm::Rows("delete from legs where call = (select call from legs limit 1)")),
+    ("I16: command", Harm::Rows("update outbox set status = 'open' where id = (select id from outbox limit 1)")),
 ];
 
 fn acknowledged(lines: &mut [Value]) -> impl Iterator<Item = &mut Value> {
