@@ -1,6 +1,7 @@
 //! A disk that is full for a while, under SQLite: the server may write no file any further, and then it may again.
 
 use std::process::Command;
+use std::time::Duration;
 
 use crate::base::Base;
 use crate::hardship::suffer;
@@ -31,7 +32,13 @@ pub fn is_full(orders: &Orders) -> Option<String> {
     };
     let mut told = String::new();
     for _ in 0..2 {
-        told += &suffer(&stage, "a full disk", || limit(server.id(), "0"), || limit(server.id(), "unlimited"));
+        told += &suffer(
+            &stage,
+            "a full disk",
+            Duration::from_secs(2),
+            || limit(server.id(), "0"),
+            || limit(server.id(), "unlimited"),
+        );
     }
     Some(stage.settle(server).told + &told)
 }

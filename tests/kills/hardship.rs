@@ -7,14 +7,12 @@ use crate::stage::{Stage, now};
 
 /// How soon what is there again is used again.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
-/// How long it lasts at least.
-const LASTS_MS: u64 = 2_000;
 /// How many webhooks must be taken before, and must be put off meanwhile.
 const SOME: usize = 25;
 
-/// Lets something break and mends it once it is felt: senders are told to come again, and soon after the end they are
-/// taken. What was counted.
-pub fn suffer(stage: &Stage, name: &str, begin: impl FnOnce(), end: impl FnOnce()) -> String {
+/// Lets something break and mends it after a while, once it is felt: senders are told to come again, and soon after the
+/// end they are taken. What was counted.
+pub fn suffer(stage: &Stage, name: &str, lasts: Duration, begin: impl FnOnce(), end: impl FnOnce()) -> String {
     let before = now().as_millisecond();
     wait_for("all is well", || (stage.postman.answered(before, Some(200)) >= SOME).then_some(()));
     stage.wait_until_busy();
@@ -22,7 +20,7 @@ pub fn suffer(stage: &Stage, name: &str, begin: impl FnOnce(), end: impl FnOnce(
     let out = now().as_millisecond();
     wait_for(&format!("{name} is felt"), || {
         let felt = stage.postman.answered(out, Some(503)) >= SOME;
-        (felt && now().as_millisecond().abs_diff(out) >= LASTS_MS).then_some(())
+        (felt && now().as_millisecond().abs_diff(out) >= lasts.as_millis() as u64).then_some(())
     });
     end();
     let back = now().as_millisecond();

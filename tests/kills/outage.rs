@@ -15,6 +15,9 @@ use crate::orders::Orders;
 use crate::server::Server;
 use crate::stage::{Stage, free_address};
 
+/// How long each of it lasts at least.
+const A_WHILE: Duration = Duration::from_secs(2);
+
 /// How it is between the server and its database.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Weather {
@@ -38,13 +41,14 @@ pub fn come_and_go(orders: &Orders) -> Option<String> {
     let mut told = String::new();
     let be = |now: Weather| _ = weather.send_replace(now);
     let fair = || be(Weather::Fair);
-    told += &suffer(&stage, "a stop", || cluster.stop("fast"), || cluster.begin());
+    told += &suffer(&stage, "a stop", A_WHILE, || cluster.stop("fast"), || cluster.begin());
     for secs in [1, 5] {
-        let slow = Weather::Slow(Duration::from_secs(secs));
-        told += &suffer(&stage, &format!("{secs} s an answer"), || be(slow), fair);
+        let pause = Duration::from_secs(secs);
+        let slow = Weather::Slow(pause);
+        told += &suffer(&stage, &format!("{secs} s an answer"), pause + A_WHILE, || be(slow), fair);
     }
-    told += &suffer(&stage, "a crash", || cluster.stop("immediate"), || cluster.begin());
-    told += &suffer(&stage, "a broken line", || be(Weather::Down), fair);
+    told += &suffer(&stage, "a crash", A_WHILE, || cluster.stop("immediate"), || cluster.begin());
+    told += &suffer(&stage, "a broken line", A_WHILE, || be(Weather::Down), fair);
     Some(stage.settle(server).told + &told)
 }
 
