@@ -41,13 +41,15 @@ fn lock(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
         bail!("the database {} cannot be made: there is no folder {}", path.display(), folder.display());
     }
-    let mut name = path.as_os_str().to_owned();
+    let open = |path: &Path| File::options().create(true).append(true).open(path);
+    // The file may have several names: the lock lies beside what all of them lead to. SQLite takes an empty file for a
+    // new one.
+    let mut name = open(path)
+        .and_then(|_| path.canonicalize())
+        .with_context(|| format!("the database {} cannot be used", path.display()))?
+        .into_os_string();
     name.push(".lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&name)
+    let file = open(Path::new(&name))
         .with_context(|| format!("the database {} cannot be used: its lock file cannot be made", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

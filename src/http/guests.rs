@@ -16,6 +16,9 @@ use super::limits::Limits;
 use super::phase::{Doing, Phase};
 use super::seldom::Seldom;
 
+/// How many of those who are to go are found at once.
+const AT_ONCE: usize = 64;
+
 /// All connections of one listener.
 pub(super) struct Guests {
     limits: Limits,
@@ -27,6 +30,8 @@ struct Book {
     next: u64,
     guests: BTreeMap<u64, (IpAddr, Phase)>,
     sources: HashMap<IpAddr, Source>,
+    /// Who is to go next where there is no room, for one source or for all; the first one last.
+    to_go: HashMap<Option<IpAddr>, Vec<(u64, Instant)>>,
     /// Connections closed, or not taken, for want of room.
     dropped: Seldom,
 }
@@ -120,17 +125,33 @@ impl Book {
     /// Sends away whoever has been idle, or at the head or body of a request, for longest; of those who were refused
     /// often, if there are any. Who waits for an answer stays.
     fn make_room(&mut self, of: Option<IpAddr>, limits: &Limits) -> bool {
-        while let Some(number) = self.first_to_go(of, limits) {
-            // Meanwhile the rest of his request may have come.
-            if self.guests.get(&number).is_some_and(|(_, phase)| phase.dismiss()) {
+        loop {
+            let Some((number, since)) = self.next_to_go(of, limits) else { return false };
+            // Meanwhile more of his request may have come: then others have let us wait for longer.
+            let goes = |(_, phase): &(IpAddr, Phase)| phase.now().1 == since && phase.dismiss();
+            if self.guests.get(&number).is_some_and(goes) {
                 self.leave(number);
                 return true;
             }
         }
-        false
     }
 
-    fn first_to_go(&self, of: Option<IpAddr>, limits: &Limits) -> Option<u64> {
+    /// Looking through all guests takes its time, and whoever floods us would have it done for each connection: some are
+    /// found at once, and go one after another.
+    fn next_to_go(&mut self, of: Option<IpAddr>, limits: &Limits) -> Option<(u64, Instant)> {
+        let mut found = self.to_go.remove(&of).unwrap_or_default();
+        if found.is_empty() {
+            found = self.waited_for(of, limits);
+        }
+        let next = found.pop();
+        if !found.is_empty() {
+            self.to_go.insert(of, found);
+        }
+        next
+    }
+
+    /// Some of those who let us wait, and since when; who is to go first comes last.
+    fn waited_for(&self, of: Option<IpAddr>, limits: &Limits) -> Vec<(u64, Instant)> {
         let now = Instant::now();
         let candidates = self.guests.iter().filter(|(_, (source, _))| of.is_none_or(|of| of == *source));
         let waited_for = candidates.filter_map(|(number, (source, phase))| match phase.now() {
@@ -140,15 +161,21 @@ impl Book {
             }
             (Doing::Request | Doing::Leaving, _) => None,
         });
-        waited_for.min().map(|(_, _, number)| number)
+        let mut waited_for: Vec<_> = waited_for.collect();
+        waited_for.sort_unstable();
+        waited_for.truncate(AT_ONCE);
+        waited_for.into_iter().rev().map(|(_, since, number)| (number, since)).collect()
     }
 
     fn leave(&mut self, number: u64) {
         let Some((source, _)) = self.guests.remove(&number) else { return };
         if let Some(entry) = self.sources.get_mut(&source) {
             entry.guests = entry.guests.saturating_sub(1);
-            if entry.guests == 0 && entry.refused <= 0.0 {
-                self.sources.remove(&source);
+            if entry.guests == 0 {
+                self.to_go.remove(&Some(source));
+                if entry.refused <= 0.0 {
+                    self.sources.remove(&source);
+                }
             }
         }
     }
@@ -252,6 +279,25 @@ mod tests {
         let third = guests.enter(ip("192.0.2.3"));
         assert!(third.is_some());
         assert_eq!((slow.phase.now().0, asking.phase.now().0), (Doing::Leaving, Doing::Request));
+    }
+
+    #[test]
+    fn a_full_house_is_not_looked_through_for_each_newcomer() {
+        let guests = guests(1_000, 1_000);
+        let mut inside: Vec<Visit> = (0..1_000).map(|_| guests.enter(ip("192.0.2.1")).unwrap()).collect();
+        for no in 0..5 {
+            let newcomer = guests.enter(ip("192.0.2.1")).unwrap();
+            assert_eq!(inside[no].phase.now().0, Doing::Leaving, "one after another, the first of all first");
+            inside.push(newcomer);
+        }
+        let found: usize = guests.book().to_go.values().map(Vec::len).sum();
+        assert_eq!(found, AT_ONCE - 5, "they were found at once");
+        // Who has gone on meanwhile is passed over.
+        inside[5].phase.set(Doing::Head);
+        inside.push(guests.enter(ip("192.0.2.1")).unwrap());
+        assert_eq!((inside[5].phase.now().0, inside[6].phase.now().0), (Doing::Head, Doing::Leaving));
+        drop(inside);
+        assert!(guests.book().to_go.is_empty());
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl Phase {
         })
     }
 
+    /// Returns when the head of a request is there, or it does something else.
+    pub(super) async fn begun(&self) {
+        let mut phase = self.0.subscribe();
+        drop(phase.wait_for(|(doing, _)| *doing != Doing::Head).await);
+    }
+
     /// Bytes came in: after a rest they are the beginning of a head.
     fn heard(&self) {
         if self.now().0 == Doing::Nothing {

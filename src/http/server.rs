@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,29 +28,27 @@ use super::phase::{Arriving, Doing, Socket};
 const HEADERS: usize = 64;
 const HEADER_BYTES: usize = 16 * 1024;
 
+/// How long whoever has connected before a stop, and not said anything yet, may take to begin.
+const NEWCOMER: Duration = Duration::from_millis(500);
+
 /// Answers requests until `stop` is ready, then finishes those it has. Returns how many connections were cut off
 /// because they did not finish within [`Limits::grace`].
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) -> usize {
     let guests = Arc::new(Guests::new(limits));
-    let stopping = watch::Sender::new(false);
-    let mut connections = JoinSet::new();
+    let mut reception =
+        Reception { guests, router, limits, stopping: watch::Sender::new(false), connections: JoinSet::new() };
     let mut stop = std::pin::pin!(stop);
     loop {
         let stream = tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => accepted,
-            Some(ended) = connections.join_next() => {
+            Some(ended) = reception.connections.join_next() => {
                 note(ended);
                 continue;
             }
         };
         match stream {
-            Ok((stream, peer)) => match guests.enter(peer.ip()) {
-                Some(visit) => {
-                    connections.spawn(attend(stream, router.clone(), visit, limits, stopping.subscribe()));
-                }
-                None => debug!("connection closed: no room for another"),
-            },
+            Ok((stream, peer)) => reception.let_in(stream, peer),
             Err(error) if gone(&error) => {}
             Err(error) => {
                 warn!(%error, "cannot accept connections; is the limit for open files too low?");
@@ -57,17 +56,49 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             }
         }
     }
-    drop(listener);
-    stopping.send_replace(true);
+    reception.close(listener);
     let finished = async {
-        while let Some(ended) = connections.join_next().await {
+        while let Some(ended) = reception.connections.join_next().await {
             note(ended);
         }
     };
     let _ = timeout(limits.grace, finished).await;
-    let cut = connections.len();
-    connections.shutdown().await;
+    let cut = reception.connections.len();
+    reception.connections.shutdown().await;
     cut
+}
+
+/// Whoever lets connections in.
+struct Reception {
+    guests: Arc<Guests>,
+    router: Router,
+    limits: Limits,
+    stopping: watch::Sender<bool>,
+    connections: JoinSet<()>,
+}
+
+impl Reception {
+    fn let_in(&mut self, stream: TcpStream, peer: SocketAddr) {
+        match self.guests.enter(peer.ip()) {
+            Some(visit) => {
+                let stopping = self.stopping.subscribe();
+                self.connections.spawn(attend(stream, self.router.clone(), visit, self.limits, stopping));
+            }
+            None => debug!("connection closed: no room for another"),
+        }
+    }
+
+    /// Takes no more; those who have connected by now are let in still.
+    fn close(&mut self, listener: TcpListener) {
+        if let Ok(listener) = listener.into_std() {
+            while let Ok((stream, peer)) = listener.accept() {
+                if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+                    self.let_in(stream, peer);
+                }
+            }
+        }
+        self.stopping.send_replace(true);
+    }
 }
 
 /// Whether somebody left before we could let him in.
@@ -96,6 +127,13 @@ async fn attend(stream: TcpStream, router: Router, visit: Visit, limits: Limits,
     let mut connection = std::pin::pin!(connection);
     let overstayed = visit.phase.overstayed(&limits);
     let mut overstayed = std::pin::pin!(overstayed);
+    let phase = visit.phase.clone();
+    let leave = async move {
+        drop(stopping.wait_for(|stop| *stop).await);
+        // Its request may be on its way.
+        drop(timeout(NEWCOMER, phase.begun()).await);
+    };
+    let mut leave = std::pin::pin!(leave);
     let mut told = false;
     loop {
         tokio::select! {
@@ -108,7 +146,7 @@ async fn attend(stream: TcpStream, router: Router, visit: Visit, limits: Limits,
                 return;
             }
             () = &mut overstayed => return,
-            _ = stopping.wait_for(|stop| *stop), if !told => {
+            () = &mut leave, if !told => {
                 told = true;
                 connection.as_mut().graceful_shutdown();
             }

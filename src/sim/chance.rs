@@ -101,8 +101,13 @@ impl<T: Chance> Rates<T> {
     /// The same rates with one of them set; a rate outside 0 to 1 is cut to it.
     #[must_use]
     pub fn with(mut self, what: T, rate: f64) -> Self {
-        self.rates.insert(what, rate.clamp(0.0, 1.0));
+        self.rate(what, rate);
         self
+    }
+
+    /// Sets one rate; one outside 0 to 1 is cut to it.
+    pub fn rate(&mut self, what: T, rate: f64) {
+        self.rates.insert(what, rate.clamp(0.0, 1.0));
     }
 
     /// Sets one rate by `name=probability`.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// One call from outside, counted from 0 in the order in which they were scheduled.
@@ -121,10 +122,16 @@ pub struct CommandEntry {
     pub verb: &'static str,
     /// The leg it was for; for a dial the new one.
     pub leg: Option<LegNo>,
+    /// The path it was sent to.
+    pub path: String,
+    /// SHA-256 of its body, in hexadecimal digits.
+    pub sha256: String,
     /// Its id.
     pub command_id: Option<String>,
     /// Whether it was ignored, its id having been used within the window.
     pub repeated: bool,
+    /// Whether it was accepted and nothing was done.
+    pub swallowed: bool,
     /// HTTP status of the answer; `None` if there never was one.
     pub status: Option<u16>,
     /// Code of the error, if it was refused.
@@ -230,6 +237,21 @@ impl Ledger {
         no
     }
 
+    /// How the commands from this one on came: the path and the body of their request.
+    pub(super) fn came(&mut self, first: usize, path: &str, body: &[u8]) {
+        for entry in self.commands.iter_mut().skip(first) {
+            path.clone_into(&mut entry.path);
+            entry.sha256 = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+        }
+    }
+
+    /// The command was accepted, and nothing will be done.
+    pub(super) fn swallowed(&mut self, no: CommandNo) {
+        if let Some(entry) = usize::try_from(no.0).ok().and_then(|no| self.commands.get_mut(no)) {
+            entry.swallowed = true;
+        }
+    }
+
     /// The command took effect.
     pub(super) fn took(&mut self, no: CommandNo, at: Timestamp) {
         let entry = usize::try_from(no.0).ok().and_then(|no| self.commands.get_mut(no));
@@ -269,8 +291,11 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             verb: "dial",
             leg: None,
+            path: String::new(),
+            sha256: String::new(),
             command_id: Some(id.to_owned()),
             repeated: false,
+            swallowed: false,
             status: None,
             code: None,
             took_effect: None,

@@ -41,6 +41,13 @@ impl World {
     /// # Errors
     /// A fault was drawn that never answers.
     pub fn request(&mut self, now: Timestamp, method: &str, target: &str, body: &[u8]) -> Result<Reply, NoAnswer> {
+        let first = self.ledger.commands().len();
+        let reply = self.asked(now, method, target, body);
+        self.ledger.came(first, target, body);
+        reply
+    }
+
+    fn asked(&mut self, now: Timestamp, method: &str, target: &str, body: &[u8]) -> Result<Reply, NoAnswer> {
         self.run(now);
         let ask = Ask::read(method, target);
         let fault = self.settings.faults.one(&mut self.rng);
@@ -114,8 +121,11 @@ impl World {
             at: self.now,
             verb,
             leg,
+            path: String::new(),
+            sha256: String::new(),
             command_id: id,
             repeated: first.is_some(),
+            swallowed: false,
             status: None,
             code: None,
             took_effect: None,
@@ -141,6 +151,7 @@ impl World {
         };
         if ignored && done.is_ok() {
             self.settings.faults.count(Fault::Ignored);
+            self.ledger.swallowed(no);
         }
         let code = done.as_ref().err().map(|refusal| refusal.code.clone());
         let reply = done.unwrap_or_else(|refusal| self.refuse(&refusal));
@@ -164,8 +175,11 @@ impl World {
             at: self.now,
             verb,
             leg,
+            path: String::new(),
+            sha256: String::new(),
             command_id,
             repeated: false,
+            swallowed: false,
             status,
             code: None,
             took_effect: None,

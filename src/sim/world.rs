@@ -7,6 +7,7 @@ use fastrand::Rng;
 use jiff::Timestamp;
 
 use super::agenda::{Agenda, Due};
+use super::chance::Fault;
 use super::ids::uuid;
 use super::ledger::{CallNo, Entry, Ledger, LegNo, What};
 use super::leg::Leg;
@@ -121,6 +122,11 @@ impl World {
     /// How long a delivery may take before it counts as unanswered.
     pub fn webhook_timeout(&self) -> Duration {
         timeout(&self.settings)
+    }
+
+    /// From now on this goes wrong with requests, as often as said.
+    pub fn trouble(&mut self, fault: Fault, rate: f64) {
+        self.settings.faults.rate(fault, rate);
     }
 
     /// No more faults of requests and network from now on.

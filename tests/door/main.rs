@@ -407,6 +407,25 @@ fn a_stop_lets_requests_finish_and_takes_no_new_ones() {
 }
 
 #[test]
+fn whoever_had_connected_before_a_stop_may_still_ask() {
+    let mut house = House::new();
+    // Let in, or still waiting for it: nobody knows, and it is all the same.
+    let mut lines: Vec<Line> = (0..20).map(|_| house.connect()).collect();
+    let silent = house.connect();
+    house.stop();
+    for line in &mut lines {
+        line.get_mut().write_all(&request(&sign(NOW, BODY), BODY)).unwrap();
+    }
+    for line in &mut lines {
+        assert_eq!(read_answer(line).unwrap().status, 200);
+        assert!(closed(line));
+    }
+    assert_eq!(house.ended(), 0, "who says nothing is not waited for");
+    assert!(TcpStream::connect(house.address).is_err());
+    drop(silent);
+}
+
+#[test]
 fn a_stop_does_not_wait_for_ever() {
     let (gate, entered) = Gate::new();
     let limits = Limits { grace: SHORT, ..Limits::default() };

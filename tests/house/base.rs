@@ -59,11 +59,16 @@ impl Base {
             println!("SKIPPED: SWITCHHOOK_TEST_DATABASE_URL is not set");
             return None;
         };
+        Some(Self::postgres_at(&given))
+    }
+
+    /// A fresh database beside this one.
+    pub fn postgres_at(given: &str) -> Self {
         let name = format!("house_{:016x}", fastrand::u64(..));
-        administer(&given, format!("create database {name}"));
-        let mut url = reqwest::Url::parse(&given).unwrap();
+        administer(given, format!("create database {name}"));
+        let mut url = reqwest::Url::parse(given).unwrap();
         url.set_path(&name);
-        Some(Self::Postgres { url: url.into(), house: Drops { given, name } })
+        Self::Postgres { url: url.into(), house: Drops { given: given.to_owned(), name } }
     }
 
     pub fn url(&self) -> String {

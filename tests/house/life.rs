@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use switchhook::sim::{CallOutcome, Callee, End, Script, Settings, Side, World};
 use tokio::net::TcpListener;
 
 use crate::base::{Base, RUNTIME, Sent, on_both};
-use crate::post::{OLD_NUMBER, arrival, bytes, connect, now, post, send, signed};
+use crate::post::{OLD_NUMBER, arrival, bytes, connect, now, post, signed, status};
 use crate::server::{API_KEY, House, LINE, Server, timed, wait_for};
 use crate::stub::{Seen, Stub};
 
@@ -233,15 +233,24 @@ fn whoever_was_answered_under_traffic_is_in_the_journal(base: Base) {
     let stub = Stub::start();
     let house = House::new(base, &stub.url);
     let server = house.start();
-    let acknowledged = AtomicUsize::new(0);
+    let (acknowledged, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (kept, took) = thread::scope(|scope| {
         let work = || {
             let mut kept = Vec::new();
             loop {
                 let body = bytes(&arrival(OLD_NUMBER));
-                match send(server.address, &signed(&house.key, now(), &body)) {
+                let Ok(mut line) = connect(server.address) else {
+                    assert!(stopping.load(Ordering::SeqCst), "it listens until it is told to stop");
+                    return kept;
+                };
+                let before = !stopping.load(Ordering::SeqCst);
+                let _ = line.write_all(&signed(&house.key, now(), &body));
+                match status(&mut line) {
                     Some(status) => assert_eq!(status, 200, "it answers well to the last"),
-                    None => return kept,
+                    None => {
+                        assert!(!before, "who was connected before it was told to stop is answered");
+                        return kept;
+                    }
                 }
                 acknowledged.fetch_add(1, Ordering::SeqCst);
                 kept.push(body);
@@ -249,6 +258,7 @@ fn whoever_was_answered_under_traffic_is_in_the_journal(base: Base) {
         };
         let workers: Vec<_> = (0..6).map(|_| scope.spawn(work)).collect();
         wait_for("there is traffic", || (acknowledged.load(Ordering::SeqCst) > 100).then_some(()));
+        stopping.store(true, Ordering::SeqCst);
         server.ask_to_stop();
         let kept: Vec<Vec<u8>> = workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
         (kept, acknowledged.load(Ordering::SeqCst))
@@ -271,14 +281,21 @@ fn whoever_was_answered_under_traffic_is_in_the_journal(base: Base) {
     drop(next);
 }
 
-fn a_command_that_was_never_sent_is_sent_by_the_next_life(base: Base) {
+/// A server that is killed with one command decided, once `when` is so; nobody has answered it.
+fn killed(base: Base, body: &[u8], when: impl Fn(&Stub) -> bool) -> (Stub, House) {
     let stub = Stub::start();
     let house = House::new(base, &stub.url);
     let server = house.start();
     stub.hold();
-    let body = bytes(&arrival(OLD_NUMBER));
-    assert_eq!(post(server.address, &house.key, &body), 200);
+    assert_eq!(post(server.address, &house.key, body), 200);
+    wait_for("its time has come", || when(&stub).then_some(()));
     server.kill();
+    (stub, house)
+}
+
+fn a_command_that_was_never_sent_is_sent_by_the_next_life(base: Base) {
+    let body = bytes(&arrival(OLD_NUMBER));
+    let (stub, house) = killed(base, &body, |_| true);
     assert_eq!(house.base.journal()[0].raw, body, "what was acknowledged is kept");
     next_life(&house, &stub);
     let server = house.start();
@@ -287,13 +304,7 @@ fn a_command_that_was_never_sent_is_sent_by_the_next_life(base: Base) {
 }
 
 fn a_command_cut_off_is_sent_again_by_the_next_life(base: Base) {
-    let stub = Stub::start();
-    let house = House::new(base, &stub.url);
-    let server = house.start();
-    stub.hold();
-    assert_eq!(post(server.address, &house.key, &bytes(&arrival(OLD_NUMBER))), 200);
-    wait_for("the command is under way", || (!stub.commands().is_empty()).then_some(()));
-    server.kill();
+    let (stub, house) = killed(base, &bytes(&arrival(OLD_NUMBER)), |stub| !stub.commands().is_empty());
     next_life(&house, &stub);
     assert!(sendings(&house, &stub) >= 2);
 }

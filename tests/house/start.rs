@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::base::{Base, checkout};
 use crate::post::{OLD_NUMBER, arrival, bytes, post};
-use crate::server::{API_KEY, House, timed};
+use crate::server::{API_KEY, House, Server, timed};
 use crate::stub::Stub;
 
 /// Nothing listens here.
@@ -294,6 +294,28 @@ fn a_file_has_one_server() {
     assert_eq!(house.base.journal().len(), 1);
     first.terminate();
     drop(house.start());
+}
+
+#[test]
+fn a_file_has_one_server_by_whatever_name_it_goes() {
+    let house = house();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (file, link) = (house.base.file().unwrap(), elsewhere.path().join("link.db"));
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let by_link = format!("sqlite://{}", link.display());
+    // The link leads nowhere yet: whoever comes first makes the file.
+    let mut serve = house.serve();
+    serve.env("DATABASE_URL", &by_link);
+    let first = Server::start(serve);
+    let (code, told) = refused(&mut house.serve());
+    assert_eq!(code, 69);
+    assert!(told.contains("another `switchhook serve` uses"), "{told}");
+    first.terminate();
+    let second = house.start();
+    let (code, told) = refused(house.serve().env("DATABASE_URL", &by_link));
+    assert_eq!(code, 69);
+    assert!(told.contains("another `switchhook serve` uses") && told.contains("link.db"), "{told}");
+    second.terminate();
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A database that does not do its part: the sender is asked to come again, and nothing is kept twice.
 
+use std::thread;
 use std::time::Duration;
 
 use crate::base::{Base, Locked, on_both};
@@ -27,6 +28,38 @@ fn a_slow_database_is_not_waited_for(base: Base) {
     assert_eq!(house.base.journal().len(), 1);
     wait_for("one command is sent", || house.base.outbox().iter().all(|row| row.status == "accepted").then_some(()));
     assert_eq!((stub.commands().len(), house.base.outbox().len()), (1, 1));
+}
+
+#[test]
+fn a_pool_that_is_exhausted_is_503_until_there_is_room() {
+    let Some(base) = Base::postgres() else { return };
+    let stub = Stub::start();
+    let house = House::new(base, &stub.url);
+    let mut serve = house.serve();
+    serve.env("SWITCHHOOK_DATABASE__CONNECTIONS", "1");
+    let server = Server::start(serve);
+    // The only connection waits for the lock, and everybody else for the connection.
+    let lock = Locked::new(&house.base);
+    let bodies: Vec<_> = (0..16).map(|_| bytes(&arrival(OLD_NUMBER))).collect();
+    let (statuses, took) = timed(|| {
+        thread::scope(|scope| {
+            let post = |body| post(server.address, &house.key, body);
+            let posts: Vec<_> = bodies.iter().map(|body| scope.spawn(move || post(body))).collect();
+            posts.into_iter().map(|post| post.join().unwrap()).collect::<Vec<_>>()
+        })
+    });
+    assert_eq!(statuses, [503; 16]);
+    assert!(took < Duration::from_secs(3), "nobody is kept waiting: {took:?}");
+    lock.release();
+    let ((), took) = timed(|| {
+        wait_for("it is used again", || (post(server.address, &house.key, &bodies[0]) == 200).then_some(()));
+    });
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    for body in &bodies {
+        assert_eq!(post(server.address, &house.key, body), 200);
+    }
+    assert_eq!(house.base.journal().len(), bodies.len(), "each of them once");
+    assert!(server.terminate().0.success());
 }
 
 #[test]

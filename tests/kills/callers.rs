@@ -13,7 +13,7 @@ use crate::stage::Phones;
 const LINES: [&str; 4] = ["+12025550100", "+12025550101", "+12025550102", "+12025550103"];
 const PEOPLE: [&str; 4] = ["+12025550111", "+12025550112", "+12025550113", "+12025550114"];
 /// Between two calls.
-const CALL_EVERY: Duration = Duration::from_millis(120);
+const CALL_EVERY: Duration = Duration::from_millis(60);
 
 /// People who call, one after another, until they are stopped.
 pub struct Callers {

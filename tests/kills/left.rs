@@ -1,60 +1,149 @@
-//! What is left in the database, read by plain SQL.
+//! What a run leaves behind, and the program that looks at it; which is shown to see whatever is altered.
 
-use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::base::Base;
 
-/// What is left in the database.
+/// What a run leaves behind.
 pub struct Left {
-    /// Calls: phase, version, deadline.
-    pub calls: BTreeMap<String, (String, i64, Option<i64>)>,
-    /// The journal: call, version, event, whether it came by a webhook, in the order of calls and versions.
-    pub journal: Vec<(String, i64, String, bool)>,
-    /// The outbox: call, place, id, kind, whom it rings, status; in the order of calls and places.
-    pub outbox: Vec<Row>,
-    /// Bodies put aside.
-    pub aside: usize,
-}
-
-/// A row of the outbox.
-pub struct Row {
-    pub call: String,
-    pub seq: i64,
-    pub id: String,
-    pub kind: String,
-    pub to: Option<String>,
-    pub status: String,
+    /// The client's log and the ledger.
+    pub folder: TempDir,
+    pub base: Base,
 }
 
 impl Left {
-    pub fn read(base: &Base) -> Self {
-        let calls: Vec<(String, String, i64, Option<i64>)> =
-            base.rows("select cast(id as text), phase, version, wake_at from calls");
-        let journal: Vec<(String, i64, String, i32)> = base.rows(
-            "select cast(call as text), version, event, case when length(raw) > 0 then 1 else 0 end
-             from journal order by 1, 2",
-        );
-        let outbox: Vec<(String, i64, String, String, Vec<u8>, String)> =
-            base.rows("select cast(call as text), seq, cast(id as text), kind, body, status from outbox order by 1, 2");
-        let row = |(call, seq, id, kind, body, status): (_, _, _, _, Vec<u8>, _)| {
-            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-            Row { call, seq, id, kind, to: body["to"].as_str().map(str::to_owned), status }
-        };
-        Self {
-            calls: calls.into_iter().map(|(id, phase, version, wake)| (id, (phase, version, wake))).collect(),
-            journal: journal.into_iter().map(|(call, version, event, raw)| (call, version, event, raw == 1)).collect(),
-            outbox: outbox.into_iter().map(row).collect(),
-            aside: base.quarantine().len(),
-        }
+    pub fn client(&self) -> PathBuf {
+        self.folder.path().join("client.jsonl")
     }
 
-    /// Whether no call lives and no command is under way.
-    pub fn is_settled(base: &Base) -> bool {
-        let open: Vec<(i64,)> = base.rows(
-            "select (select count(*) from outbox where status = 'open') + (select count(*) from calls where phase <> 'ended')",
-        );
-        open == [(0,)]
+    pub fn ledger(&self) -> PathBuf {
+        self.folder.path().join("ledger.json")
     }
+
+    /// Has it looked at, and says what was counted. What is found broken stays, to be looked at by hand.
+    pub fn must_be_whole(self, ended_within_secs: u64) -> (Self, String) {
+        let (check, Output { status, stdout, stderr }) = self.check(ended_within_secs);
+        let said = String::from_utf8_lossy(&stdout).trim_end().to_owned();
+        if !status.success() {
+            let why = String::from_utf8_lossy(&stderr).into_owned();
+            std::mem::forget(self);
+            panic!("{status}\n{said}\n{why}\nall of it is kept; once more: {check:?}");
+        }
+        (self, said)
+    }
+
+    fn check(&self, ended_within_secs: u64) -> (Command, Output) {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_switchhook-check"));
+        check.arg("--client").arg(self.client()).arg("--ledger").arg(self.ledger());
+        check.args(["--database", &self.base.url(), "--ended-within", &ended_within_secs.to_string()]);
+        let output = check.output().unwrap();
+        (check, output)
+    }
+
+    /// Alters a copy of it in one way after another: each must be found. How many there were.
+    pub fn every_harm_is_found(&self) -> usize {
+        for (no, (breach, harm)) in HARMS.into_iter().enumerate() {
+            let copy = Self { folder: tempfile::tempdir().unwrap(), base: Base::sqlite() };
+            std::fs::copy(self.base.file().unwrap(), copy.base.file().unwrap()).unwrap();
+            std::fs::copy(self.client(), copy.client()).unwrap();
+            std::fs::copy(self.ledger(), copy.ledger()).unwrap();
+            match harm {
+                Harm::Rows(statement) => copy.base.run(statement),
+                Harm::Log(harm) => {
+                    let log = std::fs::read_to_string(copy.client()).unwrap();
+                    let mut lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+                    harm(&mut lines);
+                    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+                    std::fs::write(copy.client(), lines.join("\n")).unwrap();
+                }
+                Harm::Ledger(harm) => {
+                    let mut told: Value = serde_json::from_slice(&std::fs::read(copy.ledger()).unwrap()).unwrap();
+                    harm(&mut told["ledger"]);
+                    std::fs::write(copy.ledger(), told.to_string()).unwrap();
+                }
+            }
+            let (_, Output { status, stdout, .. }) = copy.check(60);
+            let said = String::from_utf8_lossy(&stdout);
+            assert!(status.code() == Some(1) && said.contains(breach), "harm {no} is not found: {breach}\n{said}");
+        }
+        HARMS.len()
+    }
+}
+
+/// A harm done to what is left.
+enum Harm {
+    Rows(&'static str),
+    Log(fn(&mut [Value])),
+    Ledger(fn(&mut Value)),
+}
+
+/// An event is kept again, under another session.
+const TWICE: &str = "insert into journal (stream, event, call, version, decided_at, digest, what, remarks, raw)
+    select stream || 'x', event, call, version + 1000, decided_at, digest, what, remarks, raw
+    from journal where length(raw) > 0 limit 1";
+/// What is to be found, and the harm.
+const HARMS: [(&str, Harm); 14] = [
+    (
+        "I1: event",
+        Harm::Rows("delete from journal where event = (select event from journal where length(raw) > 0 limit 1)"),
+    ),
+    ("with other bytes", Harm::Rows("update journal set raw = cast(raw || x'20' as blob) where length(raw) > 0")),
+    ("is kept 2 times", Harm::Rows(TWICE)),
+    ("I2: event", Harm::Log(turned_away)),
+    ("I16: event", Harm::Log(never_sent)),
+    ("took effect 2 times", Harm::Ledger(doubled)),
+    ("sent otherwise", Harm::Rows("update outbox set body = cast(body || x'20' as blob) where kind = 'dial'")),
+    ("sent otherwise", Harm::Rows("update outbox set path = path || 'x' where kind = 'answer'")),
+    (
+        "out of nowhere",
+        Harm::Rows(
+            "delete from outbox where id = (select id from outbox where kind = 'dial' and status = 'accepted' limit 1)",
+        ),
+    ),
+    ("was accepted and took no effect", Harm::Ledger(undone)),
+    (
+        "I6: call",
+        Harm::Rows("update calls set phase = 'ringing', wake_at = null where id = (select id from calls limit 1)"),
+    ),
+    ("after its caller was gone", Harm::Ledger(long_gone)),
+    ("I16: leg", Harm::Rows("delete from legs where call = (select call from legs limit 1)")),
+    ("I16: command", Harm::Rows("update outbox set status = 'open' where id = (select id from outbox limit 1)")),
+];
+
+fn acknowledged(lines: &mut [Value]) -> impl Iterator<Item = &mut Value> {
+    lines.iter_mut().filter(|line| line["status"] == 200)
+}
+
+fn turned_away(lines: &mut [Value]) {
+    acknowledged(lines).next().unwrap()["status"] = json!(401);
+}
+
+fn never_sent(lines: &mut [Value]) {
+    let event = acknowledged(lines).next().unwrap()["event"].clone();
+    lines.iter_mut().filter(|line| line["event"] == event).for_each(|line| line["event"] = json!("another"));
+}
+
+fn doubled(ledger: &mut Value) {
+    *ledger["effects"].as_object_mut().unwrap().values_mut().next().unwrap() = json!(2);
+}
+
+fn undone(ledger: &mut Value) {
+    let dials = ledger["commands"].as_array_mut().unwrap().iter_mut().filter(|sent| sent["verb"] == "dial");
+    dials.filter(|sent| sent["status"] == 200).for_each(|sent| {
+        sent["took_effect"] = Value::Null;
+        sent["leg"] = Value::Null;
+        sent["swallowed"] = json!(false);
+    });
+}
+
+/// Everything ended long before.
+fn long_gone(ledger: &mut Value) {
+    let entries = ledger["entries"].as_array_mut().unwrap().iter_mut();
+    entries.filter(|entry| entry["what"].get("hung_up").is_some()).for_each(|entry| {
+        entry["at"] = json!("2020-01-01T00:00:00Z");
+    });
 }

@@ -7,16 +7,21 @@ use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
 use switchhook::clock::Clock;
 use switchhook::sim::face::{self, Face, FaceSettings, Pace};
-use switchhook::sim::{CallNo, Fault, Mishap, Script, Settings, World};
+use switchhook::sim::{CallNo, CallOutcome, Fault, Mishap, Script, Settings, World};
+use tempfile::TempDir;
 
 use crate::base::{Base, RUNTIME, checkout};
 use crate::callers::Callers;
-use crate::checker::{self, Report};
 use crate::left::Left;
-use crate::server::{API_KEY, House, LINE, Server};
+use crate::postman::Postman;
+use crate::server::{API_KEY, House, LINE, Server, wait_for};
+
+/// How long after its caller's end a call may end with us.
+const ENDED_WITHIN_SECS: u64 = 60;
+/// The same, where the database or Telnyx was out of reach for a while.
+const ENDED_WITHIN_SECS_AFTER_AN_OUTAGE: u64 = 120;
 
 pub fn now() -> Timestamp {
     Clock::system().now()
@@ -32,17 +37,33 @@ pub struct Stage {
     pub house: House,
     /// Where people call.
     pub phones: Phones,
-    /// Where webhooks are posted.
-    pub address: SocketAddr,
+    /// Where the servers listen, one or several.
+    pub nodes: Vec<SocketAddr>,
+    /// Who carries webhooks to them.
+    pub postman: Postman,
+    /// Whether the world breaks: then more time is allowed for coming to an end.
+    pub outages: bool,
     seed: u64,
     callers: Option<Callers>,
     face: Face,
+    /// What is left for the checker.
+    folder: TempDir,
+}
+
+/// What a run came to.
+pub struct Settled {
+    /// What was counted.
+    pub told: String,
+    /// What became of each call.
+    pub calls: Vec<CallOutcome>,
+    /// All of it.
+    pub left: Left,
 }
 
 /// Where people call.
 #[derive(Clone)]
 pub struct Phones {
-    world: Arc<Mutex<World>>,
+    pub world: Arc<Mutex<World>>,
     calls: Arc<Mutex<Vec<CallNo>>>,
 }
 
@@ -62,17 +83,22 @@ impl Phones {
 
 impl Stage {
     /// People begin to call at once; nobody listens yet.
-    pub fn busy(base: Base, seed: u64) -> Self {
-        let mut stage = Self::new(base, seed);
+    pub fn busy(base: Base, seed: u64, nodes: usize) -> Self {
+        let mut stage = Self::new(base, seed, nodes);
+        stage.phones.world.lock().unwrap().trouble(Fault::Hang, 0.02);
+        stage.phones.world.lock().unwrap().trouble(Fault::HangDone, 0.02);
+        assert_eq!(stage.under_way(), (0, 0), "nobody has called yet");
         stage.callers = Some(Callers::start(stage.phones.clone(), seed));
         stage
     }
 
     /// Nobody calls yet, and nobody listens.
-    pub fn new(base: Base, seed: u64) -> Self {
+    pub fn new(base: Base, seed: u64, nodes: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let nodes: Vec<SocketAddr> = (0..nodes).map(|_| free_address()).collect();
+        let (postman, address) = Postman::start(nodes.clone(), &folder.path().join("client.jsonl"));
         let listener = RUNTIME.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let house = House::new(base, &format!("http://{}/v2", listener.local_addr().unwrap()));
-        let address = free_address();
         let webhook_url = format!("http://{address}/webhooks/telnyx");
         let mut settings =
             Settings { connection_id: LINE.to_owned(), webhook_url: webhook_url.clone(), ..Settings::default() };
@@ -86,47 +112,59 @@ impl Stage {
         let pace = Pace { now: Arc::new(now), times: 1 };
         let settings = FaceSettings { webhook_url, api_key: Some(API_KEY.to_owned()), pace, key: house.key.clone() };
         let face = RUNTIME.block_on(async { face::serve(listener, world.clone(), settings) }).unwrap();
+        let migrated = house.command(&["migrate"]).stdout(std::process::Stdio::null()).status().unwrap();
+        assert!(migrated.success(), "{migrated}");
         let phones = Phones { world, calls: Arc::default() };
-        Self { house, phones, address, seed, callers: None, face }
+        Self { house, phones, nodes, postman, outages: false, seed, callers: None, face, folder }
     }
 
     /// A server, to be started.
-    pub fn serve(&self, at: SocketAddr) -> Command {
-        let mut serve = self.house.command(&["serve", "--listen", &at.to_string(), "--routes"]);
+    pub fn serve(&self, node: usize) -> Command {
+        let mut serve = self.house.command(&["serve", "--listen", &self.nodes[node].to_string(), "--routes"]);
         serve.arg(checkout("tests/kills/routes.yaml"));
         serve
     }
 
-    /// Fails if no call is under way.
-    pub fn must_be_busy(&self, when: &str) {
-        assert!(self.phones.live() > 0, "nothing was under way: {when}");
+    /// What would be lost if nobody looked after it: commands without an outcome, and events without a 200.
+    pub fn under_way(&self) -> (usize, usize) {
+        let open: Vec<(i64,)> = self.house.base.rows("select count(*) from outbox where status = 'open'");
+        (usize::try_from(open[0].0).unwrap(), self.postman.under_way())
     }
 
-    /// Nobody calls any more and nothing goes wrong any more; once all has ended, what is left is checked: what was
-    /// counted.
-    pub fn settle(self, server: Server) -> String {
-        self.settle_and_tell(server).0
+    pub fn wait_until_busy(&self) {
+        wait_for("something is under way", || (self.under_way() != (0, 0)).then_some(()));
     }
 
-    /// The same, and the simulator's account.
-    pub fn settle_and_tell(mut self, server: Server) -> (String, Value) {
+    /// What is under way; fails if there is nothing.
+    pub fn must_be_busy(&self, when: &str) -> (usize, usize) {
+        let (commands, events) = self.under_way();
+        assert!(commands + events > 0, "seed {}: nothing was under way: {when}", self.seed);
+        (commands, events)
+    }
+
+    /// Nobody calls any more and nothing goes wrong any more; once all has ended, what is left is checked.
+    pub fn settle(mut self, server: Server) -> Settled {
         self.callers.take().into_iter().for_each(Callers::stop);
         self.phones.world.lock().unwrap().calm();
         self.wait_for_the_end();
         let (status, _) = server.terminate();
         assert!(status.success(), "{status}");
-        let ledger = self.ledger();
+        let told = self.ledger();
+        let calls = self.phones.world.lock().unwrap().outcomes();
         RUNTIME.block_on(self.face.stop());
-        let Report { counts, breaches } = checker::check(&ledger, &Left::read(&self.house.base));
-        assert!(breaches.is_empty(), "seed {}:\n  {}\n{counts:#?}", self.seed, breaches.join("\n  "));
-        (format!("seed {}, {counts:?}", self.seed), ledger)
+        let left = Left { folder: self.folder, base: self.house.base };
+        std::fs::write(left.ledger(), &told).unwrap();
+        println!("seed {}: all is settled", self.seed);
+        let within = if self.outages { ENDED_WITHIN_SECS_AFTER_AN_OUTAGE } else { ENDED_WITHIN_SECS };
+        let (left, said) = left.must_be_whole(within);
+        let told = format!("seed {}, {said}", self.seed);
+        Settled { told, calls, left }
     }
 
     /// The simulator's own account, as anybody may ask for it.
-    fn ledger(&self) -> Value {
+    fn ledger(&self) -> Vec<u8> {
         let url = format!("http://{}/_sim/ledger", self.face.address());
-        let ledger = RUNTIME.block_on(async { reqwest::get(url).await.unwrap().bytes().await.unwrap() });
-        serde_json::from_slice(&ledger).unwrap()
+        RUNTIME.block_on(async { reqwest::get(url).await.unwrap().bytes().await.unwrap() }).to_vec()
     }
 
     /// For three minutes at most.
@@ -140,11 +178,19 @@ impl Stage {
                 .outcomes()
                 .iter()
                 .all(|call| call.ended.is_some() && call.rings.iter().all(|ring| ring.ended.is_some()));
-            if over && Left::is_settled(&self.house.base) {
+            if over && self.is_settled() {
                 return;
             }
             thread::sleep(Duration::from_secs(1));
         }
         panic!("seed {}: not every call ends, or not every command is settled", self.seed);
+    }
+
+    /// Whether no call lives, no command is under way, and no event is to come.
+    fn is_settled(&self) -> bool {
+        let open: Vec<(i64,)> = self.house.base.rows(
+            "select (select count(*) from outbox where status = 'open') + (select count(*) from calls where phase <> 'ended')",
+        );
+        open == [(0,)] && self.postman.under_way() == 0
     }
 }

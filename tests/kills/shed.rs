@@ -1,0 +1,116 @@
+//! A database that takes a second for each answer, and far more calls than it can keep: new ones are turned away, and
+//! what happens to those that are there is kept.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::base::{Base, RUNTIME};
+use crate::orders::Orders;
+use crate::outage::{Weather, weather};
+use crate::post::{OLD_NUMBER, arrival, bytes, fresh, now, post, signed};
+use crate::server::{House, Server, wait_for};
+use crate::stub::Stub;
+
+/// How long each answer of the database takes.
+const SLOW: Duration = Duration::from_secs(1);
+/// How many calls live when it becomes slow.
+const LIVE: usize = 40;
+/// The most calls that come in anew meanwhile, and how many of them at once.
+const NEW: usize = 8_000;
+const AT_ONCE: usize = 900;
+/// Whoever is turned away for want of room hears of it at once: before a database can have said anything.
+const AT_ONCE_IS: Duration = Duration::from_millis(500);
+
+/// What became of a call that came in anew.
+struct New {
+    body: Vec<u8>,
+    status: Option<u16>,
+    took: Duration,
+}
+
+/// Has the server go through it.
+pub fn new_calls_first(base: Base, _: &Orders) -> String {
+    let stub = Stub::start();
+    let house = House::new(base, &stub.url);
+    let (weather, url) = weather(&house.base.url());
+    let mut serve = house.serve();
+    serve.env("DATABASE_URL", url);
+    let server = Server::start(serve);
+    let live: Vec<Value> = (0..LIVE).map(|_| arrival(OLD_NUMBER)).collect();
+    for call in &live {
+        assert_eq!(post(server.address, &house.key, &bytes(call)), 200);
+    }
+    weather.send_replace(Weather::Slow(SLOW));
+    let (told, places): (Arc<Mutex<Vec<New>>>, _) = (Arc::default(), Arc::new(Semaphore::new(AT_ONCE)));
+    let calls = (0..NEW).map(|_| bytes(&arrival(OLD_NUMBER)));
+    let flood: Vec<_> = calls
+        .map(|body| {
+            let (told, places, key, at) = (told.clone(), places.clone(), house.key.clone(), server.address);
+            RUNTIME.spawn(async move {
+                let Ok(_place) = places.acquire().await else { return };
+                let (status, took) = ask(at, &signed(&key, now(), &body)).await;
+                told.lock().unwrap().push(New { body, status, took });
+            })
+        })
+        .collect();
+    let turned_away = |new: &New| new.status == Some(503) && new.took < AT_ONCE_IS;
+    let count = || told.lock().unwrap().iter().filter(|new| turned_away(new)).count();
+    wait_for("new calls are turned away", || (count() > 100).then_some(()));
+    // Each is sent once, and its sender asked to come again if it takes too long.
+    let more = |call: &Value| {
+        let mut event = call.clone();
+        event["data"]["id"] = json!(fresh());
+        event["data"]["event_type"] = json!("call.answered");
+        bytes(&event)
+    };
+    let events: Vec<Vec<u8>> = live.iter().map(more).collect();
+    let before = count();
+    let answers: Vec<_> = events
+        .iter()
+        .map(|body| {
+            let (request, at) = (signed(&house.key, now(), body), server.address);
+            RUNTIME.spawn(async move { ask(at, &request).await.0 })
+        })
+        .collect();
+    let statuses: Vec<Option<u16>> = answers.into_iter().map(|one| RUNTIME.block_on(one).unwrap()).collect();
+    assert!(count() > before, "new calls are turned away all the while");
+    places.close();
+    flood.into_iter().for_each(|one| RUNTIME.block_on(one).unwrap());
+    weather.send_replace(Weather::Fair);
+    let kept = || -> BTreeSet<Vec<u8>> { house.base.journal().into_iter().map(|entry| entry.raw).collect() };
+    wait_for("whatever happened to a live call is kept", || {
+        let kept = kept();
+        events.iter().all(|event| kept.contains(event)).then_some(())
+    });
+    let (kept, told) = (kept(), std::mem::take(&mut *told.lock().unwrap()));
+    let away: Vec<&New> = told.iter().filter(|new| turned_away(new)).collect();
+    assert!(away.iter().all(|new| !kept.contains(&new.body)), "turned away, and kept all the same");
+    let heard = statuses.iter().filter(|status| **status == Some(200)).count();
+    assert!(statuses.iter().all(|status| matches!(status, Some(200 | 503))), "{statuses:?}");
+    assert!(server.terminate().0.success());
+    format!(
+        "{} new calls came, {} were turned away at once; {LIVE} events of live calls were kept, {heard} of them within a second",
+        told.len(),
+        away.len()
+    )
+}
+
+async fn ask(at: SocketAddr, request: &[u8]) -> (Option<u16>, Duration) {
+    let start = Instant::now();
+    let status = async {
+        let mut line = TcpStream::connect(at).await.ok()?;
+        line.write_all(request).await.ok()?;
+        let mut answer = Vec::new();
+        line.read_to_end(&mut answer).await.ok()?;
+        String::from_utf8_lossy(&answer).strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
+    };
+    (status.await, start.elapsed())
+}
