@@ -9,14 +9,13 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test: whatever it does not name is a failure")]
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::kit::{CALLER, Life, OURS, left_alone, member, ring, rules};
+use super::kit::{CALLER, Life, OURS, left_alone};
 use super::*;
 use crate::phone::Party;
-use crate::routing::{Order, Rules};
+use crate::routing::Rules;
 
 /// How many deadlines fall due on one path.
 const DUES: u8 = 3;
@@ -372,39 +371,48 @@ fn explore(rules: &Rules, answered: bool) -> States {
     states
 }
 
-fn three(order: Order) -> Rules {
-    let members = vec![member("a", 141, 20), member("b", 142, 20), member("c", 143, 20)];
-    rules(vec![ring(order, members)], &[])
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-#[test]
-fn three_at_once_for_a_caller_not_picked_up() {
-    let mut rules = three(Order::Simultaneous);
-    rules.defaults.ringback = Some("https://example.com/ringback.mp3".into());
-    tell(&explore(&rules, false), 100_000);
-}
+    use super::super::kit::{member, ring, rules};
+    use super::*;
+    use crate::routing::Order;
 
-#[test]
-fn three_at_once_for_a_caller_who_is_picked_up_because_he_waits() {
-    let mut rules = three(Order::Simultaneous);
-    rules.defaults.ringback = Some("https://example.com/ringback.mp3".into());
-    rules.defaults.answer_after = Duration::from_secs(8);
-    tell(&explore(&rules, false), 100_000);
-}
+    fn three(order: Order) -> Rules {
+        let members = vec![member("a", 141, 20), member("b", 142, 20), member("c", 143, 20)];
+        rules(vec![ring(order, members)], &[])
+    }
 
-#[test]
-fn three_at_once_for_a_caller_picked_up() {
-    tell(&explore(&three(Order::Simultaneous), true), 100_000);
-}
+    #[test]
+    fn three_at_once_for_a_caller_not_picked_up() {
+        let mut rules = three(Order::Simultaneous);
+        rules.defaults.ringback = Some("https://example.com/ringback.mp3".into());
+        tell(&explore(&rules, false), 100_000);
+    }
 
-#[test]
-fn three_in_turn() {
-    tell(&explore(&three(Order::Sequential), false), 50_000);
-}
+    #[test]
+    fn three_at_once_for_a_caller_who_is_picked_up_because_he_waits() {
+        let mut rules = three(Order::Simultaneous);
+        rules.defaults.ringback = Some("https://example.com/ringback.mp3".into());
+        rules.defaults.answer_after = Duration::from_secs(8);
+        tell(&explore(&rules, false), 100_000);
+    }
 
-/// Fewer states than there were once are a walk that has become shorter without a word. Few ends are within its reach:
-/// a leg of which nobody knows is looked for over more deadlines than fall due in it.
-fn tell(states: &States, at_least: usize) {
-    println!("{states:?}");
-    assert!(states.all > at_least && states.talking > 1000 && states.ended > 5, "{states:?}");
+    #[test]
+    fn three_at_once_for_a_caller_picked_up() {
+        tell(&explore(&three(Order::Simultaneous), true), 100_000);
+    }
+
+    #[test]
+    fn three_in_turn() {
+        tell(&explore(&three(Order::Sequential), false), 50_000);
+    }
+
+    /// Fewer states than there were once are a walk that has become shorter without a word. Few ends are within its reach:
+    /// a leg of which nobody knows is looked for over more deadlines than fall due in it.
+    fn tell(states: &States, at_least: usize) {
+        println!("{states:?}");
+        assert!(states.all > at_least && states.talking > 1000 && states.ended > 5, "{states:?}");
+    }
 }
