@@ -9,15 +9,13 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test: whatever it does not name is a failure")]
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::explore_key::{Key, no};
-use super::kit::{CALLER, Life, OURS, left_alone, member, ring, rules};
+use super::kit::{CALLER, Life, OURS, left_alone};
 use super::*;
 use crate::phone::Party;
-use crate::routing::{Order, Rules};
+use crate::routing::Rules;
 
 /// How many deadlines fall due on one path.
 const DUES: u8 = 3;
@@ -272,6 +270,72 @@ fn key(world: &World) -> Vec<u8> {
     key.bytes
 }
 
+struct Key {
+    bytes: Vec<u8>,
+    now: Timestamp,
+}
+
+impl Key {
+    fn moment(&mut self, at: Timestamp) {
+        let ago = i32::try_from(self.now.as_millisecond() - at.as_millisecond()).unwrap();
+        self.bytes.extend(ago.to_le_bytes());
+    }
+
+    fn leg(&mut self, leg: &Leg, dialling: bool) {
+        let state = match leg.state {
+            LegState::Ended { .. } => return self.bytes.push(0),
+            LegState::Dialled => 1,
+            LegState::Ringing => 2,
+            LegState::Answered { .. } => 3,
+        };
+        let flags = [leg.lost, leg.handle.is_some(), dialling, leg.stop.is_some(), leg.supposed];
+        self.bytes.push(flags.iter().fold(state, |bits, flag| bits << 1 | u8::from(*flag)));
+        self.bytes.push(leg.doubts);
+        if let Some((_, asked)) = leg.stop.as_ref().and_then(|stop| stop.asked.as_ref()) {
+            self.bytes.push(leg.stop.as_ref().map_or(0, |stop| stop.tries));
+            self.moment(*asked);
+        }
+    }
+
+    /// Since when he rings tells something only while he does and nobody hangs him up.
+    fn chair(&mut self, chair: &Chair, leg: Option<&Leg>) {
+        self.bytes.push(u8::from(chair.leg.is_some()) + 2 * u8::from(chair.out.is_some()));
+        let Some(leg) = leg.filter(|leg| chair.out.is_none() && leg.stop.is_none()) else { return };
+        match leg.state {
+            LegState::Dialled => self.moment(leg.began),
+            LegState::Ringing => {
+                self.bytes.push(u8::from(leg.heard));
+                self.moment(chair.rings_since.unwrap_or(leg.began));
+            }
+            LegState::Answered { .. } | LegState::Ended { .. } => {}
+        }
+    }
+
+    fn pickup(&mut self, pickup: &PickUp) {
+        self.bytes.extend([1, pickup.tries]);
+        self.moment(pickup.asked);
+    }
+
+    fn joining(&mut self, joining: &Joining) {
+        self.bytes.push(no(joining.leg));
+        match &joining.stage {
+            Stage::PickingUp(pickup) => self.pickup(pickup),
+            Stage::Bridging { asked, tries, silent, accepted, open, .. } => {
+                self.bytes.extend([2, *tries, *silent, u8::from(*accepted), u8::from(open.is_empty())]);
+                self.moment(*asked);
+            }
+            Stage::TooEarly { again, tries, silent, accepted, open } => {
+                self.bytes.extend([3, *tries, *silent, u8::from(*accepted), u8::from(open.is_empty())]);
+                self.moment(*again);
+            }
+        }
+    }
+}
+
+fn no(leg: LegNo) -> u8 {
+    u8::try_from(leg.0).unwrap()
+}
+
 /// How many states there are, and in how many of them the caller talks with somebody or the call has ended.
 #[derive(Debug, Default)]
 struct States {
@@ -307,39 +371,48 @@ fn explore(rules: &Rules, answered: bool) -> States {
     states
 }
 
-fn three(order: Order) -> Rules {
-    let members = vec![member("a", 141, 20), member("b", 142, 20), member("c", 143, 20)];
-    rules(vec![ring(order, members)], &[])
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-#[test]
-fn three_at_once_for_a_caller_not_picked_up() {
-    let mut rules = three(Order::Simultaneous);
-    rules.defaults.ringback = Some("https://example.com/ringback.mp3".into());
-    tell(&explore(&rules, false), 100_000);
-}
+    use super::super::kit::{member, ring, rules};
+    use super::*;
+    use crate::routing::Order;
 
-#[test]
-fn three_at_once_for_a_caller_who_is_picked_up_because_he_waits() {
-    let mut rules = three(Order::Simultaneous);
-    rules.defaults.ringback = Some("https://example.com/ringback.mp3".into());
-    rules.defaults.answer_after = Duration::from_secs(8);
-    tell(&explore(&rules, false), 100_000);
-}
+    fn three(order: Order) -> Rules {
+        let members = vec![member("a", 141, 20), member("b", 142, 20), member("c", 143, 20)];
+        rules(vec![ring(order, members)], &[])
+    }
 
-#[test]
-fn three_at_once_for_a_caller_picked_up() {
-    tell(&explore(&three(Order::Simultaneous), true), 100_000);
-}
+    #[test]
+    fn three_at_once_for_a_caller_not_picked_up() {
+        let mut rules = three(Order::Simultaneous);
+        rules.defaults.ringback = Some("https://example.com/ringback.mp3".into());
+        tell(&explore(&rules, false), 100_000);
+    }
 
-#[test]
-fn three_in_turn() {
-    tell(&explore(&three(Order::Sequential), false), 50_000);
-}
+    #[test]
+    fn three_at_once_for_a_caller_who_is_picked_up_because_he_waits() {
+        let mut rules = three(Order::Simultaneous);
+        rules.defaults.ringback = Some("https://example.com/ringback.mp3".into());
+        rules.defaults.answer_after = Duration::from_secs(8);
+        tell(&explore(&rules, false), 100_000);
+    }
 
-/// Fewer states than there were once are a walk that has become shorter without a word. Few ends are within its reach:
-/// a leg of which nobody knows is looked for over more deadlines than fall due in it.
-fn tell(states: &States, at_least: usize) {
-    println!("{states:?}");
-    assert!(states.all > at_least && states.talking > 1000 && states.ended > 5, "{states:?}");
+    #[test]
+    fn three_at_once_for_a_caller_picked_up() {
+        tell(&explore(&three(Order::Simultaneous), true), 100_000);
+    }
+
+    #[test]
+    fn three_in_turn() {
+        tell(&explore(&three(Order::Sequential), false), 50_000);
+    }
+
+    /// Fewer states than there were once are a walk that has become shorter without a word. Few ends are within its reach:
+    /// a leg of which nobody knows is looked for over more deadlines than fall due in it.
+    fn tell(states: &States, at_least: usize) {
+        println!("{states:?}");
+        assert!(states.all > at_least && states.talking > 1000 && states.ended > 5, "{states:?}");
+    }
 }

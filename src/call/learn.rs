@@ -13,7 +13,6 @@ use super::ids::LegNo;
 use super::kind::Kind;
 use super::leg::{Doubted, Leg, LegState, Role};
 use super::remark::{Ignored, Remark};
-use super::talk::rival;
 use super::turn::{Turn, later};
 use crate::phone::Party;
 
@@ -253,7 +252,7 @@ fn dial_settled(leg: &mut Leg, verdict: &Verdict, now: Timestamp) -> Result<Chan
 /// A look-up says that a leg is over. One word of that does not end a talk that nothing else says is over.
 fn not_alive(turn: &mut Turn<'_>, no: LegNo, talk: Option<LegNo>) -> Result<Fact, Ignored> {
     let now = turn.now;
-    let talks = talk.is_some_and(|with| (no == LegNo::CALLER || no == with) && rival(with, turn).is_none());
+    let talks = talk.is_some_and(|with| (no == LegNo::CALLER || no == with) && turn.rival(with).is_none());
     let leg = turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?;
     match leg.doubted {
         None if talks => {

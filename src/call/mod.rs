@@ -11,8 +11,6 @@ mod ending;
 mod event;
 #[cfg(test)]
 mod explore;
-#[cfg(test)]
-mod explore_key;
 mod ids;
 mod join;
 mod kind;

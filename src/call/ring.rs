@@ -779,6 +779,22 @@ mod tests {
     }
 
     #[test]
+    fn a_picking_up_that_is_under_way_goes_on_in_the_next_step() {
+        for (next, then) in [(say("Nobody is here."), "speak 0"), (dial(member("ben", 142, 20)), "play 0")] {
+            let mut rules = rules(vec![dial(member("anna", 141, 48)), next], &[]);
+            rules.defaults.ringback = Some(RINGBACK.into());
+            let mut life = Life::begun(&rules);
+            life.news(1, News::Placed);
+            life.wait();
+            assert_eq!(life.wants(), ["dial 1", "answer 0"]);
+            life.hangs_up(1, Cause::Busy);
+            assert!(!life.wants().contains(&"answer 0".to_owned()), "it is asked for");
+            life.news(0, News::Answered);
+            assert_eq!(life.wants(), [then]);
+        }
+    }
+
+    #[test]
     fn a_dial_that_shows_nothing_leaves_nobody_in_silence() {
         let rules = picked_up(vec![ring(Order::Sequential, three())]);
         let mut life = Life::answered(&rules);

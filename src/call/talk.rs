@@ -29,7 +29,7 @@ pub(super) fn begin(with: LegNo, turn: &mut Turn<'_>) -> Phase {
             leg.stop_from(now);
         }
     }
-    let looked = if rival(with, turn).is_some() { soon(now) } else { now };
+    let looked = if turn.rival(with).is_some() { soon(now) } else { now };
     Phase::Talking { with, since: now, looked }
 }
 
@@ -44,13 +44,6 @@ pub(super) fn spare(leg: LegNo, turn: &mut Turn<'_>) {
     }
 }
 
-/// Somebody else who may be the one the caller talks with.
-pub(super) fn rival(with: LegNo, turn: &Turn<'_>) -> Option<LegNo> {
-    let spared = |leg: &&Leg| leg.stop.as_ref().is_some_and(|stop| stop.asked.is_none() && stop.from > turn.now);
-    let others = turn.call.legs.iter().filter(|leg| leg.no != LegNo::CALLER && leg.no != with && leg.is_answered());
-    others.rev().find(spared).map(|leg| leg.no)
-}
-
 /// A last look so long ago that the next one is due soon.
 fn soon(now: Timestamp) -> Timestamp {
     now.checked_sub(LOOK_EVERY.saturating_sub(LOOK_SOON)).unwrap_or(now)
@@ -60,7 +53,7 @@ pub(super) fn on(with: LegNo, since: Timestamp, looked: Timestamp, fact: &Fact, 
     match fact {
         Fact::Leg { no, change: Change::Ended(_) } if *no == with => {
             turn.remark(Remark::PartyGone { name: turn.name(with) });
-            match rival(with, turn) {
+            match turn.rival(with) {
                 Some(rival) => Flow::Talk(rival),
                 None => Flow::End(EndWhy::PartyGone),
             }

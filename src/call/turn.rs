@@ -83,6 +83,13 @@ impl<'a> Turn<'a> {
         Some(no)
     }
 
+    /// Somebody else than `with` who may be the one the caller talks with.
+    pub fn rival(&self, with: LegNo) -> Option<LegNo> {
+        let spared = |leg: &&Leg| leg.stop.as_ref().is_some_and(|stop| stop.asked.is_none() && stop.from > self.now);
+        let others = self.call.legs.iter().filter(|leg| leg.no != LegNo::CALLER && leg.no != with && leg.is_answered());
+        others.rev().find(spared).map(|leg| leg.no)
+    }
+
     /// A leg on which somebody's phone may ring. One that was given up long ago is no reason not to ring him.
     pub fn rings_at(&self, target: &Target) -> Option<LegNo> {
         let may = |leg: &&Leg| leg.is_to(target) && (!leg.lost || self.now < later(leg.began, RINGS_ON));

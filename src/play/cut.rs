@@ -1,49 +1,10 @@
 //! A command that is sent, and of which no word comes back for some time: the line is cut, or the node ends.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
-
 use super::agenda::later;
 use super::stage::Play;
-use crate::call::{CallId, CommandId, Event, Kind, News, What};
+use super::trouble::{Cut, Cutting, Mute};
+use crate::call::{CommandId, Event, Kind, News, What};
 use crate::hall::courier::LEASE;
-
-/// The first command of a kind is sent, and its sender hears nothing of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// Of which kind.
-    pub kind: Kind,
-    /// Whether it reaches Telnyx and only its answer is lost; else it is lost itself.
-    pub done: bool,
-    /// How long that lasts: no other try of it arrives before, or nobody takes it over.
-    pub lasts: Duration,
-    /// The node ends right after it was sent.
-    pub dies: bool,
-    /// Which webhooks that would tell of it are lost as long as that lasts.
-    pub mute: Mute,
-}
-
-/// Which webhooks that would tell of a command's effect are lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mute {
-    /// None.
-    Nothing,
-    /// Those that tell of its beginning: that the leg was placed, the text begun, the caller picked up, the two joined.
-    Begin,
-    /// Those that tell of its end as well.
-    All,
-}
-
-/// A cut that has come about.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cutting {
-    id: CommandId,
-    call: CallId,
-    /// Its first try.
-    first: u64,
-    until: Timestamp,
-}
 
 impl Play {
     /// A command was sent: if it is the one that is to be cut off, it is now.

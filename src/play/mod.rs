@@ -16,7 +16,6 @@ mod sender;
 mod stage;
 mod trouble;
 
-pub use cut::{Cut, Mute};
 pub use played::{Played, PlayedCall};
 pub use stage::Play;
-pub use trouble::{Death, House, Trouble};
+pub use trouble::{Cut, Death, House, Mute, Trouble};

@@ -9,11 +9,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::agenda::{Agenda, Due, between, later, whole};
-use super::cut::Cutting;
 use super::diary::Diary;
 use super::memory::Memory;
 use super::played::Played;
-use super::trouble::{Step, Trouble};
+use super::trouble::{Cutting, Step, Trouble};
 use crate::call::{CallId, CommandId, Event, EventId, What};
 use crate::hall::{Arrival, Aside, Book, Fate, Lanes, fold};
 use crate::routing::Rules;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::cut::Cut;
-use crate::call::Kind;
+use jiff::Timestamp;
+
+use crate::call::{CallId, CommandId, Kind};
 
 /// What goes wrong on our own side.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +25,42 @@ pub struct Trouble {
     pub ignored: Vec<Kind>,
     /// No word of one command comes back for some time.
     pub cut: Option<Cut>,
+}
+
+/// The first command of a kind is sent, and its sender hears nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Of which kind.
+    pub kind: Kind,
+    /// Whether it reaches Telnyx and only its answer is lost; else it is lost itself.
+    pub done: bool,
+    /// How long that lasts: no other try of it arrives before, or nobody takes it over.
+    pub lasts: Duration,
+    /// The node ends right after it was sent.
+    pub dies: bool,
+    /// Which webhooks that would tell of it are lost as long as that lasts.
+    pub mute: Mute,
+}
+
+/// Which webhooks that would tell of a command's effect are lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mute {
+    /// None.
+    Nothing,
+    /// Those that tell of its beginning: that the leg was placed, the text begun, the caller picked up, the two joined.
+    Begin,
+    /// Those that tell of its end as well.
+    All,
+}
+
+/// A cut that has come about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cutting {
+    pub id: CommandId,
+    pub call: CallId,
+    /// Its first try.
+    pub first: u64,
+    pub until: Timestamp,
 }
 
 /// The process is killed, and started again.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::listed::listed;
-use crate::call::{Handle, Kind, Made, Refusal, Verdict};
+use crate::call::{CallId, Handle, Kind, Made, Refusal, Verdict};
 
 /// What an answer comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,17 @@ pub fn read(kind: Kind, status: u16, hints: Hints, body: &[u8]) -> Reading {
         _ => None,
     };
     verdict.map_or_else(|| Reading::Again { after: hints.wait(status), code: shown(status, &codes) }, Reading::Verdict)
+}
+
+impl Reading {
+    /// The same, with nothing in it about other calls: the list is of all that live.
+    #[must_use]
+    pub fn about(mut self, call: CallId) -> Self {
+        if let Self::Verdict(Verdict::Listed { legs, .. }) = &mut self {
+            legs.retain(|who| who.tag.is_some_and(|tag| tag.call == call));
+        }
+        self
+    }
 }
 
 impl Hints {

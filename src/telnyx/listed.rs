@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
-use super::answer::Reading;
-use crate::call::{CallId, Handle, Tag, Verdict, Who};
+use crate::call::{Handle, Tag, Verdict, Who};
 
 /// Reads one page of the list. `None`: it is no such page.
 pub(super) fn listed(body: &Value) -> Option<Verdict> {
@@ -30,26 +29,15 @@ fn text(of: Option<&Value>, name: &str) -> Option<String> {
     (!text.is_empty() && !text.contains(char::is_control)).then(|| text.to_owned())
 }
 
-impl Reading {
-    /// The same, with nothing in it about other calls: the list is of all that live.
-    #[must_use]
-    pub fn about(mut self, call: CallId) -> Self {
-        if let Self::Verdict(Verdict::Listed { legs, .. }) = &mut self {
-            legs.retain(|who| who.tag.is_some_and(|tag| tag.call == call));
-        }
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use serde_json::json;
 
-    use super::super::answer::{Hints, read};
+    use super::super::answer::{Hints, Reading, read};
     use super::*;
-    use crate::call::{Kind, LegNo};
+    use crate::call::{CallId, Kind, LegNo};
 
     fn of(body: &Value) -> Reading {
         read(Kind::Find, 200, Hints::default(), body.to_string().as_bytes()).about(CallId::of("leg"))
