@@ -195,6 +195,8 @@ pub enum Refusal {
     Key,
     /// Not allowed or not valid: the destination, the number shown, an option.
     Invalid,
+    /// Telnyx could not be reached, or took no more for now: it was certainly not done, and will not be.
+    Unavailable,
 }
 
 impl Verdict {

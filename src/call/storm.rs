@@ -75,6 +75,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
         Refusal::Limit,
         Refusal::Key,
         Refusal::Invalid,
+        Refusal::Unavailable,
     ]);
     prop_oneof![
         8 => Just(Verdict::Accepted { made: None }),

@@ -190,6 +190,7 @@ fn refusal(why: Refusal) -> &'static str {
         Refusal::Limit => "no more channels",
         Refusal::Key => "our key may not",
         Refusal::Invalid => "not allowed or not valid",
+        Refusal::Unavailable => "it could not be done for now",
     }
 }
 

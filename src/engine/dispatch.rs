@@ -1,4 +1,4 @@
-//! Commands leave here. Which one and when is said by [`Lanes`]; here they are sent, and their outcomes handed in.
+//! Commands leave here. Which one and when is said by [`Lanes`]; here they are handed to the [`Sender`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,38 +6,16 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
-use tracing::{debug, warn};
+use tracing::warn;
 
-use super::apply::{Inlet, Put};
 use super::letter::Letter;
+use super::sender::{Done, Sender};
 use super::task::over;
-use crate::call::{CommandId, Event, EventId, Settled, Verdict, What};
-use crate::clock::Clock;
-use crate::hall::{Arrival, Lanes, Move, Slip, courier};
-use crate::kill::kill_point;
-use crate::store::{Renewed, Stamp, Store};
-use crate::telnyx::answer::{Reading, read};
-use crate::telnyx::client::{Client, Sent};
+use crate::call::{CommandId, Verdict};
+use crate::hall::{Lanes, Move, Slip};
 
 /// How many requests may be under way at once.
 const AT_ONCE: usize = 256;
-/// The longest pause between two attempts to keep an outcome.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// Sends commands and hands their outcomes in.
-pub struct Sender {
-    /// The way to Telnyx.
-    pub client: Client,
-    /// Where outcomes go.
-    pub inlet: Inlet,
-    /// The database, for leases.
-    pub store: Arc<dyn Store>,
-    /// The time.
-    pub clock: Clock,
-    /// This process.
-    pub node: uuid::Uuid,
-}
 
 /// Sends what comes until `stop`. Then what was committed is still sent, and answers are waited for, but nothing is
 /// sent again: that is left, with its lease released, to whoever runs next.
@@ -77,36 +55,11 @@ struct Desk {
     stop: watch::Receiver<bool>,
 }
 
-/// What came of what was done for a command.
-enum Done {
-    /// It was sent, or could not be.
-    Sent(Reading),
-    /// The pause before its next try is over.
-    Rested,
-    /// Its outcome is kept.
-    Settled,
-    /// It is another node's now, which will settle it.
-    Lost,
-}
-
-/// Whose a command is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holder {
-    /// Ours, and nobody can take it over for now.
-    Us,
-    /// Ours, but a later command of its leg may have gone out elsewhere.
-    UsTooLate,
-    /// Another node's, or settled by one.
-    Another,
-    /// Its lease is over or soon will be, and the database does not answer.
-    Nobody,
-}
-
 impl Desk {
     fn accept(&mut self, letter: Letter) {
-        let Letter { call, seq, leg, id, kind, .. } = letter;
+        let Letter { call, seq, leg, id, kind, taken_over, .. } = letter;
         // A command whose lease ran out while it waited here may be handed in again.
-        let Some(begun) = self.lanes.accept(Slip { call, seq, leg, id, kind }) else {
+        let Some(begun) = self.lanes.accept(Slip { call, seq, leg, id, kind, taken_over }) else {
             if let Some(held) = self.letters.get(&id) {
                 held.lease.extend(letter.lease.end());
             }
@@ -123,15 +76,25 @@ impl Desk {
 
     fn go_on(&mut self, id: CommandId, done: Done) {
         match done {
-            Done::Sent(Reading::Verdict(verdict)) => self.settle(id, verdict),
-            Done::Sent(Reading::Again { after, code }) => {
+            Done::Settles(verdict) => self.settle(id, verdict),
+            Done::Missed(miss) => {
                 if let Some(letter) = self.letters.get(&id) {
+                    let code = miss.code.as_str();
                     warn!(call = %letter.call, kind = %letter.kind, code, "a command has no outcome yet");
                 }
-                self.lanes.unanswered(id, after);
+                self.lanes.missed(id, miss);
                 self.next(id);
             }
-            Done::Rested => self.next(id),
+            Done::GivenUp(why) => {
+                if let Some(verdict) = self.lanes.give_up(id, why) {
+                    self.settle(id, verdict);
+                }
+            }
+            Done::Rested => {
+                let age = self.age(id);
+                let next = self.lanes.rested(id, age);
+                self.follow(id, next);
+            }
             Done::Settled => self.forget(id),
             Done::Lost => {
                 if let Some(letter) = self.letters.get(&id) {
@@ -150,21 +113,23 @@ impl Desk {
     }
 
     fn next(&mut self, id: CommandId) {
+        let age = self.age(id);
+        let next = self.lanes.next(id, age);
+        self.follow(id, next);
+    }
+
+    fn age(&self, id: CommandId) -> Option<Duration> {
+        self.letters.get(&id).and_then(|letter| letter.age(&self.sender.clock.boot()))
+    }
+
+    fn follow(&mut self, id: CommandId, next: Option<Move>) {
         let Some(letter) = self.letters.get(&id).cloned() else { return };
-        let age = letter.age(&self.sender.clock.boot());
-        match self.lanes.next(id, age) {
+        match next {
             Some(Move::Settle(verdict)) => self.settle(id, verdict),
             Some(Move::Wait(_) | Move::Send { again: true }) if *self.stop.borrow() => {}
             Some(Move::Wait(pause)) => {
-                let (sender, mut stop) = (self.sender.clone(), self.stop.clone());
-                self.flying.spawn(async move {
-                    let rested = sender.hold_while(&letter, pause).await;
-                    if matches!(rested, Done::Rested) {
-                        // The end of the pause, or of everything.
-                        drop(timeout(sender.clock.real(pause), stop.wait_for(|stop| *stop)).await);
-                    }
-                    (id, rested)
-                });
+                let (sender, stop) = (self.sender.clone(), self.stop.clone());
+                self.flying.spawn(async move { (id, sender.rest(&letter, pause, stop).await) });
             }
             Some(Move::Send { again }) => {
                 let (sender, places) = (self.sender.clone(), self.places.clone());
@@ -184,110 +149,19 @@ impl Desk {
     }
 }
 
-impl Sender {
-    /// Sends a command once; `again`: not for the first time.
-    async fn once(&self, letter: &Letter, again: bool) -> Done {
-        // It may have waited for its place.
-        if again || letter.taken_over || !letter.lease.covers(courier::TRY, &self.clock.boot()) {
-            match self.hold(letter, courier::LEASE, courier::TRY).await {
-                Holder::Us => {}
-                // It may never have been sent, and does no harm whenever it comes.
-                Holder::UsTooLate if letter.kind.repeatable() => {}
-                Holder::UsTooLate => return Done::Sent(Reading::Verdict(Verdict::Unknown)),
-                Holder::Another => return Done::Lost,
-                Holder::Nobody => {
-                    let code = "the database does not answer: another node may have it".to_owned();
-                    return Done::Sent(Reading::Again { after: None, code });
-                }
-            }
-        }
-        if courier::next(letter.kind, letter.age(&self.clock.boot()), 0, None) != courier::Next::Send {
-            return Done::Sent(Reading::Verdict(Verdict::Unknown));
-        }
-        debug!(call = %letter.call, kind = %letter.kind, command = %letter.id, "sent");
-        kill_point!("dispatch.before_send");
-        let sent = self.client.send(&letter.request, self.clock.real(courier::TRY).max(Duration::from_secs(1))).await;
-        kill_point!("dispatch.after_send");
-        kill_point!("lookup.answered", letter.kind == crate::call::Kind::Look);
-        Done::Sent(match sent {
-            Sent::Answer { status, hints, body } => read(letter.kind, status, hints, &body),
-            Sent::NoAnswer { why } => Reading::Again { after: None, code: why },
-        })
-    }
-
-    /// Before a command rests: nobody is to take it over meanwhile.
-    async fn hold_while(&self, letter: &Letter, pause: Duration) -> Done {
-        if !pause.is_zero() && self.hold(letter, pause + courier::LEASE, Duration::ZERO).await == Holder::Another {
-            return Done::Lost;
-        }
-        Done::Rested
-    }
-
-    /// Renews the lease. Where the database does not answer us it may answer others: then the command is ours only if
-    /// the lease there is covers a `span` from now.
-    async fn hold(&self, letter: &Letter, lease: Duration, span: Duration) -> Holder {
-        let stamp = self.stamp(lease);
-        match self.store.renew(letter.call, letter.id, &stamp).await {
-            Ok(Renewed::Lost) => Holder::Another,
-            Ok(renewed) => {
-                letter.lease.extend(stamp.since + lease);
-                if renewed == Renewed::Overtaken { Holder::UsTooLate } else { Holder::Us }
-            }
-            Err(_) if letter.lease.covers(span, &self.clock.boot()) => Holder::Us,
-            Err(_) => Holder::Nobody,
-        }
-    }
-
-    /// Ends the lease: anybody may take the command over at once. Where the database does not answer it runs out.
-    async fn release(&self, letter: &Letter) {
-        drop(self.store.renew(letter.call, letter.id, &self.stamp(Duration::ZERO)).await);
-    }
-
-    fn stamp(&self, lease: Duration) -> Stamp {
-        let boot = self.clock.boot();
-        Stamp { node: self.node, boot: boot.boot, since: boot.since, lease }
-    }
-
-    /// Hands the outcome in, until it is kept: a node that dies before leaves the command to another. That we know
-    /// nothing of a command counts only as long as it is ours: whoever has taken it over may know more.
-    async fn settle(&self, letter: &Letter, verdict: Verdict) -> Done {
-        let knows = !matches!(verdict, Verdict::Unknown | Verdict::Void);
-        let id = EventId::settled(letter.id, verdict.word());
-        let settled = Settled { command: letter.id, kind: letter.kind, leg: letter.leg, verdict };
-        let event = Event { id, at: None, what: What::Settled(settled) };
-        let mut pause = Duration::from_millis(20);
-        kill_point!("dispatch.before_settle");
-        loop {
-            let holder = if knows || letter.lease.covers(Duration::ZERO, &self.clock.boot()) {
-                Holder::Us
-            } else {
-                self.hold(letter, courier::LEASE, Duration::ZERO).await
-            };
-            let put = match holder {
-                Holder::Us | Holder::UsTooLate => self.inlet.put(Arrival::own(letter.call, event.clone())).await,
-                Holder::Another => return Done::Lost,
-                Holder::Nobody => Put::Busy,
-            };
-            if put == Put::Kept {
-                kill_point!("dispatch.after_settle");
-                return Done::Settled;
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::sync::mpsc::UnboundedReceiver;
+    use tokio::time::timeout;
     use uuid::Uuid;
 
     use super::*;
-    use crate::call::{CallId, Kind, LegNo};
+    use crate::call::{CallId, Kind, LegNo, Refusal, Settled, What};
+    use crate::clock::Clock;
     use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere, taken};
     use crate::engine::letter::Lease;
-    use crate::store::StoreError;
+    use crate::hall::courier;
+    use crate::store::{Renewed, StoreError};
     use crate::telnyx::request::Request;
 
     const A_WHILE: Duration = Duration::from_secs(600);
@@ -337,11 +211,12 @@ mod tests {
             timeout(A_WHILE, self.asked.recv()).await.ok().flatten()
         }
 
-        /// The next question, which is for a lease: for how long, and for which command.
-        async fn renews(&mut self, answer_with: Result<Renewed, StoreError>) -> (u128, Duration) {
+        /// The next question, which is for a lease: for which command.
+        async fn renews(&mut self, answer_with: Result<Renewed, StoreError>) -> u128 {
             let Some(Asked::Renew { command, stamp, answer }) = self.asked().await else { panic!("it does not renew") };
             answer.send(answer_with).unwrap();
-            (command.0.as_u128(), stamp.lease)
+            assert_eq!(stamp.lease, courier::LEASE);
+            command.0.as_u128()
         }
 
         /// The next question, which is to keep an outcome.
@@ -353,16 +228,20 @@ mod tests {
         }
     }
 
+    fn refused(code: &str) -> Verdict {
+        Verdict::Refused { why: Refusal::Unavailable, code: code.into() }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_would_come_after_a_later_one_is_given_up() {
         let mut night = Night::new();
         night.post(1, Kind::Speak, FRESH);
-        assert_eq!(night.renews(Ok(Renewed::Overtaken)).await.0, 1);
-        assert_eq!(night.settles().await.verdict, Verdict::Unknown);
+        assert_eq!(night.renews(Ok(Renewed::Overtaken)).await, 1);
+        assert_eq!(night.settles().await.verdict, refused("no connection"), "it was never sent");
         // Unless it is worth it all the same: it goes on until its lease says otherwise.
-        night.post(2, Kind::StopPlay, FRESH);
-        assert_eq!(night.renews(Ok(Renewed::Overtaken)).await, (2, courier::LEASE));
-        assert_eq!(night.renews(Ok(Renewed::Lost)).await, (2, HALF + courier::LEASE));
+        night.post(2, Kind::Answer, FRESH);
+        assert_eq!(night.renews(Ok(Renewed::Overtaken)).await, 2);
+        assert_eq!(night.renews(Ok(Renewed::Lost)).await, 2);
         assert!(night.asked().await.is_none());
     }
 
@@ -370,8 +249,8 @@ mod tests {
     async fn what_was_taken_over_asks_for_its_place_before_it_is_sent() {
         let mut night = Night::new();
         night.post_over(1, Kind::Speak, FRESH, true);
-        assert_eq!(night.renews(Ok(Renewed::Overtaken)).await, (1, courier::LEASE));
-        assert_eq!(night.settles().await.verdict, Verdict::Unknown);
+        assert_eq!(night.renews(Ok(Renewed::Overtaken)).await, 1);
+        assert_eq!(night.settles().await.verdict, Verdict::Unknown, "whoever had it may have sent it");
     }
 
     fn silent() -> Result<Renewed, StoreError> {
@@ -379,83 +258,45 @@ mod tests {
     }
 
     const FRESH: Option<Duration> = Some(Duration::ZERO);
-    const HALF: Duration = Duration::from_millis(500);
 
     #[tokio::test(start_paused = true)]
     async fn what_another_node_has_taken_over_is_its_to_settle() {
         let mut night = Night::new();
-        night.post(1, Kind::Dial, FRESH);
+        night.post_over(1, Kind::Dial, FRESH, true);
         night.post(2, Kind::Speak, None);
-        // Nobody answers the first try; before the second it is gone. What waits behind it has its turn.
-        assert_eq!(night.renews(Ok(Renewed::Lost)).await, (1, courier::LEASE));
+        // By now it is gone. What waits behind it has its turn.
+        assert_eq!(night.renews(Ok(Renewed::Lost)).await, 1);
         let settled = night.settles().await;
-        assert_eq!((settled.command.0.as_u128(), settled.verdict), (2, Verdict::Unknown));
+        assert_eq!((settled.command.0.as_u128(), settled.verdict), (2, refused("too late")));
         assert!(night.asked().await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_command_that_rests_is_held_as_long_as_it_rests() {
+    async fn before_each_try_but_the_first_the_lease_is_renewed() {
         let mut night = Night::new();
         night.post(1, Kind::Dial, FRESH);
-        assert_eq!(night.renews(Ok(Renewed::Ours)).await, (1, courier::LEASE));
-        assert_eq!(night.renews(Ok(Renewed::Ours)).await, (1, HALF + courier::LEASE));
-        assert_eq!(night.renews(Ok(Renewed::Ours)).await, (1, courier::LEASE));
-        assert_eq!(
-            night.renews(Ok(Renewed::Lost)).await,
-            (1, 2 * HALF + courier::LEASE),
-            "and if it is gone, it is dropped"
-        );
+        assert_eq!(night.renews(Ok(Renewed::Ours)).await, 1);
+        assert_eq!(night.renews(Ok(Renewed::Ours)).await, 1);
+        assert_eq!(night.renews(Ok(Renewed::Lost)).await, 1, "and if it is gone, it is dropped");
         assert!(night.asked().await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn that_nothing_is_known_is_told_by_the_holder_only() {
+    async fn that_nothing_was_done_is_told_by_the_holder_only() {
         let mut night = Night::new();
         let late = Some(courier::WINDOW + Duration::from_secs(1));
         night.clock.advance(2 * courier::WINDOW);
         night.post(1, Kind::Dial, late);
-        assert_eq!(night.settles().await.verdict, Verdict::Unknown, "its lease is fresh");
+        assert_eq!(night.settles().await.verdict, refused("too late"), "its lease is fresh");
         for (no, gone) in [(2, false), (3, true)] {
             night.post(no, Kind::Dial, late);
             night.clock.advance(courier::LEASE);
-            assert_eq!(night.renews(silent()).await.0, no);
-            assert_eq!(night.renews(Ok(if gone { Renewed::Lost } else { Renewed::Ours })).await.0, no);
+            assert_eq!(night.renews(silent()).await, no);
+            assert_eq!(night.renews(Ok(if gone { Renewed::Lost } else { Renewed::Ours })).await, no);
             if !gone {
-                assert_eq!(night.settles().await.verdict, Verdict::Unknown);
+                assert_eq!(night.settles().await.verdict, refused("too late"));
             }
         }
         assert!(night.asked().await.is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_database_says_nothing_beyond_the_lease() {
-        let ((store, mut asked), clock) = (Fake::new(), clock());
-        let (inlet, _writer) = inlet(&store, &clock);
-        let sender = Sender { client: nowhere(), inlet, store, clock: clock.clone(), node: Uuid::nil() };
-        tokio::spawn(async move {
-            while let Some(question) = asked.recv().await {
-                if let Asked::Renew { answer, .. } = question {
-                    answer.send(silent()).unwrap();
-                }
-            }
-        });
-        let letter = Letter {
-            call: CallId(Uuid::nil()),
-            seq: 1,
-            leg: LegNo(0),
-            id: CommandId(Uuid::nil()),
-            kind: Kind::Dial,
-            request: Request::stored(Kind::Dial, "/calls".into(), bytes::Bytes::new()),
-            first: Some(clock.boot().since),
-            taken_over: false,
-            lease: Lease::until(clock.boot().since + courier::LEASE),
-        };
-        let told = async |again| match sender.once(&letter, again).await {
-            Done::Sent(Reading::Again { code, .. }) => code.contains("another node may have it"),
-            Done::Sent(_) | Done::Rested | Done::Settled | Done::Lost => panic!("nobody has answered"),
-        };
-        assert!(!told(true).await && !told(false).await, "nobody else can have it yet");
-        clock.advance(courier::LEASE - courier::TRY);
-        assert!(told(true).await && told(false).await, "its lease might be over before the try is");
     }
 }

@@ -10,6 +10,7 @@ mod fake;
 mod letter;
 mod library;
 mod rung;
+mod sender;
 mod start;
 mod task;
 

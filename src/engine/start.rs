@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use super::alarm::Watch;
 use super::apply::{self, Inlet, Parts};
-use super::dispatch::{self, Sender};
+use super::dispatch;
 use super::library::Library;
+use super::sender::Sender;
 use super::task::spawn;
 use crate::clock::Clock;
 use crate::store::Store;

@@ -5,12 +5,15 @@
 //! and what comes late would come out of place. Only the end of looped audio is not given up for what is to follow it:
 //! nothing else would be heard. A command that comes here after a later one of its leg has gone out, because another
 //! node or writer had it, is out of place already: it is given up, unless it does no harm whenever it comes.
+//!
+//! A command that is given up may have been carried out, if one of its tries was not answered or another node had it:
+//! then nobody knows. If none can have been, it was refused, and the call can go on at once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::courier;
-use crate::call::{CallId, CommandId, Kind, LegNo, Verdict};
+use super::courier::{self, Known, Miss};
+use crate::call::{CallId, CommandId, Kind, LegNo, Refusal, Verdict};
 
 /// What must be known of a command to put it in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Slip {
     pub id: CommandId,
     /// What it is.
     pub kind: Kind,
+    /// Another had it before, and may have sent it.
+    pub taken_over: bool,
 }
 
 /// What is to be done with a command now.
@@ -35,7 +40,7 @@ pub enum Move {
         /// It has been sent before.
         again: bool,
     },
-    /// Let this time pass, then ask again.
+    /// Let this time pass, then say that it has [rested](Lanes::rested).
     Wait(Duration),
     /// It has its outcome: hand that in.
     Settle(Verdict),
@@ -67,27 +72,39 @@ struct Lane {
 #[derive(Clone, Debug)]
 struct Held {
     slip: Slip,
+    at: At,
     tries: u32,
-    hint: Option<Duration>,
-    /// It was told to let some time pass before the next try.
-    rests: bool,
+    missed: Option<Miss>,
+    /// It may have been carried out.
+    perhaps: bool,
     /// A hangup was decided for its leg: it is not sent again.
     over: bool,
     /// A later one of its leg went out before it came.
     late: bool,
+}
+
+/// How far a command has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// It waits for its turn, or has it.
+    Start,
+    /// It was told to let this time pass before the next try.
+    Rest(Duration),
+    /// A try of it is under way.
+    Way,
     /// It has its outcome.
-    settled: bool,
+    End,
 }
 
 impl Lanes {
     /// Takes a command in. One that is here already is not taken twice: `None`.
     pub fn accept(&mut self, slip: Slip) -> Option<Begun> {
-        let Slip { call, seq, leg, id, kind } = slip;
-        if self.held.contains_key(&id) {
+        let Slip { call, seq, leg, id, kind, taken_over } = slip;
+        if let Some(held) = self.held.get_mut(&id) {
+            held.perhaps |= taken_over;
             return None;
         }
-        self.held
-            .insert(id, Held { slip, tries: 0, hint: None, rests: false, over: false, late: false, settled: false });
+        self.held.insert(id, Held::new(slip));
         let Some(lane) = self.lanes.get_mut(&(call, leg)) else {
             if kind != Kind::Hangup {
                 self.lanes.insert((call, leg), Lane { first: id, waiting: VecDeque::new() });
@@ -105,41 +122,70 @@ impl Lanes {
             self.held.entry(id).and_modify(|held| held.late = true);
             return Some(Begun { go: vec![id], void: Vec::new() });
         }
-        let rests = first.is_some_and(|first| first.rests && first.gives_way());
+        let rests = first.is_some_and(|first| first.rests() && first.gives_way());
         let place = lane.waiting.partition_point(|other| self.held.get(other).is_some_and(|held| held.slip.seq < seq));
         lane.waiting.insert(place, id);
         Some(Begun { go: rests.then_some(lane.first).into_iter().collect(), void: Vec::new() })
     }
 
-    /// What to do with a command that has its turn. `age`: time since its first byte may have been sent, `None` if
-    /// nobody can say. `None`: nothing, it is not here or has its outcome.
+    /// What to do with a command that has its turn, or rests while another waits behind it. `age`: time since its first
+    /// byte may have been sent, `None` if nobody can say. `None`: nothing, it is not here, or under way, or has its
+    /// outcome.
     pub fn next(&mut self, id: CommandId, age: Option<Duration>) -> Option<Move> {
-        let held = self.held.get_mut(&id).filter(|held| !held.settled)?;
-        let lane = self.lanes.get(&(held.slip.call, held.slip.leg));
-        let awaited = lane.is_some_and(|lane| lane.first == id && !lane.waiting.is_empty());
+        let awaited = self.is_awaited(id);
+        self.held.get(&id).filter(|held| held.at == At::Start || (awaited && held.rests()))?;
+        self.decide(id, age, false)
+    }
+
+    /// What to do with a command whose pause is over.
+    pub fn rested(&mut self, id: CommandId, age: Option<Duration>) -> Option<Move> {
+        self.held.get(&id).filter(|held| matches!(held.at, At::Rest(_)))?;
+        self.decide(id, age, true)
+    }
+
+    fn decide(&mut self, id: CommandId, age: Option<Duration>, rested: bool) -> Option<Move> {
+        let awaited = self.is_awaited(id);
+        let held = self.held.get_mut(&id)?;
         let again = held.tries > 0;
-        let next = courier::next(held.slip.kind, age, held.tries, held.hint);
-        let next = match next {
-            _ if held.late => Move::Settle(Verdict::Unknown),
-            _ if held.over => Move::Settle(if again { Verdict::Unknown } else { Verdict::Void }),
-            courier::Next::Settle(verdict) => Move::Settle(verdict),
+        let next = match courier::next(held.known(age)) {
+            _ if held.late => Move::Settle(held.given_up("out of order")),
+            _ if held.over && !again => Move::Settle(Verdict::Void),
+            _ if held.over => Move::Settle(held.given_up("over")),
+            courier::Next::GiveUp => Move::Settle(held.given_up("too late")),
             // One repeat at once is not worth losing it for.
             courier::Next::Wait(pause) if awaited && held.gives_way() && !(pause.is_zero() && held.tries < 2) => {
-                Move::Settle(Verdict::Unknown)
+                Move::Settle(held.given_up("no longer wanted"))
             }
-            courier::Next::Wait(pause) if !held.rests => Move::Wait(pause),
+            courier::Next::Wait(pause) if !rested => Move::Wait(pause),
             courier::Next::Wait(_) | courier::Next::Send => Move::Send { again },
         };
-        held.rests = matches!(next, Move::Wait(_));
-        held.settled = matches!(next, Move::Settle(_));
+        held.at = match next {
+            Move::Send { .. } => At::Way,
+            Move::Wait(pause) => At::Rest(pause),
+            Move::Settle(_) => At::End,
+        };
         Some(next)
     }
 
-    /// A command was sent and has no outcome yet; `hint`: the pause that was asked for.
-    pub fn unanswered(&mut self, id: CommandId, hint: Option<Duration>) {
-        if let Some(held) = self.held.get_mut(&id) {
-            (held.tries, held.hint, held.rests) = (held.tries + 1, hint, false);
+    /// Whether another waits behind it.
+    fn is_awaited(&self, id: CommandId) -> bool {
+        let lane = self.held.get(&id).and_then(|held| self.lanes.get(&(held.slip.call, held.slip.leg)));
+        lane.is_some_and(|lane| lane.first == id && !lane.waiting.is_empty())
+    }
+
+    /// A command was sent and has no outcome yet.
+    pub fn missed(&mut self, id: CommandId, miss: Miss) {
+        if let Some(held) = self.held.get_mut(&id).filter(|held| held.at == At::Way) {
+            held.perhaps |= miss.perhaps;
+            (held.tries, held.missed, held.at) = (held.tries + 1, Some(miss), At::Start);
         }
+    }
+
+    /// A command is not to be sent any more, for that reason: with what outcome.
+    pub fn give_up(&mut self, id: CommandId, why: &str) -> Option<Verdict> {
+        let held = self.held.get_mut(&id).filter(|held| held.at != At::End)?;
+        held.at = At::End;
+        Some(held.given_up(why))
     }
 
     /// The outcome of a command is kept: the next one of its leg, if one waits, may go.
@@ -166,9 +212,31 @@ impl Lanes {
 }
 
 impl Held {
+    fn new(slip: Slip) -> Self {
+        Self { slip, at: At::Start, tries: 0, missed: None, perhaps: slip.taken_over, over: false, late: false }
+    }
+
+    fn known(&self, age: Option<Duration>) -> Known<'_> {
+        Known { kind: self.slip.kind, age, tries: self.tries, missed: self.missed.as_ref() }
+    }
+
+    /// Whether it lets time pass. A repeat at once is as good as under way.
+    fn rests(&self) -> bool {
+        matches!(self.at, At::Rest(pause) if !pause.is_zero())
+    }
+
     /// Whether it is given up for what waits behind it.
     fn gives_way(&self) -> bool {
         self.slip.kind != Kind::StopPlay
+    }
+
+    /// The outcome of a command that is given up. What its last try was told says more than why it is.
+    fn given_up(&self, why: &str) -> Verdict {
+        if self.perhaps {
+            return Verdict::Unknown;
+        }
+        let code = self.missed.as_ref().map_or(why, |miss| &miss.code).to_owned();
+        Verdict::Refused { why: Refusal::Unavailable, code }
     }
 }
 
@@ -182,7 +250,21 @@ mod tests {
 
     fn slip(no: u128, leg: u16, kind: Kind) -> Slip {
         let seq = u32::try_from(no).unwrap();
-        Slip { call: CallId(Uuid::nil()), seq, leg: LegNo(leg), id: id(no), kind }
+        Slip { call: CallId(Uuid::nil()), seq, leg: LegNo(leg), id: id(no), kind, taken_over: false }
+    }
+
+    /// A try that was not answered.
+    fn open(after: Option<Duration>) -> Miss {
+        Miss { perhaps: true, after, code: "504".into() }
+    }
+
+    /// A try that was certainly not carried out.
+    fn too_many(after: Option<Duration>) -> Miss {
+        Miss { perhaps: false, after, code: "429".into() }
+    }
+
+    fn not_done(code: &str) -> Option<Move> {
+        Some(Move::Settle(Verdict::Refused { why: Refusal::Unavailable, code: code.into() }))
     }
 
     fn id(no: u128) -> CommandId {
@@ -216,7 +298,7 @@ mod tests {
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Send { again: false }));
         let begun = lanes.accept(slip(4, 0, Kind::Hangup));
         assert_eq!(begun, Some(Begun { go: vec![id(4)], void: vec![id(2), id(3)] }));
-        lanes.unanswered(id(1), None);
+        lanes.missed(id(1), open(None));
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Settle(Verdict::Unknown)));
         for no in [2, 3, 4, 1] {
             assert_eq!(lanes.settled(id(no)), None);
@@ -239,10 +321,10 @@ mod tests {
         lanes.accept(slip(1, 1, Kind::Dial));
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Send { again: false }));
         let hint = Duration::from_secs(2);
-        lanes.unanswered(id(1), Some(hint));
+        lanes.missed(id(1), open(Some(hint)));
         assert_eq!(lanes.next(id(1), Some(hint)), Some(Move::Wait(hint)));
-        assert_eq!(lanes.next(id(1), Some(2 * hint)), Some(Move::Send { again: true }));
-        lanes.unanswered(id(1), None);
+        assert_eq!(lanes.rested(id(1), Some(2 * hint)), Some(Move::Send { again: true }));
+        lanes.missed(id(1), open(None));
         assert_eq!(lanes.next(id(1), Some(courier::WINDOW)), Some(Move::Settle(Verdict::Unknown)));
     }
 
@@ -251,12 +333,12 @@ mod tests {
         let mut lanes = Lanes::default();
         lanes.accept(slip(1, 0, Kind::Bridge));
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Send { again: false }));
-        lanes.unanswered(id(1), Some(Duration::from_secs(30)));
+        lanes.missed(id(1), open(Some(Duration::from_secs(30))));
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Wait(Duration::from_secs(30))));
         let begun = lanes.accept(slip(2, 0, Kind::Transfer));
         assert_eq!(begun, goes(1), "the first rests: it is to be asked about again");
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Settle(Verdict::Unknown)));
-        assert_eq!(lanes.next(id(1), FRESH), None, "and once only, though its rest ends later");
+        assert_eq!(lanes.rested(id(1), FRESH), None, "and once only, though its rest ends later");
         assert_eq!(lanes.settled(id(1)), Some(id(2)));
     }
 
@@ -264,12 +346,13 @@ mod tests {
     fn one_repeat_at_once_is_made_all_the_same() {
         let mut lanes = Lanes::default();
         lanes.accept(slip(1, 0, Kind::Answer));
-        lanes.accept(slip(2, 0, Kind::Bridge));
         lanes.next(id(1), FRESH);
-        lanes.unanswered(id(1), None);
+        lanes.missed(id(1), open(None));
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Wait(Duration::ZERO)));
-        assert_eq!(lanes.next(id(1), FRESH), Some(Move::Send { again: true }));
-        lanes.unanswered(id(1), None);
+        assert_eq!(lanes.accept(slip(2, 0, Kind::Bridge)), Some(Begun::default()), "it is as good as under way");
+        assert_eq!(lanes.rested(id(1), FRESH), Some(Move::Send { again: true }));
+        assert_eq!(lanes.rested(id(1), FRESH), None, "never twice at once");
+        lanes.missed(id(1), open(None));
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Settle(Verdict::Unknown)));
     }
 
@@ -279,10 +362,10 @@ mod tests {
         lanes.accept(slip(1, 0, Kind::StopPlay));
         lanes.next(id(1), FRESH);
         let hint = Duration::from_secs(1);
-        lanes.unanswered(id(1), Some(hint));
+        lanes.missed(id(1), open(Some(hint)));
         assert_eq!(lanes.next(id(1), FRESH), Some(Move::Wait(hint)));
         assert_eq!(lanes.accept(slip(2, 0, Kind::Speak)), Some(Begun::default()));
-        assert_eq!(lanes.next(id(1), Some(hint)), Some(Move::Send { again: true }));
+        assert_eq!(lanes.rested(id(1), Some(hint)), Some(Move::Send { again: true }));
     }
 
     #[test]
@@ -302,16 +385,59 @@ mod tests {
         let mut lanes = Lanes::default();
         lanes.accept(slip(2, 0, Kind::Speak));
         lanes.next(id(2), FRESH);
-        lanes.unanswered(id(2), Some(Duration::from_secs(2)));
+        lanes.missed(id(2), open(Some(Duration::from_secs(2))));
         assert_eq!(lanes.next(id(2), FRESH), Some(Move::Wait(Duration::from_secs(2))));
         assert_eq!(lanes.accept(slip(1, 0, Kind::Play)), goes(1), "and the later one rests on");
-        assert_eq!(lanes.next(id(1), FRESH), Some(Move::Settle(Verdict::Unknown)));
+        assert_eq!(lanes.next(id(1), FRESH), not_done("out of order"));
         assert_eq!(lanes.settled(id(1)), None);
-        assert_eq!(lanes.next(id(2), FRESH), Some(Move::Send { again: true }));
+        assert_eq!(lanes.rested(id(2), FRESH), Some(Move::Send { again: true }));
         // Not so what does no harm: it has its turn after what went out.
         lanes.accept(slip(0, 0, Kind::Answer));
         assert_eq!(lanes.settled(id(2)), Some(id(0)));
         assert_eq!(lanes.next(id(0), FRESH), Some(Move::Send { again: false }));
+    }
+
+    #[test]
+    fn what_no_try_can_have_done_is_refused_and_what_one_may_have_is_unknown() {
+        let sent = |misses: &[Miss], taken_over| {
+            let mut lanes = Lanes::default();
+            lanes.accept(Slip { taken_over, ..slip(1, 0, Kind::Dial) });
+            lanes.next(id(1), FRESH);
+            for miss in misses {
+                lanes.missed(id(1), miss.clone());
+                assert!(matches!(lanes.next(id(1), FRESH), Some(Move::Wait(_))));
+                assert_eq!(lanes.rested(id(1), FRESH), Some(Move::Send { again: true }));
+            }
+            lanes.missed(id(1), too_many(None));
+            lanes
+        };
+        let late = Some(courier::WINDOW);
+        let unknown = Some(Move::Settle(Verdict::Unknown));
+        assert_eq!(sent(&[too_many(None)], false).next(id(1), late), not_done("429"));
+        assert_eq!(sent(&[too_many(None), open(None), too_many(None)], false).next(id(1), late), unknown);
+        assert_eq!(sent(&[], true).next(id(1), late), unknown, "another may have sent it");
+        let mut lanes = sent(&[], false);
+        lanes.accept(Slip { taken_over: true, ..slip(1, 0, Kind::Dial) });
+        assert_eq!(lanes.next(id(1), late), unknown, "another had it meanwhile");
+        assert_eq!(
+            sent(&[], false).give_up(id(1), "stopped"),
+            Some(Verdict::Refused { why: Refusal::Unavailable, code: "429".into() })
+        );
+        let mut lanes = Lanes::default();
+        lanes.accept(slip(1, 0, Kind::Dial));
+        assert_eq!(lanes.next(id(1), Some(courier::WINDOW + courier::TRY)), not_done("too late"), "it never left");
+        assert_eq!(lanes.give_up(id(1), "stopped"), None, "it has its outcome");
+    }
+
+    #[test]
+    fn what_waits_does_not_wait_for_another_try_of_what_was_not_done() {
+        let mut lanes = Lanes::default();
+        lanes.accept(slip(1, 0, Kind::Speak));
+        lanes.accept(slip(2, 0, Kind::Bridge));
+        lanes.next(id(1), FRESH);
+        lanes.missed(id(1), too_many(None));
+        assert_eq!(lanes.next(id(1), FRESH), not_done("429"));
+        assert_eq!(lanes.settled(id(1)), Some(id(2)));
     }
 
     #[test]

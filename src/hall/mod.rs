@@ -4,10 +4,12 @@
 mod arrival;
 pub mod courier;
 mod fold;
+mod holder;
 mod lanes;
 mod locate;
 
 pub use arrival::{Arrival, Digest, Key};
 pub use fold::{Aside, Book, Changes, Entry, Fate, Loaded, MissingRules, Post, Saved, fold};
+pub use holder::{Holder, Leave, Renewed, Teller, asks_before_sending, holds, leave, teller};
 pub use lanes::{Begun, Lanes, Move, Slip};
 pub use locate::{Clues, Index, clues, likely, locate};

@@ -17,8 +17,8 @@ pub(super) enum Due {
     Reach(CommandId, u64),
     /// Word of a try comes back, or its time is over.
     Hear(CommandId, u64, Reading),
-    /// The pause before a next try is over.
-    Rested(CommandId),
+    /// A piece of the pause before a next try is over, and so much of it is left.
+    Rested(CommandId, Duration),
     /// The process is killed.
     Die(Duration),
     /// It is started again.
@@ -53,7 +53,7 @@ impl Agenda {
     pub fn forget(&mut self) {
         self.due.retain(|_, due| match due {
             Due::Reach(..) | Due::Die(_) | Due::Rise | Due::Lapse => true,
-            Due::Commit | Due::Hear(..) | Due::Rested(_) => false,
+            Due::Commit | Due::Hear(..) | Due::Rested(..) => false,
         });
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::agenda::{Due, between, later};
 use super::stage::{Job, Play, Then};
 use super::trouble::Step;
-use crate::call::{CommandId, Event, EventId, Settled, Verdict, What};
-use crate::hall::{Arrival, Move, courier};
+use crate::call::{CommandId, Event, EventId, Refusal, Settled, Verdict, What};
+use crate::hall::courier::{self, Miss};
+use crate::hall::{Arrival, Holder, Leave, Move, Teller, asks_before_sending, holds, leave, teller};
 use crate::sim::Reply;
 use crate::telnyx::answer::{Hints, Reading, read};
 use crate::telnyx::request::Method;
@@ -33,32 +34,95 @@ impl Play {
 
     /// A command that has its turn: what is done with it now.
     pub(super) fn go(&mut self, id: CommandId) {
-        let Some(row) = self.memory.row(id) else { return };
-        let call = row.call;
-        // After a restart of the machine nobody can say.
-        let known = row.first_sent_at >= self.booted;
-        let age = known.then(|| between(row.first_sent_at, self.now));
-        match self.lanes.next(id, age) {
+        let age = self.age(id);
+        let next = self.lanes.next(id, age);
+        self.follow(id, next);
+    }
+
+    /// Lets a pause pass. Nobody is to take the command over meanwhile.
+    fn rest(&mut self, id: CommandId, left: Duration) {
+        let nap = courier::nap(left);
+        if !self.covers(id, nap) && self.hold(id) == Holder::Another {
+            return self.lost(id);
+        }
+        self.agenda.add(later(self.now, nap), Due::Rested(id, left.saturating_sub(nap)));
+    }
+
+    /// Some of the pause before a command's next try is over, or all of it.
+    pub(super) fn rested(&mut self, id: CommandId, left: Duration) {
+        if !left.is_zero() {
+            return self.rest(id, left);
+        }
+        let age = self.age(id);
+        let next = self.lanes.rested(id, age);
+        self.follow(id, next);
+    }
+
+    /// Time since the first byte of a command may have been sent. After a restart of the machine nobody can say.
+    fn age(&self, id: CommandId) -> Option<Duration> {
+        let row = self.memory.row(id).filter(|row| row.first_sent_at >= self.booted)?;
+        Some(between(row.first_sent_at, self.now))
+    }
+
+    fn follow(&mut self, id: CommandId, next: Option<Move>) {
+        let Some(call) = self.memory.row(id).map(|row| row.call) else { return };
+        match next {
             None => {}
             Some(Move::Settle(verdict)) => self.settle(id, verdict),
             Some(Move::Wait(pause)) => {
-                let at = later(self.now, pause);
-                self.diary.upset(Some(call), self.now, at);
-                self.agenda.add(at, Due::Rested(id));
+                self.diary.upset(Some(call), self.now, later(self.now, pause));
+                self.rest(id, pause);
             }
-            Some(Move::Send { .. }) if self.crashes(Step::BeforeSend) => {}
-            Some(Move::Send { again }) => {
-                self.memory.renew(id, self.now);
+            Some(Move::Send { again }) => self.send(id, again),
+        }
+    }
+
+    /// Sends a command once, if it is ours to send.
+    fn send(&mut self, id: CommandId, again: bool) {
+        let Some(row) = self.memory.row(id) else { return };
+        let (kind, taken_over) = (row.kind, row.taken_over);
+        let asks = asks_before_sending(again, taken_over, self.covers(id, courier::TRY));
+        let holder = if asks { self.hold(id) } else { Holder::Us };
+        match leave(kind, self.age(id), holder) {
+            Leave::GiveUp(why) => {
+                self.diary.count("request.given_up");
+                if let Some(verdict) = self.lanes.give_up(id, why) {
+                    self.settle(id, verdict);
+                }
+            }
+            Leave::Lost => self.lost(id),
+            Leave::Not(miss) => {
+                self.lanes.missed(id, miss);
+                self.go(id);
+            }
+            Leave::Go if self.crashes(Step::BeforeSend) => {}
+            Leave::Go => {
                 self.diary.count(if again { "request.again" } else { "request.first" });
                 let way = self.way();
                 self.tries += 1;
                 self.flying.insert(id, (self.tries, self.now));
                 self.agenda.add(later(self.now, way), Due::Reach(id, self.tries));
                 // A word that comes before has been heard by then, and this one is not.
-                let nothing = Reading::Again { after: None, code: "no answer".to_owned() };
+                let nothing = Reading::Again { perhaps: true, after: None, code: "no answer".to_owned() };
                 self.agenda.add(later(self.now, courier::TRY), Due::Hear(id, self.tries, nothing));
                 self.crashes(Step::AfterSend);
             }
+        }
+    }
+
+    fn covers(&self, id: CommandId, span: Duration) -> bool {
+        self.memory.row(id).is_some_and(|row| later(self.now, span) < row.lease_until)
+    }
+
+    fn hold(&mut self, id: CommandId) -> Holder {
+        Holder::of(Some(self.memory.renew(id, self.now)), false)
+    }
+
+    /// A command is another's now: what waits behind it has its turn.
+    fn lost(&mut self, id: CommandId) {
+        self.diary.count("us.lost");
+        if let Some(next) = self.lanes.settled(id) {
+            self.go(next);
         }
     }
 
@@ -113,9 +177,9 @@ impl Play {
         }
         match reading {
             Reading::Verdict(verdict) => self.settle(id, verdict),
-            Reading::Again { after, .. } => {
+            Reading::Again { perhaps, after, code } => {
                 self.diary.upset(call, sent, self.now);
-                self.lanes.unanswered(id, after);
+                self.lanes.missed(id, Miss { perhaps, after, code });
                 self.go(id);
             }
         }
@@ -125,7 +189,15 @@ impl Play {
     fn settle(&mut self, id: CommandId, verdict: Verdict) {
         let Some(row) = self.memory.row(id) else { return };
         let (call, kind, leg) = (row.call, row.kind, row.leg);
+        let ours = holds(&verdict) || self.covers(id, Duration::ZERO);
+        match teller(if ours { Holder::Us } else { self.hold(id) }) {
+            Teller::Us => {}
+            Teller::Another | Teller::Later => return self.lost(id),
+        }
         self.diary.count(&format!("verdict.{}", verdict.word()));
+        if matches!(verdict, Verdict::Refused { why: Refusal::Unavailable, .. }) {
+            self.diary.count("verdict.unavailable");
+        }
         let event = EventId::settled(id, verdict.word());
         let what = What::Settled(Settled { command: id, kind, leg, verdict });
         let arrival = Arrival::own(call, Event { id: event, at: None, what });

@@ -132,7 +132,7 @@ impl Play {
                 Due::Commit => self.commit(),
                 Due::Reach(id, one) => self.reach(id, one),
                 Due::Hear(id, one, reading) => self.hear(id, one, reading),
-                Due::Rested(id) => self.go(id),
+                Due::Rested(id, left) => self.rested(id, left),
                 Due::Die(down) => self.die(down),
                 Due::Rise => self.rise(),
                 Due::Lapse => self.take_over(),

@@ -13,9 +13,9 @@ use uuid::Uuid;
 use super::held::Held;
 use super::postgres_write as write;
 use super::rows::{self, failed};
-use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Renewed, Stamp, Store, StoreError, Taken};
+use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
 use crate::call::{CallId, CommandId};
-use crate::hall::{Arrival, Digest, Loaded, clues};
+use crate::hall::{Arrival, Digest, Loaded, Renewed, clues};
 use crate::kill::kill_point;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, Renewed, StoreError};
+use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, StoreError};
 use crate::call::{Call, CallId, Cause, CommandId, EventId, Kind, Leg, LegNo, LegState, Role, Verdict};
-use crate::hall::{Changes, Digest, Index, Key, Saved};
+use crate::hall::{Changes, Digest, Index, Key, Renewed, Saved};
 
 /// Version, time decided, event, remarks, body.
 pub(super) type Journal = (i64, i64, String, String, Vec<u8>);

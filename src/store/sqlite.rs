@@ -14,9 +14,9 @@ use sqlx::sqlite::{
 use super::held::Held;
 use super::rows::{self, failed};
 use super::sqlite_write as write;
-use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Renewed, Stamp, Store, StoreError, Taken};
+use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
 use crate::call::{CallId, CommandId};
-use crate::hall::{Arrival, Digest, Loaded, clues};
+use crate::hall::{Arrival, Digest, Loaded, Renewed, clues};
 use crate::kill::kill_point;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");

@@ -11,8 +11,10 @@ use crate::call::{Handle, Kind, Made, Refusal, Verdict};
 pub enum Reading {
     /// The command has its outcome, for good.
     Verdict(Verdict),
-    /// Whether it was carried out is open: the same bytes may be sent again, while they are young enough.
+    /// It has none yet: the same bytes may be sent again, while they are young enough.
     Again {
+        /// This try may have been carried out all the same. If not, it certainly was not.
+        perhaps: bool,
         /// How long Telnyx wants us to wait first; `None`: it did not say.
         after: Option<Duration>,
         /// The code or status, for people.
@@ -48,7 +50,13 @@ pub fn read(kind: Kind, status: u16, hints: Hints, body: &[u8]) -> Reading {
         300..=499 => refusal(kind, status, &codes).map(|why| refused(kind, why, status, &codes)),
         _ => None,
     };
-    verdict.map_or_else(|| Reading::Again { after: hints.wait(status), code: shown(status, &codes) }, Reading::Verdict)
+    // Too many, or another at the same moment: it was turned away before anything was done.
+    let again = || Reading::Again {
+        perhaps: !matches!(status, 409 | 429),
+        after: hints.wait(status),
+        code: shown(status, &codes),
+    };
+    verdict.map_or_else(again, Reading::Verdict)
 }
 
 impl Hints {
@@ -100,7 +108,8 @@ fn refusal(kind: Kind, status: u16, codes: &[String]) -> Option<Refusal> {
     match status {
         408 | 409 | 429 => None,
         401 => Some(Refusal::Key),
-        404 if kind != Kind::Dial => Some(Refusal::Ended),
+        // Without a code it is not Telnyx who says so, but something on the way, or the way is wrong.
+        404 if kind != Kind::Dial && !codes.is_empty() => Some(Refusal::Ended),
         _ => Some(Refusal::Invalid),
     }
 }
@@ -194,10 +203,13 @@ mod tests {
         let found = |alive| Reading::Verdict(Verdict::Found { alive });
         assert_eq!(of(Kind::Look, 200, br#"{"data":{"is_alive":true}}"#), found(true));
         assert_eq!(of(Kind::Look, 200, br#"{"data":{"is_alive":false}}"#), found(false));
-        assert_eq!(of(Kind::Look, 404, b""), found(false));
+        assert_eq!(of(Kind::Look, 404, &error("10005")), found(false));
+        for not_telnyx in [b"".as_slice(), b"<html>no such page</html>", br#"{"message":"no Route matched"}"#] {
+            assert_eq!(of(Kind::Look, 404, not_telnyx), refused(Refusal::Invalid, "HTTP 404"));
+        }
         assert_eq!(of(Kind::Look, 422, &error("90015")), found(false));
         assert_eq!(of(Kind::Look, 401, &error("10009")), refused(Refusal::Key, "10009"));
-        let silent = Reading::Again { after: None, code: "HTTP 200".into() };
+        let silent = Reading::Again { perhaps: true, after: None, code: "HTTP 200".into() };
         assert_eq!(of(Kind::Look, 200, br#"{"data":{"result":"ok"}}"#), silent);
     }
 
@@ -250,7 +262,7 @@ mod tests {
     #[test]
     fn without_a_code_the_status_speaks() {
         for (kind, status, why) in [
-            (Kind::Hangup, 404, Refusal::Ended),
+            (Kind::Hangup, 404, Refusal::Invalid),
             (Kind::Dial, 404, Refusal::Invalid),
             (Kind::Hangup, 401, Refusal::Key),
             (Kind::Hangup, 403, Refusal::Invalid),
@@ -264,21 +276,30 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_happened_is_asked_again_and_not_too_soon() {
-        for (status, code) in [(408, "10011"), (409, "10011"), (429, "10011"), (429, "90103"), (500, "10007")] {
-            assert_eq!(of(Kind::Dial, status, &error(code)), Reading::Again { after: None, code: code.into() });
+    fn what_has_no_outcome_is_asked_again_and_not_too_soon() {
+        for (status, code, perhaps) in [
+            (408, "10011", true),
+            (409, "10011", false),
+            (429, "10011", false),
+            (429, "90103", false),
+            (500, "10007", true),
+            (504, "10007", true),
+        ] {
+            let again = Reading::Again { perhaps, after: None, code: code.into() };
+            assert_eq!(of(Kind::Dial, status, &error(code)), again);
         }
         let waits =
             |status, retry_after, reset| match read(Kind::Answer, status, Hints::of(None, retry_after, reset), b"oops")
             {
-                Reading::Again { after, code } if code == format!("HTTP {status}") => after,
+                Reading::Again { after, code, .. } if code == format!("HTTP {status}") => after,
                 other @ (Reading::Again { .. } | Reading::Verdict(_)) => panic!("{other:?}"),
             };
         assert_eq!(waits(503, Some("2"), Some("5")), Some(Duration::from_secs(2)));
         assert_eq!(waits(429, None, Some("5")), Some(Duration::from_secs(5)));
         assert_eq!(waits(500, None, Some("55")), None, "no limit was reached");
         assert_eq!(of(Kind::Answer, 429, &error("90018")), refused(Refusal::Ended, "90018"));
-        assert_eq!(of(Kind::Answer, 500, &error("90018")), Reading::Again { after: None, code: "90018".into() });
+        let open = Reading::Again { perhaps: true, after: None, code: "90018".into() };
+        assert_eq!(of(Kind::Answer, 500, &error("90018")), open);
     }
 
     #[test]

@@ -39,6 +39,11 @@ pub enum Sent {
         /// The body, cut after 1 MiB.
         body: Vec<u8>,
     },
+    /// There was no connection: the request never left.
+    NotSent {
+        /// Why, for people. Names neither the address nor the key.
+        why: String,
+    },
     /// No answer, or not the whole of it: the request may have been carried out or not.
     NoAnswer {
         /// Why, for people. Names neither the address nor the key.
@@ -106,6 +111,7 @@ impl Client {
         };
         match call.header(AUTHORIZATION, self.key.clone()).timeout(within).send().await {
             Ok(response) => taken(response).await,
+            Err(error) if error.is_connect() => Sent::NotSent { why: reasons(&error.without_url()) },
             Err(error) => no_answer(error),
         }
     }
@@ -295,10 +301,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_refuses_or_hangs_up_has_not_answered() {
+    async fn who_refuses_was_not_asked_and_who_hangs_up_has_not_answered() {
         let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let why = no_answer(client(at).send(&request(b"{}"), TRY).await);
-        assert!(why.contains("refused"), "{why}");
+        let unknown_host = "https://telnyx.invalid/v2";
+        let nowhere = Client::new(unknown_host, &CANARY.into()).unwrap();
+        for (client, expected) in [(client(at), "refused"), (nowhere, "")] {
+            let sent = client.send(&request(b"{}"), Duration::from_secs(60)).await;
+            let Sent::NotSent { why } = sent else { panic!("{sent:?}") };
+            assert!(why.contains(expected) && !why.contains("canary") && !why.contains("v3:"), "{why}");
+        }
         for half in ["", "HTTP/1.1 20", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"] {
             let (at, server) = once(|| half.into());
             no_answer(client(at).send(&request(b"{}"), TRY).await);

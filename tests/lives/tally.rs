@@ -31,6 +31,7 @@ impl Tally {
             "batch.several",
             "verdict.accepted",
             "verdict.refused",
+            "verdict.unavailable",
             "verdict.unknown",
             "verdict.void",
             "verdict.alive",
