@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::engine::{Engine, House, Library};
+use crate::engine::{Engine, House, Library, Sending};
 use crate::http::{self, Door, DoorLimits, Limits, routes};
 use crate::routing::{Rules, Sources};
 use crate::store::Store;
@@ -40,6 +40,8 @@ pub struct Parts {
     pub clock: Clock,
     /// This process.
     pub node: Uuid,
+    /// What is said of sending commands.
+    pub sending: Sending,
 }
 
 /// A server at work.
@@ -58,7 +60,7 @@ impl App {
     /// # Errors
     /// The database cannot be used.
     pub async fn start(parts: Parts) -> Result<Self> {
-        let Parts { listener, limits, store, alone, rules, client, keys, line, clock, node } = parts;
+        let Parts { listener, limits, store, alone, rules, client, keys, line, clock, node, sending } = parts;
         let address = listener.local_addr().context("the listener has no address")?;
         store.migrate().await.context("the database cannot be brought up to date")?;
         let (sources, rules) = rules;
@@ -66,7 +68,7 @@ impl App {
         store.keep_rules(&rules.hash.0, &texts, clock.now()).await.context("the rules cannot be kept")?;
         info!(rules = rules.hash.0, lines = rules.numbers.len(), "rules in force");
         let library = Arc::new(Library::new(rules));
-        let house = House { store: store.clone(), library, client, clock: clock.clone(), node, line, alone };
+        let house = House { store: store.clone(), library, client, clock: clock.clone(), node, line, alone, sending };
         let engine = Engine::start(house);
         let door = Door::new(keys, Arc::new(engine.inlet()), clock, DoorLimits::default());
         let (stop, stopped) = oneshot::channel();

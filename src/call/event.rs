@@ -197,6 +197,8 @@ pub enum Refusal {
     Invalid,
     /// Telnyx could not be reached, or took no more for now: it was certainly not done, and will not be.
     Unavailable,
+    /// The operator has stopped it: it was not done.
+    Stopped,
 }
 
 impl Verdict {

@@ -76,6 +76,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
         Refusal::Key,
         Refusal::Invalid,
         Refusal::Unavailable,
+        Refusal::Stopped,
     ]);
     prop_oneof![
         8 => Just(Verdict::Accepted { made: None }),

@@ -191,6 +191,7 @@ fn refusal(why: Refusal) -> &'static str {
         Refusal::Key => "our key may not",
         Refusal::Invalid => "not allowed or not valid",
         Refusal::Unavailable => "it could not be done for now",
+        Refusal::Stopped => "the operator has stopped it",
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::warn;
 
@@ -12,17 +13,15 @@ use super::letter::Letter;
 use super::sender::{Done, Sender};
 use super::task::over;
 use crate::call::{CommandId, Verdict};
-use crate::hall::{Lanes, Move, Slip};
-
-/// How many requests may be under way at once.
-const AT_ONCE: usize = 256;
+use crate::hall::{Lanes, Move, Pace, Slip, Turn, Wish};
+use crate::telnyx::answer::Pulse;
 
 /// Sends what comes until `stop`. Then what was committed is still sent, and answers are waited for, but nothing is
 /// sent again: that is left, with its lease released, to whoever runs next.
 pub async fn run(sender: Sender, mut letters: mpsc::UnboundedReceiver<Letter>, mut stop: watch::Receiver<bool>) {
     let mut desk = Desk {
+        pace: Pace::new(sender.rate),
         sender: Arc::new(sender),
-        places: Arc::new(Semaphore::new(AT_ONCE)),
         lanes: Lanes::default(),
         letters: HashMap::new(),
         flying: JoinSet::new(),
@@ -30,14 +29,18 @@ pub async fn run(sender: Sender, mut letters: mpsc::UnboundedReceiver<Letter>, m
     };
     let mut open = true;
     while open || !letters.is_empty() || !desk.flying.is_empty() {
+        let nap = desk.nap();
         tokio::select! {
             Some(letter) = letters.recv() => desk.accept(letter),
             _ = stop.changed(), if open => open = false,
             Some(done) = desk.flying.join_next() => {
-                let (id, done) = over(done);
+                let (id, done, pulse) = over(done);
+                desk.hear(id, pulse);
                 desk.go_on(id, done);
             }
+            () = tokio::time::sleep(nap.unwrap_or_default()), if nap.is_some() => {}
         }
+        desk.pump();
     }
     for letter in desk.letters.values() {
         desk.sender.release(letter).await;
@@ -47,10 +50,10 @@ pub async fn run(sender: Sender, mut letters: mpsc::UnboundedReceiver<Letter>, m
 /// All that is waiting or under way.
 struct Desk {
     sender: Arc<Sender>,
-    places: Arc<Semaphore>,
+    pace: Pace,
     lanes: Lanes,
     letters: HashMap<CommandId, Arc<Letter>>,
-    flying: JoinSet<(CommandId, Done)>,
+    flying: JoinSet<(CommandId, Done, Option<Pulse>)>,
     /// True once nothing is to be sent again.
     stop: watch::Receiver<bool>,
 }
@@ -85,11 +88,7 @@ impl Desk {
                 self.lanes.missed(id, miss);
                 self.next(id);
             }
-            Done::GivenUp(why) => {
-                if let Some(verdict) = self.lanes.give_up(id, why) {
-                    self.settle(id, verdict);
-                }
-            }
+            Done::GivenUp(why) => self.give_up(id, why),
             Done::Rested => {
                 let age = self.age(id);
                 let next = self.lanes.rested(id, age);
@@ -126,31 +125,92 @@ impl Desk {
         let Some(letter) = self.letters.get(&id).cloned() else { return };
         match next {
             Some(Move::Settle(verdict)) => self.settle(id, verdict),
-            Some(Move::Wait(_) | Move::Send { again: true }) if *self.stop.borrow() => {}
+            Some(Move::Wait(_) | Move::Send { again: true, .. }) if *self.stop.borrow() => {}
             Some(Move::Wait(pause)) => {
                 let (sender, stop) = (self.sender.clone(), self.stop.clone());
-                self.flying.spawn(async move { (id, sender.rest(&letter, pause, stop).await) });
+                self.flying.spawn(async move { (id, sender.rest(&letter, pause, stop).await, None) });
             }
-            Some(Move::Send { again }) => {
-                let (sender, places) = (self.sender.clone(), self.places.clone());
-                self.flying.spawn(async move {
-                    let _place = places.acquire().await;
-                    (id, sender.once(&letter, again).await)
-                });
+            Some(Move::Send { patience, fresh, .. }) => {
+                let now = self.sender.clock.boot().since;
+                let until = patience.map(|patience| now + patience);
+                let born = letter.first.unwrap_or_default();
+                self.pace.ask(Wish { id, kind: letter.kind, born, until, fresh });
             }
             None => {}
+        }
+    }
+
+    /// Lets everything leave whose turn it is.
+    fn pump(&mut self) {
+        self.pace.share(self.sender.nodes.load(Ordering::Relaxed));
+        while let Some(turn) = self.pace.next(self.sender.clock.boot().since) {
+            match turn {
+                Turn::Go(id) => self.leave(id),
+                Turn::Refused(id, why) => self.give_up(id, why),
+            }
+        }
+    }
+
+    fn leave(&mut self, id: CommandId) {
+        let age = self.age(id);
+        let (next, letter) = (self.lanes.leaves(id, age), self.letters.get(&id).cloned());
+        match (next, letter) {
+            (Some(Move::Send { again: false, .. }), Some(letter)) if self.stopped(&letter).is_some() => {
+                self.pace.free(id);
+                let verdict = self.stopped(&letter).and_then(|why| self.lanes.stop(id, why));
+                verdict.into_iter().for_each(|verdict| self.settle(id, verdict));
+            }
+            (Some(Move::Send { again, .. }), Some(letter)) if !(again && *self.stop.borrow()) => {
+                let sender = self.sender.clone();
+                self.flying.spawn(async move {
+                    let (done, pulse) = sender.once(&letter, again).await;
+                    (id, done, pulse)
+                });
+            }
+            (next, _) => {
+                self.pace.free(id);
+                if let Some(Move::Settle(verdict)) = next {
+                    self.settle(id, verdict);
+                }
+            }
+        }
+    }
+
+    /// What forbids a command that is to leave for the first time.
+    fn stopped(&self, letter: &Letter) -> Option<&'static str> {
+        self.sender.gate.borrow().shuts(letter.kind, &letter.request.destination())
+    }
+
+    /// A task of a command is over: what the answer, if it was a try, says of Telnyx.
+    fn hear(&mut self, id: CommandId, pulse: Option<Pulse>) {
+        match pulse {
+            Some(Pulse { answers, hold }) => self.pace.heard(id, answers, hold, self.sender.clock.boot().since),
+            None => self.pace.free(id),
+        }
+    }
+
+    /// How long until something may leave by itself.
+    fn nap(&self) -> Option<Duration> {
+        let clock = &self.sender.clock;
+        self.pace.wake_at().map(|at| clock.real(at.saturating_sub(clock.boot().since)))
+    }
+
+    fn give_up(&mut self, id: CommandId, why: &str) {
+        if let Some(verdict) = self.lanes.give_up(id, why) {
+            self.settle(id, verdict);
         }
     }
 
     fn settle(&mut self, id: CommandId, verdict: Verdict) {
         let Some(letter) = self.letters.get(&id).cloned() else { return };
         let sender = self.sender.clone();
-        self.flying.spawn(async move { (id, sender.settle(&letter, verdict).await) });
+        self.flying.spawn(async move { (id, sender.settle(&letter, verdict).await, None) });
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::Semaphore;
     use tokio::sync::mpsc::UnboundedReceiver;
     use tokio::time::timeout;
     use uuid::Uuid;
@@ -160,7 +220,8 @@ mod tests {
     use crate::clock::Clock;
     use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere, taken};
     use crate::engine::letter::Lease;
-    use crate::hall::courier;
+    use crate::engine::sender::RENEWALS;
+    use crate::hall::{Gate, courier};
     use crate::store::{Renewed, StoreError};
     use crate::telnyx::request::Request;
 
@@ -171,6 +232,7 @@ mod tests {
         letters: mpsc::UnboundedSender<Letter>,
         asked: UnboundedReceiver<Asked>,
         clock: Clock,
+        gate: watch::Sender<Gate>,
         _stop: watch::Sender<bool>,
     }
 
@@ -179,11 +241,22 @@ mod tests {
             let ((store, asked), clock) = (Fake::new(), clock());
             let (inlet, writer) = inlet(&store, &clock);
             tokio::spawn(writer.run());
-            let sender = Sender { client: nowhere(), inlet, store, clock: clock.clone(), node: Uuid::nil() };
+            let gate = watch::Sender::new(Gate::default());
+            let sender = Sender {
+                client: nowhere(),
+                inlet,
+                store,
+                clock: clock.clone(),
+                node: Uuid::nil(),
+                rate: None,
+                nodes: Arc::default(),
+                gate: gate.subscribe(),
+                renewals: Semaphore::new(RENEWALS),
+            };
             let (letters, out) = mpsc::unbounded_channel();
             let (stop, stopped) = watch::channel(false);
             tokio::spawn(run(sender, out, stopped));
-            Self { letters, asked, clock, _stop: stop }
+            Self { letters, asked, clock, gate, _stop: stop }
         }
 
         fn post(&self, no: u128, kind: Kind, age: Option<Duration>) {
@@ -198,7 +271,11 @@ mod tests {
                 leg: LegNo(0),
                 id: CommandId(Uuid::from_u128(no)),
                 kind,
-                request: Request::stored(kind, "/calls/x".into(), bytes::Bytes::new()),
+                request: Request::stored(
+                    kind,
+                    "/calls/x".into(),
+                    bytes::Bytes::from_static(br#"{"to":"+19005550100"}"#),
+                ),
                 first: age.map(|age| since - age),
                 taken_over,
                 lease: Lease::until(since + courier::LEASE),
@@ -279,6 +356,20 @@ mod tests {
         assert_eq!(night.renews(Ok(Renewed::Ours)).await, 1);
         assert_eq!(night.renews(Ok(Renewed::Lost)).await, 1, "and if it is gone, it is dropped");
         assert!(night.asked().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_stopped_does_not_leave() {
+        let mut night = Night::new();
+        night.gate.send_replace(Gate::new(false, ["+1900*"]).unwrap());
+        let stopped = Verdict::Refused { why: Refusal::Stopped, code: "limits.stop".into() };
+        night.post(1, Kind::Dial, FRESH);
+        assert_eq!(night.settles().await.verdict, stopped);
+        night.post(2, Kind::Speak, FRESH);
+        assert_eq!(night.renews(Ok(Renewed::Lost)).await, 2, "it has left once");
+        night.gate.send_replace(Gate::default());
+        night.post(3, Kind::Dial, FRESH);
+        assert_eq!(night.renews(Ok(Renewed::Lost)).await, 3);
     }
 
     #[tokio::test(start_paused = true)]

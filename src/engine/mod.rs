@@ -16,4 +16,4 @@ mod task;
 
 pub use apply::{Inlet, Put};
 pub use library::{Library, Snapshot};
-pub use start::{Engine, House};
+pub use start::{Engine, House, Sending};

@@ -1,22 +1,24 @@
 //! One command at a time: held, sent, rested for, and its outcome handed in. Whose it is and what that means is said by
 //! the hall.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::apply::{Inlet, Put};
-use super::letter::Letter;
+use super::letter::{Letter, age};
 use crate::call::{Event, EventId, Kind, Settled, Verdict, What};
 use crate::clock::Clock;
 use crate::hall::courier::{self, Miss};
-use crate::hall::{Arrival, Holder, Leave, Teller, asks_before_sending, holds, leave, teller};
+use crate::hall::{Arrival, Gate, Holder, Leave, Teller, asks_before_sending, holds, leave, teller};
 use crate::kill::kill_point;
 use crate::store::{Stamp, Store};
-use crate::telnyx::answer::{Reading, read};
+use crate::telnyx::answer::{Pulse, Reading, read};
 use crate::telnyx::client::{Client, Sent};
 
 /// The longest pause between two attempts to keep an outcome.
@@ -34,7 +36,18 @@ pub struct Sender {
     pub clock: Clock,
     /// This process.
     pub node: uuid::Uuid,
+    /// The most commands a second, if there is to be a limit.
+    pub rate: Option<NonZeroU32>,
+    /// How many nodes share it, and what Telnyx allows.
+    pub nodes: Arc<AtomicU32>,
+    /// What is not dialled.
+    pub gate: watch::Receiver<Gate>,
+    /// Renewals that may be asked of the database at once: events come first.
+    pub renewals: Semaphore,
 }
+
+/// How many renewals may be asked of the database at once.
+pub(super) const RENEWALS: usize = 2;
 
 /// What came of what was done for a command.
 #[derive(Debug)]
@@ -54,31 +67,38 @@ pub(super) enum Done {
 }
 
 impl Sender {
-    /// Sends a command once; `again`: not for the first time.
-    pub async fn once(&self, letter: &Letter, again: bool) -> Done {
+    /// Sends a command once, and what the answer says of Telnyx itself; `again`: not for the first time.
+    pub async fn once(&self, letter: &Letter, again: bool) -> (Done, Option<Pulse>) {
         let covered = letter.lease.covers(courier::TRY, &self.clock.boot());
         let asks = asks_before_sending(again, letter.taken_over, covered);
         let holder = if asks { self.hold(letter, courier::TRY).await } else { Holder::Us };
         match leave(letter.kind, letter.age(&self.clock.boot()), holder) {
             Leave::Go => {}
-            Leave::GiveUp(why) => return Done::GivenUp(why),
-            Leave::Lost => return Done::Lost,
-            Leave::Not(miss) => return Done::Missed(miss),
+            Leave::GiveUp(why) => return (Done::GivenUp(why), None),
+            Leave::Lost => return (Done::Lost, None),
+            Leave::Not(miss) => return (Done::Missed(miss), None),
         }
         debug!(call = %letter.call, kind = %letter.kind, command = %letter.id, "sent");
         kill_point!("dispatch.before_send");
-        let sent = self.client.send(&letter.request, self.clock.real(courier::TRY).max(Duration::from_secs(1))).await;
+        let (clock, kind, first) = (self.clock.clone(), letter.kind, letter.first);
+        // It is asked again when the connection is there, just before the first byte.
+        let in_time = move || leave(kind, age(first, &clock.boot()), Holder::Us) == Leave::Go;
+        let within = self.clock.real(courier::TRY).max(Duration::from_secs(1));
+        let sent = self.client.send(&letter.request, within, in_time).await;
         kill_point!("dispatch.after_send");
         kill_point!("lookup.answered", letter.kind == Kind::Look);
         let no_answer = |perhaps, code: &str, why: String| {
             debug!(call = %letter.call, command = %letter.id, why, code);
-            Done::Missed(Miss { perhaps, after: None, code: code.to_owned() })
+            (Done::Missed(Miss { perhaps, after: None, code: code.to_owned() }), Some(Pulse::default()))
         };
         match sent {
-            Sent::Answer { status, hints, body } => match read(letter.kind, status, hints, &body) {
-                Reading::Verdict(verdict) => Done::Settles(verdict),
-                Reading::Again { perhaps, after, code } => Done::Missed(Miss { perhaps, after, code }),
-            },
+            Sent::Answer { status, hints, body } => {
+                let done = match read(letter.kind, status, hints, &body) {
+                    Reading::Verdict(verdict) => Done::Settles(verdict),
+                    Reading::Again { perhaps, after, code } => Done::Missed(Miss { perhaps, after, code }),
+                };
+                (done, Some(hints.pulse(status)))
+            }
             Sent::NotSent { why } => no_answer(false, "no connection", why),
             Sent::NoAnswer { why } => no_answer(true, "no answer", why),
         }
@@ -102,11 +122,19 @@ impl Sender {
     /// Renews the lease. Where the database does not answer us it may answer others: then the command is ours only if
     /// the lease there is covers a `span` from now.
     async fn hold(&self, letter: &Letter, span: Duration) -> Holder {
-        let stamp = self.stamp(courier::LEASE);
-        let renewed = self.store.renew(letter.call, letter.id, &stamp).await.ok();
-        let holder = Holder::of(renewed, letter.lease.covers(span, &self.clock.boot()));
-        if renewed.is_some() && holder != Holder::Another {
-            letter.lease.extend(stamp.since + stamp.lease);
+        // Whoever gets no turn for so long has no answer either.
+        let renewed = match timeout(courier::TRY, self.renewals.acquire()).await {
+            Ok(_turn) => {
+                let stamp = self.stamp(courier::LEASE);
+                let renewed = self.store.renew(letter.call, letter.id, &stamp).await.ok();
+                renewed.map(|renewed| (renewed, stamp.since + stamp.lease))
+            }
+            Err(_) => None,
+        };
+        let until = renewed.map(|(_, until)| until);
+        let holder = Holder::of(renewed.map(|(renewed, _)| renewed), letter.lease.covers(span, &self.clock.boot()));
+        if let Some(until) = until.filter(|_| holder != Holder::Another) {
+            letter.lease.extend(until);
         }
         holder
     }
@@ -162,7 +190,17 @@ mod tests {
     fn night(says: Option<Renewed>) -> (Sender, Letter, Clock) {
         let ((store, mut asked), clock) = (Fake::new(), clock());
         let (inlet, _writer) = inlet(&store, &clock);
-        let sender = Sender { client: nowhere(), inlet, store, clock: clock.clone(), node: Uuid::nil() };
+        let sender = Sender {
+            client: nowhere(),
+            inlet,
+            store,
+            clock: clock.clone(),
+            node: Uuid::nil(),
+            rate: None,
+            nodes: Arc::default(),
+            gate: watch::Sender::new(Gate::default()).subscribe(),
+            renewals: Semaphore::new(RENEWALS),
+        };
         tokio::spawn(async move {
             while let Some(question) = asked.recv().await {
                 if let Asked::Renew { answer, .. } = question {
@@ -188,9 +226,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_database_says_nothing_beyond_the_lease() {
         let (sender, letter, clock) = night(None);
-        let told = async |again| match sender.once(&letter, again).await {
-            Done::Missed(Miss { perhaps: false, code, .. }) => code.contains("another node may have it"),
-            other => panic!("nobody has answered: {other:?}"),
+        let told = async |again| {
+            let Done::Missed(Miss { perhaps, code, .. }) = sender.once(&letter, again).await.0 else { panic!() };
+            assert!(!perhaps);
+            code.contains("another node may have it")
         };
         assert!(!told(true).await && !told(false).await, "nobody else can have it yet");
         clock.advance(courier::LEASE - courier::TRY);

@@ -13,6 +13,9 @@ pub const WINDOW: Duration = Duration::from_secs(45);
 pub const LEASE: Duration = Duration::from_secs(8);
 /// The longest one try may take.
 pub const TRY: Duration = Duration::from_secs(4);
+/// How long in all a command may be put off that a caller waits for, as long as it was certainly not carried out. Then it
+/// is refused, and the call goes on with what follows from that.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 /// The shortest pause, where there is one.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause between two tries.
@@ -40,6 +43,8 @@ pub struct Known<'a> {
     pub tries: u32,
     /// What the last of these tries left behind.
     pub missed: Option<&'a Miss>,
+    /// How long it may still be put off, where that is not for as long as it can be sent.
+    pub patience: Option<Duration>,
 }
 
 /// What to do next.
@@ -61,16 +66,17 @@ pub fn nap(left: Duration) -> Duration {
 
 /// Decides about a command.
 pub fn next(known: Known<'_>) -> Next {
-    let Known { kind, age, tries, missed } = known;
+    let Known { kind, age, tries, missed, patience } = known;
     let left = age.and_then(|age| WINDOW.checked_sub(age));
     match (left, missed) {
         (Some(_), None) => Next::Send,
         // Sent before, perhaps, and long ago. A few kinds do no harm twice; what became of the others, time will tell.
-        (None, None) if kind.repeatable() => Next::Send,
+        (None, None) if kind.may_come_twice() => Next::Send,
         (None, _) => Next::GiveUp,
         (Some(left), Some(missed)) => {
             let pause = pause(tries, missed.perhaps).max(missed.after.unwrap_or_default());
-            if pause < left { Next::Wait(pause) } else { Next::GiveUp }
+            let waits = pause < left && patience.is_none_or(|patience| pause <= patience);
+            if waits { Next::Wait(pause) } else { Next::GiveUp }
         }
     }
 }
@@ -92,11 +98,11 @@ mod tests {
 
     fn after(kind: Kind, age: Option<Duration>, tries: u32, perhaps: bool, after: Option<Duration>) -> Next {
         let missed = Miss { perhaps, after, code: "429".into() };
-        next(Known { kind, age, tries, missed: Some(&missed) })
+        next(Known { kind, age, tries, missed: Some(&missed), patience: None })
     }
 
     fn first(kind: Kind, age: Option<Duration>) -> Next {
-        next(Known { kind, age, tries: 0, missed: None })
+        next(Known { kind, age, tries: 0, missed: None, patience: None })
     }
 
     #[test]
@@ -118,6 +124,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_caller_waits_for_is_not_put_off_for_long() {
+        let missed = Miss { perhaps: false, after: Some(2 * PAUSE), code: "429".into() };
+        let with = |patience| {
+            next(Known { kind: Kind::Dial, age: FRESH, tries: 1, missed: Some(&missed), patience: Some(patience) })
+        };
+        assert_eq!(with(2 * PAUSE), Next::Wait(2 * PAUSE));
+        assert_eq!(with(PAUSE), Next::GiveUp);
+    }
+
+    #[test]
     fn a_long_pause_is_passed_in_pieces_that_a_lease_covers() {
         let (mut left, mut naps) = (Duration::from_secs(9), Vec::new());
         while !left.is_zero() {
@@ -131,7 +147,7 @@ mod tests {
     fn past_the_window_nothing_that_would_happen_twice_is_sent() {
         let late = Some(WINDOW + Duration::from_millis(1));
         for kind in Kind::ALL {
-            let expected = if kind.repeatable() { Next::Send } else { Next::GiveUp };
+            let expected = if kind.may_come_twice() { Next::Send } else { Next::GiveUp };
             assert_eq!(first(kind, late), expected, "{kind}");
             assert_eq!(first(kind, None), expected, "{kind}");
             assert_eq!(after(kind, late, 1, true, None), Next::GiveUp, "{kind}");

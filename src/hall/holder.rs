@@ -80,17 +80,19 @@ pub fn asks_before_sending(again: bool, taken_over: bool, covered: bool) -> bool
 pub fn leave(kind: Kind, age: Option<Duration>, holder: Holder) -> Leave {
     match holder {
         // It may never have been sent, and does no harm whenever it comes.
-        Holder::UsTooLate if !kind.repeatable() => Leave::GiveUp("out of order"),
+        Holder::UsTooLate if !kind.may_come_late() => Leave::GiveUp("out of order"),
         Holder::Another => Leave::Lost,
         Holder::Nobody => {
             let code = "the database does not answer: another node may have it".to_owned();
             Leave::Not(Miss { perhaps: false, after: None, code })
         }
         // It may have waited for its place.
-        Holder::Us | Holder::UsTooLate => match courier::next(Known { kind, age, tries: 0, missed: None }) {
-            courier::Next::Send => Leave::Go,
-            courier::Next::Wait(_) | courier::Next::GiveUp => Leave::GiveUp("too late"),
-        },
+        Holder::Us | Holder::UsTooLate => {
+            match courier::next(Known { kind, age, tries: 0, missed: None, patience: None }) {
+                courier::Next::Send => Leave::Go,
+                courier::Next::Wait(_) | courier::Next::GiveUp => Leave::GiveUp("too late"),
+            }
+        }
     }
 }
 
@@ -98,7 +100,7 @@ pub fn leave(kind: Kind, age: Option<Duration>, holder: Holder) -> Leave {
 pub fn holds(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Accepted { .. } | Verdict::Found { .. } => true,
-        Verdict::Refused { why, .. } => *why != Refusal::Unavailable,
+        Verdict::Refused { why, .. } => !matches!(why, Refusal::Unavailable | Refusal::Stopped),
         Verdict::Unknown | Verdict::Void => false,
     }
 }
@@ -146,17 +148,18 @@ mod tests {
             assert_eq!(leave(kind, FRESH, Holder::Us), Leave::Go);
             assert_eq!(leave(kind, FRESH, Holder::Another), Leave::Lost);
             assert!(matches!(leave(kind, FRESH, Holder::Nobody), Leave::Not(Miss { perhaps: false, .. })));
-            let expected = |why| if kind.repeatable() { Leave::Go } else { Leave::GiveUp(why) };
-            assert_eq!(leave(kind, FRESH, Holder::UsTooLate), expected("out of order"), "{kind}");
-            assert_eq!(leave(kind, late, Holder::Us), expected("too late"), "{kind}");
-            assert_eq!(leave(kind, None, Holder::Us), expected("too late"), "{kind}");
+            let expected = |may, why| if may { Leave::Go } else { Leave::GiveUp(why) };
+            let (twice, out) = (kind.may_come_twice(), kind.may_come_late());
+            assert_eq!(leave(kind, FRESH, Holder::UsTooLate), expected(out, "out of order"), "{kind}");
+            assert_eq!(leave(kind, late, Holder::Us), expected(twice, "too late"), "{kind}");
+            assert_eq!(leave(kind, None, Holder::Us), expected(twice, "too late"), "{kind}");
         }
     }
 
     #[test]
     fn what_we_do_not_know_is_told_by_the_holder() {
         let refused = |why| Verdict::Refused { why, code: "1".into() };
-        for verdict in [Verdict::Unknown, Verdict::Void, refused(Refusal::Unavailable)] {
+        for verdict in [Verdict::Unknown, Verdict::Void, refused(Refusal::Unavailable), refused(Refusal::Stopped)] {
             assert!(!holds(&verdict), "{verdict:?}");
         }
         for verdict in [Verdict::Accepted { made: None }, Verdict::Found { alive: true }, refused(Refusal::Limit)] {

@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::agenda::{Due, between, later};
 use super::stage::{Job, Play, Then};
 use super::trouble::Step;
 use crate::call::{CommandId, Event, EventId, Refusal, Settled, Verdict, What};
 use crate::hall::courier::{self, Miss};
-use crate::hall::{Arrival, Holder, Leave, Move, Teller, asks_before_sending, holds, leave, teller};
+use crate::hall::{Arrival, Holder, Leave, Move, Teller, Turn, Wish, asks_before_sending, holds, leave, teller};
 use crate::sim::Reply;
-use crate::telnyx::answer::{Hints, Reading, read};
+use crate::telnyx::answer::{Hints, Pulse, Reading, read};
 use crate::telnyx::request::Method;
+
+/// How long a call waits for a leg to show itself of which nobody knows whether it was made.
+const UNSEEN: Duration = Duration::from_secs(10);
 
 impl Play {
     /// Commands that are kept may leave. False: that was the end of this node.
@@ -73,7 +78,82 @@ impl Play {
                 self.diary.upset(Some(call), self.now, later(self.now, pause));
                 self.rest(id, pause);
             }
-            Some(Move::Send { again }) => self.send(id, again),
+            Some(Move::Send { patience, fresh, .. }) => {
+                let Some(row) = self.memory.row(id) else { return };
+                let now = self.clock(self.now);
+                let (kind, born) = (row.kind, self.clock(row.first_sent_at));
+                self.pace.ask(Wish { id, kind, born, until: patience.map(|patience| now + patience), fresh });
+                self.asked.insert(id, self.now);
+            }
+        }
+    }
+
+    /// Time as the pace has it.
+    fn clock(&self, at: Timestamp) -> Duration {
+        between(Timestamp::UNIX_EPOCH, at)
+    }
+
+    /// Lets everything leave whose turn it is.
+    pub(super) fn pump(&mut self) {
+        self.pace.share(self.trouble.nodes);
+        let now = self.clock(self.now);
+        while let Some(turn) = self.pace.next(now) {
+            let (Turn::Go(id) | Turn::Refused(id, _)) = turn;
+            let asked = self.asked.remove(&id).filter(|asked| *asked < self.now);
+            if let Some(asked) = asked {
+                self.diary.count("pace.waited");
+                self.diary.upset(self.memory.row(id).map(|row| row.call), asked, self.now);
+            }
+            match turn {
+                Turn::Go(id) => self.leave(id),
+                Turn::Refused(id, why) => {
+                    self.diary.count(&format!("pace.refused: {why}"));
+                    self.diary.upset(self.memory.row(id).map(|row| row.call), self.now, self.now);
+                    self.give_up(id, why);
+                }
+            }
+        }
+        if let Some(at) = self.pace.wake_at() {
+            let at = later(Timestamp::UNIX_EPOCH, at);
+            if self.agenda.next().is_none_or(|next| at < next) {
+                self.agenda.add(at, Due::Pace);
+            }
+        }
+    }
+
+    fn leave(&mut self, id: CommandId) {
+        let age = self.age(id);
+        match self.lanes.leaves(id, age) {
+            Some(Move::Send { again, .. }) => match self.stopped(id).filter(|_| !again) {
+                Some(why) => {
+                    self.pace.free(id);
+                    self.diary.count("us.stopped");
+                    let verdict = self.lanes.stop(id, why);
+                    if verdict == Some(Verdict::Unknown) {
+                        // Whether it rings somebody shows only after a while.
+                        let call = self.memory.row(id).map(|row| row.call);
+                        self.diary.upset(call, self.now, later(self.now, UNSEEN));
+                    }
+                    verdict.into_iter().for_each(|verdict| self.settle(id, verdict));
+                }
+                None => self.send(id, again),
+            },
+            Some(Move::Settle(verdict)) => {
+                self.pace.free(id);
+                self.settle(id, verdict);
+            }
+            Some(Move::Wait(_)) | None => self.pace.free(id),
+        }
+    }
+
+    fn stopped(&self, id: CommandId) -> Option<&'static str> {
+        let row = self.memory.row(id)?;
+        self.trouble.gate.shuts(row.kind, &row.request.destination())
+    }
+
+    fn give_up(&mut self, id: CommandId, why: &str) {
+        if let Some(verdict) = self.lanes.give_up(id, why) {
+            self.settle(id, verdict);
         }
     }
 
@@ -85,13 +165,16 @@ impl Play {
         let holder = if asks { self.hold(id) } else { Holder::Us };
         match leave(kind, self.age(id), holder) {
             Leave::GiveUp(why) => {
+                self.pace.free(id);
                 self.diary.count("request.given_up");
-                if let Some(verdict) = self.lanes.give_up(id, why) {
-                    self.settle(id, verdict);
-                }
+                self.give_up(id, why);
             }
-            Leave::Lost => self.lost(id),
+            Leave::Lost => {
+                self.pace.free(id);
+                self.lost(id);
+            }
             Leave::Not(miss) => {
+                self.pace.free(id);
                 self.lanes.missed(id, miss);
                 self.go(id);
             }
@@ -104,7 +187,7 @@ impl Play {
                 self.agenda.add(later(self.now, way), Due::Reach(id, self.tries));
                 // A word that comes before has been heard by then, and this one is not.
                 let nothing = Reading::Again { perhaps: true, after: None, code: "no answer".to_owned() };
-                self.agenda.add(later(self.now, courier::TRY), Due::Hear(id, self.tries, nothing));
+                self.agenda.add(later(self.now, courier::TRY), Due::Hear(id, self.tries, nothing, Pulse::default()));
                 self.crashes(Step::AfterSend);
             }
         }
@@ -142,10 +225,15 @@ impl Play {
         if let Some(at) = self.trouble.ignored.iter().position(|ignored| *ignored == kind) {
             self.trouble.ignored.remove(at);
             self.diary.count("us.ignored");
+            let hints = Hints::default();
             self.diary.upset(Some(row.call), self.now, self.now);
-            self.agenda.add(self.now, Due::Hear(id, one, read(kind, 200, Hints::default(), b"")));
+            self.agenda.add(self.now, Due::Hear(id, one, read(kind, 200, hints, b""), hints.pulse(200)));
             return;
         }
+        if let Some(why) = self.stopped(id) {
+            self.diary.broken(format!("a {kind} is sent in spite of {why}"));
+        }
+        let Some(row) = self.memory.row(id) else { return };
         let method = match row.request.method {
             Method::Get => "GET",
             Method::Post => "POST",
@@ -157,20 +245,27 @@ impl Play {
         let reply = self.world.request(self.now, method, &row.request.path, &row.request.body);
         let Ok(Reply { status, headers, body }) = reply else { return };
         let header = |name| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
-        let hints = Hints::of(header("retry-after-ms"), header("retry-after"), header("x-ratelimit-reset"));
+        let hints = Hints::of(
+            header("retry-after-ms"),
+            header("retry-after"),
+            header("x-ratelimit-reset"),
+            header("x-ratelimit-remaining"),
+        );
         if self.flying.get(&id).is_some_and(|(flying, _)| *flying == one) {
             let way = Duration::from_micros(self.rng.u64(5_000..=60_000));
-            self.agenda.add(later(self.now, way), Due::Hear(id, one, read(kind, status, hints, &body)));
+            self.agenda
+                .add(later(self.now, way), Due::Hear(id, one, read(kind, status, hints, &body), hints.pulse(status)));
         }
     }
 
     /// Word of a try, unless that try is over.
-    pub(super) fn hear(&mut self, id: CommandId, one: u64, reading: Reading) {
+    pub(super) fn hear(&mut self, id: CommandId, one: u64, reading: Reading, pulse: Pulse) {
         if self.crashes(Step::BeforeSettle) {
             return;
         }
         let Some((_, sent)) = self.flying.get(&id).filter(|(flying, _)| *flying == one).copied() else { return };
         self.flying.remove(&id);
+        self.pace.heard(id, pulse.answers, pulse.hold, self.clock(self.now));
         let call = self.memory.row(id).map(|row| row.call);
         if between(sent, self.now) > Duration::from_millis(200) {
             self.diary.upset(call, sent, self.now);

@@ -14,7 +14,7 @@ use super::memory::Memory;
 use super::played::Played;
 use super::trouble::{Step, Trouble};
 use crate::call::{CallId, CommandId, Event, EventId, What};
-use crate::hall::{Arrival, Aside, Book, Fate, Lanes, fold};
+use crate::hall::{Arrival, Aside, Book, Fate, Lanes, Pace, fold};
 use crate::routing::Rules;
 use crate::sim::{CallNo, Script, Settings, World};
 use crate::telnyx::webhook::{Parsed, parse};
@@ -33,6 +33,9 @@ pub struct Play {
     pub(super) rng: Rng,
     pub(super) memory: Memory,
     pub(super) lanes: Lanes,
+    pub(super) pace: Pace,
+    /// Commands that wait for their turn, and since when.
+    pub(super) asked: BTreeMap<CommandId, Timestamp>,
     /// The try of each command that is under way, and when it was sent.
     pub(super) flying: BTreeMap<CommandId, (u64, Timestamp)>,
     pub(super) tries: u64,
@@ -77,6 +80,8 @@ impl Play {
             rng: Rng::with_seed(seed ^ 0x5111_7c44_004c_0000),
             memory: Memory::default(),
             lanes: Lanes::default(),
+            pace: Pace::new(None),
+            asked: BTreeMap::new(),
             flying: BTreeMap::new(),
             tries: 0,
             agenda: Agenda::default(),
@@ -131,7 +136,8 @@ impl Play {
             match due {
                 Due::Commit => self.commit(),
                 Due::Reach(id, one) => self.reach(id, one),
-                Due::Hear(id, one, reading) => self.hear(id, one, reading),
+                Due::Hear(id, one, reading, pulse) => self.hear(id, one, reading, pulse),
+                Due::Pace => {}
                 Due::Rested(id, left) => self.rested(id, left),
                 Due::Die(down) => self.die(down),
                 Due::Rise => self.rise(),
@@ -143,6 +149,7 @@ impl Play {
         }
         if self.up {
             self.ring();
+            self.pump();
         }
     }
 

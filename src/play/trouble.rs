@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::call::Kind;
+use crate::hall::Gate;
 
 /// What goes wrong on our own side.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +20,10 @@ pub struct Trouble {
     pub house: House,
     /// The first webhook of each of these types never comes: `call.answered`.
     pub lost: Vec<&'static str>,
+    /// What the operator has stopped.
+    pub gate: Gate,
+    /// How many nodes share what Telnyx allows the account; those beside ours do nothing else.
+    pub nodes: u32,
     /// The first command of each of these kinds is taken and does nothing.
     pub ignored: Vec<Kind>,
 }

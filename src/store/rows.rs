@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::error;
 use uuid::Uuid;
 
 use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, StoreError};
@@ -170,11 +171,18 @@ pub(super) fn renewed(overtaken: Option<bool>) -> Renewed {
     }
 }
 
-/// Commands taken over, each call's in their order.
-pub(super) fn in_order(rows: Vec<Claim>) -> Result<Vec<Claimed>, StoreError> {
-    let mut claimed = rows.into_iter().map(claimed).collect::<Result<Vec<_>, _>>()?;
+/// This node and so many others.
+pub(super) fn nodes(others: i64) -> u32 {
+    u32::try_from(others).unwrap_or(0).saturating_add(1)
+}
+
+/// Commands taken over, each call's in their order. One that cannot be read keeps no other back: it stays where it is, and
+/// is told each time that it is met.
+pub(super) fn in_order(rows: Vec<Claim>) -> Vec<Claimed> {
+    let told = |why: &StoreError| error!(%why, "a command cannot be taken over");
+    let mut claimed: Vec<_> = rows.into_iter().filter_map(|row| claimed(row).inspect_err(told).ok()).collect();
     claimed.sort_by_key(|row| (row.call, row.seq));
-    Ok(claimed)
+    claimed
 }
 
 pub(super) fn moment(table: &'static str, millis: i64) -> Result<Timestamp, StoreError> {

@@ -39,6 +39,9 @@ pub trait Store: Send + Sync {
     /// Renews the lease on a command, before it is sent again.
     async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<Renewed, StoreError>;
 
+    /// Notes that this node lives, and counts those of which that was noted `within` so long, itself among them.
+    async fn nodes(&self, stamp: &Stamp, within: Duration) -> Result<u32, StoreError>;
+
     /// Keeps the texts of a version of the rules.
     async fn keep_rules(&self, hash: &str, sources: &str, at: Timestamp) -> Result<(), StoreError>;
 

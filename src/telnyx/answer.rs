@@ -29,7 +29,21 @@ pub struct Hints {
     pub retry_after: Option<Duration>,
     /// `x-ratelimit-reset`: how long until what was used up of the limit is given back.
     pub reset: Option<Duration>,
+    /// `x-ratelimit-remaining`: nothing is left of it.
+    pub used_up: bool,
 }
+
+/// What an answer says of Telnyx itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pulse {
+    /// It answers, whatever it says; not that it is out of order.
+    pub answers: bool,
+    /// How long it wants no more such commands.
+    pub hold: Option<Duration>,
+}
+
+/// How long no more is sent where Telnyx says that it is too much, and not for how long.
+const HOLD: Duration = Duration::from_millis(500);
 
 /// Nobody makes us wait longer than this: a greater figure is a moment, not a span, or a mistake.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -61,11 +75,27 @@ pub fn read(kind: Kind, status: u16, hints: Hints, body: &[u8]) -> Reading {
 
 impl Hints {
     /// Reads the headers as they stand. Dates and other forms than plain numbers are passed over.
-    pub fn of(retry_after_ms: Option<&str>, retry_after: Option<&str>, reset: Option<&str>) -> Self {
+    pub fn of(
+        retry_after_ms: Option<&str>,
+        retry_after: Option<&str>,
+        reset: Option<&str>,
+        remaining: Option<&str>,
+    ) -> Self {
         let number = |text: Option<&str>| text.and_then(|text| text.trim().parse::<f64>().ok());
         let span = |secs: f64| Duration::try_from_secs_f64(secs).ok().filter(|span| *span <= LONGEST_WAIT);
         let millis = number(retry_after_ms).and_then(|millis| span(millis / 1000.0));
-        Self { retry_after: millis.or_else(|| number(retry_after).and_then(span)), reset: number(reset).and_then(span) }
+        Self {
+            retry_after: millis.or_else(|| number(retry_after).and_then(span)),
+            reset: number(reset).and_then(span),
+            used_up: number(remaining).is_some_and(|left| left < 1.0),
+        }
+    }
+
+    /// What an answer with this status says of Telnyx itself.
+    pub fn pulse(self, status: u16) -> Pulse {
+        let too_many = status == 429;
+        let hold = self.wait(status).or(too_many.then_some(HOLD)).filter(|_| too_many);
+        Pulse { answers: status < 500 && status != 408, hold: hold.or(self.reset.filter(|_| self.used_up)) }
     }
 
     /// How long to wait. The reset is told with every answer, also with those that ran into no limit.
@@ -288,12 +318,15 @@ mod tests {
             let again = Reading::Again { perhaps, after: None, code: code.into() };
             assert_eq!(of(Kind::Dial, status, &error(code)), again);
         }
-        let waits =
-            |status, retry_after, reset| match read(Kind::Answer, status, Hints::of(None, retry_after, reset), b"oops")
-            {
-                Reading::Again { after, code, .. } if code == format!("HTTP {status}") => after,
-                other @ (Reading::Again { .. } | Reading::Verdict(_)) => panic!("{other:?}"),
-            };
+        let waits = |status, retry_after, reset| match read(
+            Kind::Answer,
+            status,
+            Hints::of(None, retry_after, reset, None),
+            b"oops",
+        ) {
+            Reading::Again { after, code, .. } if code == format!("HTTP {status}") => after,
+            other @ (Reading::Again { .. } | Reading::Verdict(_)) => panic!("{other:?}"),
+        };
         assert_eq!(waits(503, Some("2"), Some("5")), Some(Duration::from_secs(2)));
         assert_eq!(waits(429, None, Some("5")), Some(Duration::from_secs(5)));
         assert_eq!(waits(500, None, Some("55")), None, "no limit was reached");
@@ -304,13 +337,29 @@ mod tests {
 
     #[test]
     fn hints_are_numbers_of_seconds_or_nothing() {
-        let secs = |text| Hints::of(None, Some(text), None).retry_after;
+        let secs = |text| Hints::of(None, Some(text), None, None).retry_after;
         assert_eq!(secs(" 1.5 "), Some(Duration::from_millis(1500)));
         for other in ["", "-1", "NaN", "inf", "1e300", "1764000000", "Wed, 21 Oct 2026 07:28:00 GMT"] {
             assert_eq!(secs(other), None, "{other}");
         }
-        assert_eq!(Hints::of(Some("250"), Some("9"), None).retry_after, Some(Duration::from_millis(250)));
-        assert_eq!(Hints::of(Some("soon"), Some("9"), None).retry_after, Some(Duration::from_secs(9)));
+        let both = |millis| Hints::of(Some(millis), Some("9"), None, None).retry_after;
+        assert_eq!((both("250"), both("soon")), (Some(Duration::from_millis(250)), Some(Duration::from_secs(9))));
+    }
+
+    #[test]
+    fn an_answer_tells_how_telnyx_is() {
+        let pulse = |status, retry_after, reset, left| {
+            let Pulse { answers, hold } = Hints::of(None, retry_after, reset, left).pulse(status);
+            (answers, hold.map(|hold| hold.as_millis()))
+        };
+        assert_eq!(pulse(200, None, Some("7"), Some("3")), (true, None));
+        assert_eq!(pulse(200, None, Some("7"), Some("0")), (true, Some(7000)), "that was the last one");
+        assert_eq!(pulse(422, None, None, None), (true, None));
+        assert_eq!(pulse(429, None, None, None), (true, Some(500)));
+        assert_eq!(pulse(429, Some("2"), Some("9"), Some("0")), (true, Some(2000)));
+        for status in [408, 500, 503, 504] {
+            assert_eq!(pulse(status, Some("2"), Some("7"), Some("3")), (false, None), "{status}");
+        }
     }
 
     proptest! {
