@@ -61,12 +61,17 @@ pub struct Pace {
     circuit: Circuit,
 }
 
+/// When one was born, and how many of its rank had asked before it.
+type Age = (Duration, u64);
+
 /// What waits of one rank.
 #[derive(Clone, Debug, Default)]
 struct Queue {
-    wishes: BTreeMap<(Duration, CommandId), Wish>,
-    /// When it is too late for whom, and when that one was born.
-    ends: BTreeSet<(Duration, Duration, CommandId)>,
+    /// By age, and of the same age in the order in which they asked.
+    wishes: BTreeMap<Age, Wish>,
+    /// When it is too late for whom.
+    ends: BTreeSet<(Duration, Age)>,
+    asked: u64,
     under_way: usize,
     /// Telnyx wants no more of them before that.
     held: Duration,
@@ -139,7 +144,7 @@ impl Pace {
     pub fn wake_at(&self) -> Option<Duration> {
         let of = |(rank, queue): (&Rank, &Queue)| {
             let ready = (!queue.wishes.is_empty() && queue.under_way < PLACES).then(|| self.ready_at(*rank));
-            ready.into_iter().chain(queue.ends.first().map(|(until, ..)| *until)).min()
+            ready.into_iter().chain(queue.ends.first().map(|(until, _)| *until)).min()
         };
         self.queues.iter().filter_map(of).min()
     }
@@ -171,36 +176,38 @@ impl Pace {
 
 impl Queue {
     fn add(&mut self, wish: Wish) {
+        self.asked += 1;
+        let age = (wish.born, self.asked);
         if let Some(until) = wish.until {
-            self.ends.insert((until, wish.born, wish.id));
+            self.ends.insert((until, age));
         }
-        self.wishes.insert((wish.born, wish.id), wish);
+        self.wishes.insert(age, wish);
     }
 
-    fn remove(&mut self, born: Duration, id: CommandId) -> Option<Wish> {
-        let wish = self.wishes.remove(&(born, id))?;
+    fn remove(&mut self, age: Age) -> Option<Wish> {
+        let wish = self.wishes.remove(&age)?;
         if let Some(until) = wish.until {
-            self.ends.remove(&(until, born, id));
+            self.ends.remove(&(until, age));
         }
         Some(wish)
     }
 
     /// The oldest.
     fn take(&mut self) -> Option<Wish> {
-        let (born, id) = *self.wishes.keys().next()?;
-        self.remove(born, id)
+        let age = *self.wishes.keys().next()?;
+        self.remove(age)
     }
 
     /// The oldest one that can still be left.
     fn take_fresh(&mut self) -> Option<CommandId> {
-        let (born, id) = *self.wishes.iter().find(|(_, wish)| wish.fresh)?.0;
-        self.remove(born, id).map(|wish| wish.id)
+        let age = *self.wishes.iter().find(|(_, wish)| wish.fresh)?.0;
+        self.remove(age).map(|wish| wish.id)
     }
 
     /// One for whom it is too late then.
     fn too_late(&mut self, then: Duration) -> Option<CommandId> {
-        let (_, born, id) = *self.ends.first().filter(|(until, ..)| *until <= then)?;
-        self.remove(born, id).map(|wish| wish.id)
+        let (_, age) = *self.ends.first().filter(|(until, _)| *until <= then)?;
+        self.remove(age).map(|wish| wish.id)
     }
 }
 
@@ -255,6 +262,15 @@ mod tests {
         }
         assert_eq!(order, [8, 9, 2, 3, 1]);
         assert!(pace.is_empty());
+    }
+
+    #[test]
+    fn of_the_same_age_whoever_asks_first_goes_first() {
+        let mut pace = Pace::new(None);
+        for no in [3, 1, 2] {
+            pace.ask(Wish { born: secs(1), ..wish(no, Kind::Dial) });
+        }
+        assert_eq!(gone(&mut pace, secs(1)), [3, 1, 2]);
     }
 
     #[test]

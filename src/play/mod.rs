@@ -17,4 +17,4 @@ mod trouble;
 
 pub use played::{Played, PlayedCall};
 pub use stage::Play;
-pub use trouble::{Death, House, Trouble};
+pub use trouble::{Death, House, Outage, Trouble};

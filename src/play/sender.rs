@@ -218,8 +218,25 @@ impl Play {
         Duration::from_micros(self.rng.u64(5_000..=60_000))
     }
 
+    /// Whether a request gets nowhere, since Telnyx is not to be reached.
+    fn is_lost(&mut self, id: CommandId, one: u64) -> bool {
+        let since = between(self.begin, self.now);
+        let Some(outage) = self.trouble.outage.filter(|it| (it.at..it.at + it.lasts).contains(&since)) else {
+            return false;
+        };
+        self.diary.count("us.outage");
+        if outage.refuses {
+            let none = Reading::Again { perhaps: false, after: None, code: "no connection".to_owned() };
+            self.agenda.add(self.now, Due::Hear(id, one, none, Pulse::default()));
+        }
+        true
+    }
+
     /// A request reaches Telnyx, whoever has sent it and whether he lives.
     pub(super) fn reach(&mut self, id: CommandId, one: u64) {
+        if self.is_lost(id, one) {
+            return;
+        }
         let Some(row) = self.memory.row(id) else { return };
         let kind = row.kind;
         if let Some(at) = self.trouble.ignored.iter().position(|ignored| *ignored == kind) {

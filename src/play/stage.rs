@@ -42,6 +42,7 @@ pub struct Play {
     pub(super) agenda: Agenda,
     pub(super) diary: Diary,
     pub(super) trouble: Trouble,
+    pub(super) begin: Timestamp,
     pub(super) now: Timestamp,
     pub(super) calls: Vec<CallNo>,
     pub(super) inbox: Vec<Job>,
@@ -87,6 +88,7 @@ impl Play {
             agenda: Agenda::default(),
             diary: Diary::default(),
             trouble: Trouble::default(),
+            begin: now,
             now,
             calls,
             inbox: Vec::new(),
@@ -108,10 +110,9 @@ impl Play {
 
     /// Plays until everything is at rest.
     pub fn run(mut self) -> Played {
-        let begin = self.now;
         while let Some(at) = self.next() {
             self.now = self.now.max(at);
-            if between(begin, self.now) > LONGEST {
+            if between(self.begin, self.now) > LONGEST {
                 self.diary.broken("something goes on for ever".to_owned());
                 break;
             }

@@ -20,12 +20,25 @@ pub struct Trouble {
     pub house: House,
     /// The first webhook of each of these types never comes: `call.answered`.
     pub lost: Vec<&'static str>,
+    /// When Telnyx is not to be reached.
+    pub outage: Option<Outage>,
     /// What the operator has stopped.
     pub gate: Gate,
     /// How many nodes share what Telnyx allows the account; those beside ours do nothing else.
     pub nodes: u32,
     /// The first command of each of these kinds is taken and does nothing.
     pub ignored: Vec<Kind>,
+}
+
+/// Telnyx is not to be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// After the beginning.
+    pub at: Duration,
+    /// How long.
+    pub lasts: Duration,
+    /// There is no connection; else there is, and nobody answers.
+    pub refuses: bool,
 }
 
 /// The process is killed, and started again.

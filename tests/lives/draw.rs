@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use switchhook::call::Kind;
 use switchhook::hall::Gate;
-use switchhook::play::{Death, House, Trouble};
+use switchhook::play::{Death, House, Outage, Trouble};
 use switchhook::routing::{Rules, Sources, load};
 use switchhook::sim::{Callee, Fault, Mishap, Rates, Script, Settings, Side, Switches};
 
@@ -317,6 +317,10 @@ fn trouble(rng: &mut Rng) -> Trouble {
     if one_in(6, rng) {
         trouble.crash = 0.002 + 0.05 * rng.f64();
         trouble.crashes = rng.u32(1..4);
+    }
+    if one_in(20, rng) {
+        let (at, lasts) = (millis(rng.u64(0..30_000)), millis(rng.u64(1_000..30_000)));
+        trouble.outage = Some(Outage { at, lasts, refuses: rng.bool() });
     }
     if one_in(20, rng) {
         trouble.nodes = rng.u32(5..100);

@@ -45,6 +45,8 @@ impl Tally {
             "crash.after_send",
             "crash.before_settle",
             "us.stopped",
+            "us.outage",
+            "pace.refused: Telnyx does not answer",
             "pace.waited",
             "pace.refused: too much at once",
             "request.given_up",
