@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::record::{Recorder, Watched};
 use crate::clock::Clock;
-use crate::engine::{Engine, House, Library};
+use crate::engine::{Engine, House, Library, Sending};
 use crate::http::{self, Door, DoorLimits, Limits, routes};
 use crate::routing::{Rules, Sources};
 use crate::store::Store;
@@ -43,6 +43,8 @@ pub struct Parts {
     pub node: Uuid,
     /// What writes down what goes to Telnyx and what comes from there, if that is wanted.
     pub recorder: Option<Recorder>,
+    /// What is said of sending commands.
+    pub sending: Sending,
 }
 
 /// A server at work.
@@ -62,7 +64,7 @@ impl App {
     /// # Errors
     /// The database cannot be used.
     pub async fn start(parts: Parts) -> Result<Self> {
-        let Parts { listener, limits, store, alone, rules, client, keys, line, clock, node, recorder } = parts;
+        let Parts { listener, limits, store, alone, rules, client, keys, line, clock, node, recorder, sending } = parts;
         let address = listener.local_addr().context("the listener has no address")?;
         store.migrate().await.context("the database cannot be brought up to date")?;
         let (sources, rules) = rules;
@@ -72,7 +74,7 @@ impl App {
         let library = Arc::new(Library::new(rules));
         let tap = recorder.as_ref().map(Recorder::tap);
         let client = tap.clone().into_iter().fold(client, Client::tapped);
-        let house = House { store: store.clone(), library, client, clock: clock.clone(), node, line, alone };
+        let house = House { store: store.clone(), library, client, clock: clock.clone(), node, line, alone, sending };
         let engine = Engine::start(house);
         let door = Door::new(keys, Arc::new(Watched { inlet: engine.inlet(), tap }), clock, DoorLimits::default());
         let (stop, stopped) = oneshot::channel();

@@ -203,6 +203,10 @@ pub enum Refusal {
     Key,
     /// Not allowed or not valid: the destination, the number shown, an option.
     Invalid,
+    /// Telnyx could not be reached, or took no more for now: it was certainly not done, and will not be.
+    Unavailable,
+    /// The operator has stopped it: it was not done.
+    Stopped,
 }
 
 impl Verdict {

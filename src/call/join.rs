@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_refusal_for_good_is_the_end_of_it() {
-        for why in [Refusal::Invalid, Refusal::Limit, Refusal::Key] {
+        for why in [Refusal::Invalid, Refusal::Limit, Refusal::Key, Refusal::Unavailable] {
             let rules = two();
             let mut life = bridging(&rules);
             life.refuse(Kind::Bridge, 0, why);

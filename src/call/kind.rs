@@ -33,11 +33,47 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether sending it again, even long after, does no harm: those need no look before they are repeated.
-    pub fn repeatable(self) -> bool {
+    /// Whether sending it twice, even long after, does no harm: those need no look before they are repeated.
+    pub fn may_come_twice(self) -> bool {
         match self {
             Self::Answer | Self::Reject | Self::Hangup | Self::StopPlay | Self::Look | Self::Find => true,
             Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play => false,
+        }
+    }
+
+    /// Whether it does no harm after what follows it on its leg. The end of audio would end what is heard by then.
+    pub fn may_come_late(self) -> bool {
+        match self {
+            Self::Answer | Self::Reject | Self::Hangup | Self::Look | Self::Find => true,
+            Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::StopPlay => false,
+        }
+    }
+
+    /// Whether it is given up for what is to follow it on its leg, rather than tried until it has its outcome. Where looped
+    /// audio does not end, nothing else is heard.
+    pub fn gives_way(self) -> bool {
+        match self {
+            Self::StopPlay => false,
+            Self::Answer
+            | Self::Reject
+            | Self::Hangup
+            | Self::Dial
+            | Self::Bridge
+            | Self::Transfer
+            | Self::Speak
+            | Self::Play
+            | Self::Look
+            | Self::Find => true,
+        }
+    }
+
+    /// Whether somebody may be in silence for as long as it is put off.
+    pub fn is_waited_for(self) -> bool {
+        match self {
+            Self::Dial | Self::Transfer | Self::Speak | Self::Play => true,
+            Self::Answer | Self::Reject | Self::Hangup | Self::Bridge | Self::StopPlay | Self::Look | Self::Find => {
+                false
+            }
         }
     }
 

@@ -223,7 +223,7 @@ impl Ringing {
         match why {
             Refusal::NotAnswered => self.without_link(no, ring, turn),
             Refusal::Invalid => self.once_more(no, ring, turn),
-            Refusal::Ended | Refusal::Limit | Refusal::Key => false,
+            Refusal::Ended | Refusal::Limit | Refusal::Key | Refusal::Unavailable | Refusal::Stopped => false,
         }
     }
 
@@ -629,11 +629,13 @@ mod tests {
     }
 
     #[test]
-    fn no_more_channels_is_final_for_a_member() {
+    fn no_more_channels_is_final_for_a_member_and_so_is_what_cannot_be_done_for_now() {
         let rules = in_turn();
-        let mut life = Life::begun(&rules);
-        life.refuse(Kind::Dial, 1, Refusal::Limit);
-        assert_eq!((life.wants(), life.leg(2).name()), (vec!["dial 1".into(), "dial 2".into()], "ben"));
+        for why in [Refusal::Limit, Refusal::Unavailable, Refusal::Stopped] {
+            let mut life = Life::begun(&rules);
+            life.refuse(Kind::Dial, 1, why);
+            assert_eq!((life.wants(), life.leg(2).name()), (vec!["dial 1".into(), "dial 2".into()], "ben"), "{why:?}");
+        }
     }
 
     #[test]

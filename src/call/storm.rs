@@ -75,6 +75,8 @@ fn verdict() -> impl Strategy<Value = Verdict> {
         Refusal::Limit,
         Refusal::Key,
         Refusal::Invalid,
+        Refusal::Unavailable,
+        Refusal::Stopped,
     ]);
     prop_oneof![
         8 => Just(Verdict::Accepted { made: None }),

@@ -191,6 +191,8 @@ fn refusal(why: Refusal) -> &'static str {
         Refusal::Limit => "no more channels",
         Refusal::Key => "our key may not",
         Refusal::Invalid => "not allowed or not valid",
+        Refusal::Unavailable => "it could not be done for now",
+        Refusal::Stopped => "the operator has stopped it",
     }
 }
 

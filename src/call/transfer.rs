@@ -130,7 +130,12 @@ fn refused(at: Transferring, why: Refusal, transfer: &Transfer, turn: &mut Turn<
             Flow::AnswerFor(at.step)
         }
         Refusal::Invalid if !at.own && turn.has_another_number(&transfer.caller_id) => once_more(&at, transfer, turn),
-        Refusal::Invalid | Refusal::NotAnswered | Refusal::Limit | Refusal::Key => {
+        Refusal::Invalid
+        | Refusal::NotAnswered
+        | Refusal::Limit
+        | Refusal::Key
+        | Refusal::Unavailable
+        | Refusal::Stopped => {
             end_leg(at.leg, turn);
             out(&at, Outcome::Failed, turn)
         }
@@ -279,7 +284,7 @@ mod tests {
 
     #[test]
     fn other_refusals_are_an_outcome() {
-        for why in [Refusal::Limit, Refusal::NotAnswered, Refusal::Key] {
+        for why in [Refusal::Limit, Refusal::NotAnswered, Refusal::Key, Refusal::Unavailable, Refusal::Stopped] {
             let rules = given();
             let mut life = Life::answered(&rules);
             life.refuse(Kind::Transfer, 0, why);

@@ -15,6 +15,8 @@ use super::failure::Failure;
 use crate::app::{App, Parts, Recorder, load_rules, open};
 use crate::clock::Clock;
 use crate::config::{Server, Settings};
+use crate::engine::Sending;
+use crate::hall::Gate;
 use crate::http::Limits;
 use crate::routing::{Loaded, Sources};
 use crate::telnyx::client::Client;
@@ -43,7 +45,7 @@ impl Serve {
             ("routes.file", self.routes.map(|path| path.display().to_string())),
             ("server.listen", self.listen.map(|address| address.to_string())),
         ];
-        let Prepared { server, client, sources, loaded } = prepare(&common.settings(&flags)?)?;
+        let Prepared { server, client, sources, loaded, sending } = prepare(&common.settings(&flags)?)?;
         for warning in &loaded.warnings {
             warn!("{warning}");
         }
@@ -71,6 +73,7 @@ impl Serve {
             clock,
             node,
             recorder,
+            sending,
         };
         let mut app = App::start(parts).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;
         info!(address = %app.address, "listening for webhooks at /webhooks/telnyx");
@@ -94,6 +97,7 @@ struct Prepared {
     client: Client,
     sources: Sources,
     loaded: Loaded,
+    sending: Sending,
 }
 
 /// Checks settings and rules, and tells everything that is wrong with both at once.
@@ -105,10 +109,23 @@ fn prepare(settings: &Settings) -> Result<Prepared, Failure> {
         Client::new(&server.telnyx.base_url, &server.telnyx.api_key).map_err(|why| bad.push(why.to_string())).ok()
     });
     let rules = load_rules(&settings.routes(), &env).map_err(|why| bad.push(why.to_string())).ok();
-    match (server, client, rules) {
-        (Some(server), Some(client), Some((sources, loaded))) => Ok(Prepared { server, client, sources, loaded }),
+    let gate = server.as_ref().and_then(|server| {
+        let list = server.limits.stop.iter().map(String::as_str);
+        Gate::new(server.limits.stopped, list).map_err(|entries| bad.extend(entries.iter().map(|e| no_stop(e)))).ok()
+    });
+    match (server, client, rules, gate) {
+        (Some(server), Some(client), Some((sources, loaded)), Some(gate)) => {
+            let sending = Sending { rate: server.telnyx.rate, gate };
+            Ok(Prepared { server, client, sources, loaded, sending })
+        }
         _ => Err(Failure::config(bad.join("\n"))),
     }
+}
+
+fn no_stop(entry: &str) -> String {
+    format!(
+        "limits.stop: `{entry}` is neither a number like +12025550100 nor a SIP address, nor how one begins, like +1900*"
+    )
 }
 
 /// Names this process among all that may share the database.

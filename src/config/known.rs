@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Every setting: its name, the environment variable it has besides `SWITCHHOOK_SECTION__KEY`, and its default.
-pub(super) const KNOWN: [(&str, Option<&str>, Option<&str>); 10] = [
+pub(super) const KNOWN: [(&str, Option<&str>, Option<&str>); 13] = [
     ("server.listen", None, Some("0.0.0.0:8080")),
     ("server.connections", None, Some("2048")),
     ("routes.file", None, Some("config/routes.yaml")),
@@ -14,6 +14,9 @@ pub(super) const KNOWN: [(&str, Option<&str>, Option<&str>); 10] = [
     ("telnyx.public_key", Some("TELNYX_PUBLIC_KEY"), None),
     ("telnyx.public_key_file", Some("TELNYX_PUBLIC_KEY_FILE"), None),
     ("telnyx.api_key_file", Some("TELNYX_API_KEY_FILE"), None),
+    ("telnyx.rate", None, None),
+    ("limits.stop", None, None),
+    ("limits.stopped", None, Some("false")),
 ];
 
 /// Variables of this program that are no settings; the last four are for its tests.

@@ -11,5 +11,5 @@ mod settings;
 
 pub use bad::BadSettings;
 pub use database::Database;
-pub use server::{Server, Telnyx};
+pub use server::{Limits, Server, Telnyx};
 pub use settings::Settings;

@@ -24,6 +24,17 @@ pub struct Server {
     pub database: Database,
     /// Telnyx.
     pub telnyx: Telnyx,
+    /// What is not to be done.
+    pub limits: Limits,
+}
+
+/// What is not to be done, whatever the rules say.
+#[derive(Debug)]
+pub struct Limits {
+    /// Numbers and SIP addresses that are not dialled, or how they begin.
+    pub stop: Vec<String>,
+    /// Nobody is dialled.
+    pub stopped: bool,
 }
 
 /// How to reach Telnyx, and how to know it.
@@ -37,6 +48,8 @@ pub struct Telnyx {
     pub line: String,
     /// The REST API.
     pub base_url: String,
+    /// The most commands a second, if there is to be a limit.
+    pub rate: Option<NonZeroU32>,
 }
 
 impl Settings {
@@ -50,9 +63,10 @@ impl Settings {
         let connections = self.parsed("server.connections", ABOVE_ZERO, &mut bad).map(NonZeroUsize::get);
         let database = self.database().map_err(|why| bad.extend(why.0)).ok();
         let telnyx = self.telnyx(&mut bad);
+        let limits = self.limits(&mut bad);
         match (listen, connections, database, telnyx) {
             (Some(listen), Some(connections), Some(database), Some(telnyx)) if bad.is_empty() => {
-                Ok(Server { listen, connections, routes: self.routes(), database, telnyx })
+                Ok(Server { listen, connections, routes: self.routes(), database, telnyx, limits })
             }
             _ => Err(BadSettings(bad)),
         }
@@ -98,7 +112,15 @@ impl Settings {
         let line = self.some("telnyx.connection_id").map(SecretString::from);
         let line = checked("TELNYX_CONNECTION_ID", line, LINE_PLACE, is_an_id, bad);
         let line = line.map(|line| line.expose_secret().to_owned());
-        Some(Telnyx { api_key: api_key?, keys: keys?, line: line?, base_url: self.text("telnyx.base_url").to_owned() })
+        let rate = self.some("telnyx.rate").and_then(|_| self.parsed("telnyx.rate", ABOVE_ZERO, bad));
+        let base_url = self.text("telnyx.base_url").to_owned();
+        Some(Telnyx { api_key: api_key?, keys: keys?, line: line?, base_url, rate })
+    }
+
+    fn limits(&self, bad: &mut Vec<String>) -> Limits {
+        let stop = self.text("limits.stop").split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let stopped = self.parsed("limits.stopped", "true or false", bad);
+        Limits { stop: stop.map(str::to_owned).collect(), stopped: stopped.unwrap_or_default() }
     }
 }
 

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::bad::BadSettings;
 use super::known::{KNOWN, in_environment, known, unknown};
-use crate::yaml;
+use crate::yaml::{self, Node};
 
 /// The settings as texts, with where each was said.
 #[derive(Clone, Debug, Default)]
@@ -98,8 +98,8 @@ impl Settings {
             };
             for entry in &keys.entries {
                 let place = format!("{name}:{}:{}", entry.at.line, entry.at.column);
-                match (known(&format!("{}.{}", section.key, entry.key)), entry.value.as_text()) {
-                    (Some(key), Some(text)) => self.say(key, Some(text.to_owned()), &place, Rank::File),
+                match (known(&format!("{}.{}", section.key, entry.key)), as_said(&entry.value)) {
+                    (Some(key), Some(text)) => self.say(key, Some(text), &place, Rank::File),
                     (Some(key), None) => bad.push(format!("{place}: `{key}` wants a text or a number")),
                     (None, _) => bad.push(format!("{place}: {}", unknown(&format!("{}.{}", section.key, entry.key)))),
                 }
@@ -169,6 +169,12 @@ impl Settings {
     }
 }
 
+/// A text, or a list of texts as it would stand in a variable.
+fn as_said(node: &Node) -> Option<String> {
+    let list = |items: &[Node]| Some(items.iter().map(Node::as_text).collect::<Option<Vec<_>>>()?.join(","));
+    node.as_text().map(str::to_owned).or_else(|| node.as_list().and_then(list))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +193,17 @@ mod tests {
         ]);
         let shown = format!("{settings:?} {:?}", settings.database().unwrap());
         assert!(shown.contains("DATABASE_URL") && !shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn a_list_may_stand_in_the_file_or_in_a_variable() {
+        let mut settings = collected(&[("SWITCHHOOK_LIMITS__STOP", "+1900*, sip:a@example.com")]);
+        assert_eq!(settings.text("limits.stop"), "+1900*, sip:a@example.com");
+        let mut bad = Vec::new();
+        settings.read_file("settings.yaml", "limits:\n  stop: [\"+1900*\", \"+1976*\"]\n  stopped: true\n", &mut bad);
+        assert_eq!((settings.text("limits.stop"), settings.text("limits.stopped")), ("+1900*,+1976*", "true"));
+        settings.read_file("settings.yaml", "limits:\n  stop: {a: b}\n", &mut bad);
+        assert!(bad.len() == 1 && bad[0].contains("`limits.stop` wants"), "{bad:?}");
     }
 
     #[test]

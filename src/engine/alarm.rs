@@ -1,6 +1,7 @@
 //! Time passes: calls whose deadline is over hear of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -29,6 +30,11 @@ const MOST_RINGING: usize = 4 * AT_ONCE as usize;
 /// How often commands are looked for whose node is gone.
 const TAKE_OVER_EVERY: Duration = Duration::from_millis(500);
 
+/// How often it is counted how many nodes there are.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
+/// A node of which nothing was heard for so long is not counted.
+const COUNTED_FOR: Duration = Duration::from_secs(10);
+
 /// What the alarm and the take-over need of the house.
 #[derive(Clone)]
 pub struct Watch {
@@ -40,6 +46,8 @@ pub struct Watch {
     pub inlet: Inlet,
     /// This process.
     pub node: uuid::Uuid,
+    /// Where it is noted how many nodes there are.
+    pub nodes: Arc<AtomicU32>,
 }
 
 impl Watch {
@@ -108,10 +116,18 @@ impl Watch {
     pub async fn take_over(self, letters: mpsc::UnboundedSender<Letter>, alone: bool, mut stop: watch::Receiver<bool>) {
         let mut all = alone;
         let (mut behind, mut lost) = (false, false);
+        let mut count_at = Duration::ZERO;
         loop {
             let boot = self.clock.boot();
             let since = boot.since;
             let stamp = Stamp { node: self.node, boot: boot.boot, since, lease: courier::LEASE };
+            if !alone && since >= count_at {
+                count_at = since + COUNT_EVERY;
+                // Where it cannot be counted it is as it was.
+                if let Ok(nodes) = self.store.nodes(&stamp, COUNTED_FOR).await {
+                    self.nodes.store(nodes, Ordering::Relaxed);
+                }
+            }
             match self.store.claim(&stamp, AT_ONCE, all).await {
                 Ok(claimed) => {
                     lost = false;
@@ -173,7 +189,7 @@ mod tests {
             let (clock, (wakes, woken)) = (clock(), mpsc::unbounded_channel());
             let (inlet, writer) = inlet(&store, &clock);
             tokio::spawn(writer.run());
-            let watch = Watch { store, clock, inlet, node: Uuid::nil() };
+            let watch = Watch { store, clock, inlet, node: Uuid::nil(), nodes: Arc::default() };
             (Self { watch, asked, wakes, stop: watch::channel(false).0 }, woken)
         }
 
@@ -314,6 +330,7 @@ mod tests {
                 taken.recv().await.unwrap();
             }
         }
+        assert_eq!(night.watch.nodes.load(Ordering::Relaxed), 3, "as many as the database counts");
         assert!(asked_at[1] - asked_at[0] < Duration::from_millis(50), "{asked_at:?}");
         assert!(asked_at[2] - asked_at[1] >= TAKE_OVER_EVERY, "{asked_at:?}");
     }

@@ -150,8 +150,8 @@ impl Writer {
             match self.take(&batch).await {
                 Ok(()) => self.answer(answers, Put::Kept),
                 // One row is to blame: it is found by halving. One that is refused is put aside, and where one cannot be
-                // read only its own call's events come again.
-                Err(StoreError::Row(_) | StoreError::Inconsistent { .. }) if batch.len() > 1 => {
+                // read, or another node writes its call without end, only its own call's events come again.
+                Err(StoreError::Row(_) | StoreError::Inconsistent { .. } | StoreError::Again(_)) if batch.len() > 1 => {
                     let half = batch.len() / 2;
                     parts.push((batch.split_off(half), answers.split_off(half)));
                     parts.push((batch, answers));
@@ -277,7 +277,16 @@ mod tests {
     use crate::engine::fake::{Asked, Fake, clock, inlet, taken};
 
     #[tokio::test]
-    async fn a_call_that_cannot_be_read_harms_no_other() {
+    async fn a_call_that_cannot_be_read_or_is_always_written_by_another_harms_no_other() {
+        let why = || "as it is meant to".to_owned();
+        let unreadable = || StoreError::Inconsistent { table: "calls", id: "5".to_owned(), why: why() };
+        assert_eq!(one_of_eight_fails(unreadable).await, 7, "all of them, then two halves of whatever holds it");
+        let repeated = 4 * (REPEATS as usize + 1) + 3;
+        assert_eq!(one_of_eight_fails(|| StoreError::Again(why())).await, repeated, "those that hold it several times");
+    }
+
+    /// Of eight events in one batch those of one call fail in this way: no other does. How many batches that takes.
+    async fn one_of_eight_fails(failed: impl Fn() -> StoreError) -> usize {
         let (store, mut asked) = Fake::new();
         let (inlet, writer) = inlet(&store, &clock());
         let bad = CallId(Uuid::from_u128(5));
@@ -297,9 +306,7 @@ mod tests {
                 Some(Asked::Take { batch, answer }) = asked.recv() => {
                     batches += 1;
                     let unreadable = batch.iter().any(|arrival| arrival.call == Some(bad));
-                    let why = "state of a later version".to_owned();
-                    let failed = StoreError::Inconsistent { table: "calls", id: bad.to_string(), why };
-                    drop(answer.send(if unreadable { Err(failed) } else { taken(&batch) }));
+                    drop(answer.send(if unreadable { Err(failed()) } else { taken(&batch) }));
                 }
                 Some(put) = puts.join_next() => told.push(put.unwrap()),
             }
@@ -308,6 +315,6 @@ mod tests {
         for (call, put) in told {
             assert_eq!(put, if call == bad { Put::Busy } else { Put::Kept }, "{call}");
         }
-        assert_eq!(batches, 7, "all of them, then two halves of whatever holds it");
+        batches
     }
 }

@@ -1,6 +1,8 @@
 //! A database for tests: whatever it is asked, the test answers, or does not.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -26,14 +28,14 @@ pub(super) enum Asked {
     Renew { command: CommandId, stamp: Stamp, answer: oneshot::Sender<Result<Renewed, StoreError>> },
 }
 
-/// A database that has no answers of its own.
-pub(super) struct Fake(mpsc::UnboundedSender<Asked>);
+/// A database that has no answers of its own, but for how many nodes there are.
+pub(super) struct Fake(mpsc::UnboundedSender<Asked>, AtomicU32);
 
 impl Fake {
     /// It, and what it is asked.
     pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<Asked>) {
         let (asks, asked) = mpsc::unbounded_channel();
-        (Arc::new(Self(asks)), asked)
+        (Arc::new(Self(asks, AtomicU32::new(3))), asked)
     }
 
     async fn ask<T>(
@@ -115,6 +117,10 @@ impl Store for Fake {
 
     async fn renew(&self, _: CallId, command: CommandId, stamp: &Stamp) -> Result<Renewed, StoreError> {
         self.ask(|answer| Asked::Renew { command, stamp: stamp.clone(), answer }).await
+    }
+
+    async fn nodes(&self, _: &Stamp, _: Duration) -> Result<u32, StoreError> {
+        Ok(self.1.load(Ordering::Relaxed))
     }
 
     async fn keep_rules(&self, _: &str, _: &str, _: Timestamp) -> Result<(), StoreError> {

@@ -38,8 +38,13 @@ pub struct Lease(AtomicU64);
 impl Letter {
     /// Time since its first byte may have been sent.
     pub fn age(&self, now: &BootTime) -> Option<Duration> {
-        self.first.and_then(|first| now.since.checked_sub(first))
+        age(self.first, now)
     }
+}
+
+/// Time since `first`, if that is known.
+pub(super) fn age(first: Option<Duration>, now: &BootTime) -> Option<Duration> {
+    first.and_then(|first| now.since.checked_sub(first))
 }
 
 impl Lease {

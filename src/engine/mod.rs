@@ -10,9 +10,10 @@ mod fake;
 mod letter;
 mod library;
 mod rung;
+mod sender;
 mod start;
 mod task;
 
 pub use apply::{Inlet, Put};
 pub use library::{Library, Snapshot};
-pub use start::{Engine, House};
+pub use start::{Engine, House, Sending};

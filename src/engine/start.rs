@@ -1,9 +1,11 @@
 //! The engine as one thing: started, fed, stopped.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::warn;
@@ -11,10 +13,12 @@ use uuid::Uuid;
 
 use super::alarm::Watch;
 use super::apply::{self, Inlet, Parts};
-use super::dispatch::{self, Sender};
+use super::dispatch;
 use super::library::Library;
+use super::sender::{RENEWALS, Sender};
 use super::task::spawn;
 use crate::clock::Clock;
+use crate::hall::Gate;
 use crate::store::Store;
 use crate::telnyx::client::Client;
 
@@ -23,6 +27,15 @@ const LAST_WORDS: Duration = Duration::from_secs(8);
 
 /// How many batches may be under way at once where the database bears it.
 const WRITERS: usize = 2;
+
+/// What the operator says of sending commands.
+#[derive(Clone, Debug, Default)]
+pub struct Sending {
+    /// The most commands a second, if there is to be a limit.
+    pub rate: Option<NonZeroU32>,
+    /// What is not dialled.
+    pub gate: Gate,
+}
 
 /// What the engine is made of.
 pub struct House {
@@ -40,12 +53,15 @@ pub struct House {
     pub line: String,
     /// No other process uses this database.
     pub alone: bool,
+    /// What is said of sending.
+    pub sending: Sending,
 }
 
 /// An engine at work.
 pub struct Engine {
     inlet: Inlet,
     stop: watch::Sender<bool>,
+    gate: watch::Sender<Gate>,
     watchers: Vec<JoinHandle<()>>,
     writers: Vec<JoinHandle<()>>,
     sender: JoinHandle<()>,
@@ -55,7 +71,7 @@ pub struct Engine {
 impl Engine {
     /// Sets the engine to work.
     pub fn start(house: House) -> Self {
-        let House { store, library, client, clock, node, line, alone } = house;
+        let House { store, library, client, clock, node, line, alone, sending } = house;
         let (letters, out) = mpsc::unbounded_channel();
         let (wakes, woken) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
@@ -64,8 +80,19 @@ impl Engine {
         // SQLite has one writer. On PostgreSQL one batch is decided while another is being committed.
         let (inlet, writers) = apply::new(&parts, if alone { 1 } else { WRITERS });
         drop(parts);
-        let sender = Sender { client, inlet: inlet.clone(), store: store.clone(), clock: clock.clone(), node };
-        let watch = Watch { store, clock, inlet: inlet.clone(), node };
+        let (nodes, gate) = (Arc::new(AtomicU32::new(1)), watch::Sender::new(sending.gate));
+        let sender = Sender {
+            client,
+            inlet: inlet.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            node,
+            rate: sending.rate,
+            nodes: nodes.clone(),
+            gate: gate.subscribe(),
+            renewals: Semaphore::new(RENEWALS),
+        };
+        let watch = Watch { store, clock, inlet: inlet.clone(), node, nodes };
         let (ends, ended) = mpsc::unbounded_channel();
         let watchers = vec![
             spawn("alarm", watch.clone().alarm(woken, stopped.clone()), &ends),
@@ -73,12 +100,17 @@ impl Engine {
         ];
         let writers = writers.into_iter().map(|writer| spawn("writer", writer.run(), &ends)).collect();
         let sender = spawn("sender", dispatch::run(sender, out, stopped), &ends);
-        Self { inlet, stop, watchers, writers, sender, ended }
+        Self { inlet, stop, gate, watchers, writers, sender, ended }
     }
 
     /// Where events are handed in.
     pub fn inlet(&self) -> Inlet {
         self.inlet.clone()
+    }
+
+    /// From now on this is not dialled: whatever has not left yet is stopped as well.
+    pub fn shut(&self, gate: Gate) {
+        self.gate.send_replace(gate);
     }
 
     /// Waits until a task of it ends by itself, which none should, and names it. Without it calls stand still: the
@@ -90,13 +122,13 @@ impl Engine {
     /// Stops: nothing new is begun, what is under way is finished if it finishes soon. Whatever does not is in the
     /// database, for this process's next life or for another node.
     pub async fn stop(self) {
-        let Self { inlet, stop, watchers, mut writers, mut sender, ended: _ } = self;
+        let Self { inlet, stop, mut watchers, mut writers, mut sender, ended: _, gate: _ } = self;
         let _ = stop.send(true);
-        for watcher in watchers {
-            let _ = watcher.await;
-        }
         drop(inlet);
         let finished = timeout(LAST_WORDS, async {
+            for watcher in &mut watchers {
+                let _ = watcher.await;
+            }
             let _ = (&mut sender).await;
             for writer in &mut writers {
                 let _ = writer.await;
@@ -105,7 +137,7 @@ impl Engine {
         if finished.await.is_err() {
             warn!("commands are still under way; whoever runs next goes on with them");
             sender.abort();
-            writers.iter().for_each(JoinHandle::abort);
+            watchers.iter().chain(&writers).for_each(JoinHandle::abort);
         }
     }
 }
@@ -117,21 +149,30 @@ mod tests {
     use crate::engine::fake::{Asked, Fake, clock, nowhere, rules};
     use crate::hall::Arrival;
 
+    /// An engine on a database that asks the test.
+    fn engine() -> (Engine, mpsc::UnboundedReceiver<Asked>) {
+        let (store, asked) = Fake::new();
+        let (library, sending) = (Arc::new(Library::new(rules())), Sending::default());
+        let (client, clock, node, line) = (nowhere(), clock(), Uuid::nil(), "1".into());
+        (Engine::start(House { store, library, client, clock, node, line, alone: true, sending }), asked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_is_silent_does_not_keep_it_from_stopping() {
+        let (engine, mut asked) = engine();
+        let mut unanswered = Vec::new();
+        while unanswered.len() < 2 {
+            unanswered.push(asked.recv().await.unwrap());
+        }
+        let began = tokio::time::Instant::now();
+        engine.stop().await;
+        assert!(began.elapsed() <= LAST_WORDS + Duration::from_millis(1), "{:?}", began.elapsed());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_task_that_dies_is_noticed() {
         for part in ["alarm", "take-over", "writer"] {
-            let (store, mut asked) = Fake::new();
-            let library = Arc::new(Library::new(rules()));
-            let house = House {
-                store,
-                library,
-                client: nowhere(),
-                clock: clock(),
-                node: Uuid::nil(),
-                line: "1".into(),
-                alone: true,
-            };
-            let mut engine = Engine::start(house);
+            let (mut engine, mut asked) = engine();
             let inlet = engine.inlet();
             let (id, what) = (EventId("due".into()), What::Due { version: 1 });
             tokio::spawn(

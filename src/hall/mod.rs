@@ -2,12 +2,20 @@
 //! next with a command. The engine runs it with a database, the lives without one.
 
 mod arrival;
+mod bucket;
+mod circuit;
 pub mod courier;
 mod fold;
+mod gate;
+mod holder;
 mod lanes;
 mod locate;
+mod pace;
 
 pub use arrival::{Arrival, Digest, Key};
 pub use fold::{Aside, Book, Changes, Entry, Fate, Loaded, MissingRules, Post, Saved, fold};
+pub use gate::Gate;
+pub use holder::{Holder, Leave, Renewed, Teller, asks_before_sending, holds, leave, teller};
 pub use lanes::{Begun, Lanes, Move, Slip};
 pub use locate::{Clues, Index, clues, likely, locate};
+pub use pace::{Pace, Turn, Wish};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::call::CommandId;
-use crate::telnyx::answer::Reading;
+use crate::telnyx::answer::{Pulse, Reading};
 
 /// Something that will happen.
 #[derive(Clone, Debug)]
@@ -16,9 +16,11 @@ pub(super) enum Due {
     /// A request reaches Telnyx; the number tells one try from another.
     Reach(CommandId, u64),
     /// Word of a try comes back, or its time is over.
-    Hear(CommandId, u64, Reading),
-    /// The pause before a next try is over.
-    Rested(CommandId),
+    Hear(CommandId, u64, Reading, Pulse),
+    /// Something that waits for its turn may have it.
+    Pace,
+    /// A piece of the pause before a next try is over, and so much of it is left.
+    Rested(CommandId, Duration),
     /// The process is killed.
     Die(Duration),
     /// It is started again.
@@ -53,7 +55,7 @@ impl Agenda {
     pub fn forget(&mut self) {
         self.due.retain(|_, due| match due {
             Due::Reach(..) | Due::Die(_) | Due::Rise | Due::Lapse => true,
-            Due::Commit | Due::Hear(..) | Due::Rested(_) => false,
+            Due::Commit | Due::Pace | Due::Hear(..) | Due::Rested(..) => false,
         });
     }
 }

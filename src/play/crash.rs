@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::agenda::{Due, between, later};
 use super::stage::{Play, Then};
 use super::trouble::{House, Step};
-use crate::hall::Lanes;
+use crate::hall::{Lanes, Pace};
 
 impl Play {
     /// Whether this step is the node's last. Then it has ended already.
@@ -39,6 +39,8 @@ impl Play {
         }
         self.rung.clear();
         self.lanes = Lanes::default();
+        self.pace = Pace::new(None);
+        self.asked.clear();
         self.agenda.forget();
         self.memory.node += 1;
         if self.trouble.house == House::Shared {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::agenda::{later, whole};
 use crate::call::{Call, CallId, CommandId, Kind, LegNo, Verdict};
 use crate::hall::courier::LEASE;
-use crate::hall::{Arrival, Changes, Digest, Index, Key, Loaded, Slip, clues};
+use crate::hall::{Arrival, Changes, Digest, Index, Key, Loaded, Renewed, Slip, clues};
 use crate::telnyx::request::{Request, render};
 
 /// What is kept.
@@ -42,6 +42,8 @@ pub(super) struct Row {
     pub first_sent_at: Timestamp,
     /// The node that has it: each start of the process is another.
     pub node: u32,
+    /// Another node had it before.
+    pub taken_over: bool,
     /// Until when nobody else may take it over.
     pub lease_until: Timestamp,
     /// `None`: it is open.
@@ -107,6 +109,7 @@ impl Memory {
                 request: render(&post.command, line),
                 first_sent_at: now,
                 node: self.node,
+                taken_over: false,
                 lease_until: later(now, LEASE),
                 verdict: None,
             };
@@ -146,7 +149,7 @@ impl Memory {
         let mut taken = Vec::new();
         for (id, row) in &mut self.outbox {
             if let Some(row) = Some(row).filter(free) {
-                (row.node, row.lease_until) = (node, later(now, LEASE));
+                (row.node, row.taken_over, row.lease_until) = (node, true, later(now, LEASE));
                 taken.push((row.call, row.seq, *id));
             }
         }
@@ -160,9 +163,21 @@ impl Memory {
         self.outbox.values().filter(left).map(|row| row.lease_until).collect()
     }
 
-    /// Holds a command for longer.
-    pub fn renew(&mut self, id: CommandId, now: Timestamp) {
-        self.outbox.get_mut(&id).into_iter().for_each(|row| row.lease_until = later(now, LEASE));
+    /// Holds a command for longer, if it is ours, and says whether a later one of its leg went out elsewhere.
+    pub fn renew(&mut self, id: CommandId, now: Timestamp) -> Renewed {
+        let node = self.node;
+        let ours = |row: &&mut Row| row.node == node && row.verdict.is_none();
+        let Some(row) = self.outbox.get_mut(&id).filter(ours) else { return Renewed::Lost };
+        row.lease_until = later(now, LEASE);
+        let (call, leg, seq) = (row.call, row.leg, row.seq);
+        let elsewhere = |row: &Row| match &row.verdict {
+            None => row.node != node,
+            Some(verdict) => *verdict != Verdict::Void,
+        };
+        let overtakes = |row: &&Row| {
+            row.call == call && row.leg == leg && row.seq > seq && row.kind != Kind::Look && elsewhere(row)
+        };
+        if self.outbox.values().any(|row| overtakes(&row)) { Renewed::Overtaken } else { Renewed::Ours }
     }
 
     pub fn calls(&self) -> impl Iterator<Item = (CallId, &Kept)> {
@@ -188,6 +203,7 @@ impl Memory {
 
 impl Row {
     pub fn slip(&self, id: CommandId) -> Slip {
-        Slip { call: self.call, seq: self.seq, leg: self.leg, id, kind: self.kind }
+        let Self { call, seq, leg, kind, taken_over, .. } = *self;
+        Slip { call, seq, leg, id, kind, taken_over }
     }
 }

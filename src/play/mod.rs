@@ -18,4 +18,4 @@ mod trouble;
 
 pub use played::{Played, PlayedCall};
 pub use stage::Play;
-pub use trouble::{Cut, Death, House, Mute, Trouble};
+pub use trouble::{Cut, Death, House, Mute, Outage, Trouble};

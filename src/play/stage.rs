@@ -14,7 +14,7 @@ use super::memory::Memory;
 use super::played::Played;
 use super::trouble::{Cutting, Step, Trouble};
 use crate::call::{CallId, CommandId, Event, EventId, What};
-use crate::hall::{Arrival, Aside, Book, Fate, Lanes, fold};
+use crate::hall::{Arrival, Aside, Book, Fate, Lanes, Pace, fold};
 use crate::routing::Rules;
 use crate::sim::{CallNo, Script, Settings, World};
 use crate::telnyx::webhook::{Parsed, parse};
@@ -33,6 +33,9 @@ pub struct Play {
     pub(super) rng: Rng,
     pub(super) memory: Memory,
     pub(super) lanes: Lanes,
+    pub(super) pace: Pace,
+    /// Commands that wait for their turn, and since when.
+    pub(super) asked: BTreeMap<CommandId, Timestamp>,
     /// The try of each command that is under way, and when it was sent.
     pub(super) flying: BTreeMap<CommandId, (u64, Timestamp)>,
     pub(super) tries: u64,
@@ -41,6 +44,7 @@ pub struct Play {
     pub(super) trouble: Trouble,
     /// The cut that [`Trouble`] asks for, once it has come about.
     pub(super) cutting: Option<Cutting>,
+    pub(super) begin: Timestamp,
     pub(super) now: Timestamp,
     pub(super) calls: Vec<CallNo>,
     pub(super) inbox: Vec<Job>,
@@ -79,12 +83,15 @@ impl Play {
             rng: Rng::with_seed(seed ^ 0x5111_7c44_004c_0000),
             memory: Memory::default(),
             lanes: Lanes::default(),
+            pace: Pace::new(None),
+            asked: BTreeMap::new(),
             flying: BTreeMap::new(),
             tries: 0,
             agenda: Agenda::default(),
             diary: Diary::default(),
             trouble: Trouble::default(),
             cutting: None,
+            begin: now,
             now,
             calls,
             inbox: Vec::new(),
@@ -106,10 +113,9 @@ impl Play {
 
     /// Plays until everything is at rest.
     pub fn run(mut self) -> Played {
-        let begin = self.now;
         while let Some(at) = self.next() {
             self.now = self.now.max(at);
-            if between(begin, self.now) > LONGEST {
+            if between(self.begin, self.now) > LONGEST {
                 self.diary.broken("something goes on for ever".to_owned());
                 break;
             }
@@ -134,8 +140,9 @@ impl Play {
             match due {
                 Due::Commit => self.commit(),
                 Due::Reach(id, one) => self.reach(id, one),
-                Due::Hear(id, one, reading) => self.hear(id, one, reading),
-                Due::Rested(id) => self.go(id),
+                Due::Hear(id, one, reading, pulse) => self.hear(id, one, reading, pulse),
+                Due::Pace => {}
+                Due::Rested(id, left) => self.rested(id, left),
                 Due::Die(down) => self.die(down),
                 Due::Rise => self.rise(),
                 Due::Lapse => self.take_over(),
@@ -146,6 +153,7 @@ impl Play {
         }
         if self.up {
             self.ring();
+            self.pump();
         }
     }
 

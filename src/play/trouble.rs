@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::call::{CallId, CommandId, Kind};
+use crate::hall::Gate;
 
 /// What goes wrong on our own side.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +22,12 @@ pub struct Trouble {
     pub house: House,
     /// The first webhook of each of these types never comes: `call.answered`.
     pub lost: Vec<&'static str>,
+    /// When Telnyx is not to be reached.
+    pub outage: Option<Outage>,
+    /// What the operator has stopped.
+    pub gate: Gate,
+    /// How many nodes share what Telnyx allows the account; those beside ours do nothing else.
+    pub nodes: u32,
     /// The first command of each of these kinds is taken and does nothing.
     pub ignored: Vec<Kind>,
     /// No word of one command comes back for some time.
@@ -61,6 +68,17 @@ pub(super) struct Cutting {
     /// Its first try.
     pub first: u64,
     pub until: Timestamp,
+}
+
+/// Telnyx is not to be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// After the beginning.
+    pub at: Duration,
+    /// How long.
+    pub lasts: Duration,
+    /// There is no connection; else there is, and nobody answers.
+    pub refuses: bool,
 }
 
 /// The process is killed, and started again.

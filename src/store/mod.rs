@@ -8,8 +8,9 @@ mod sqlite;
 mod sqlite_write;
 mod types;
 
+pub use crate::hall::Renewed;
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use types::{
-    CallRow, Claimed, Decider, Draft, Due, JournalRow, OutboxRow, Parcel, Renewed, Stamp, Store, StoreError, Taken,
+    CallRow, Claimed, Decider, Draft, Due, JournalRow, OutboxRow, Parcel, Stamp, Store, StoreError, Taken,
 };

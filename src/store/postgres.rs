@@ -13,9 +13,9 @@ use uuid::Uuid;
 use super::held::Held;
 use super::postgres_write as write;
 use super::rows::{self, failed};
-use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Renewed, Stamp, Store, StoreError, Taken};
+use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
 use crate::call::{CallId, CommandId};
-use crate::hall::{Arrival, Digest, Loaded, clues};
+use crate::hall::{Arrival, Digest, Loaded, Renewed, clues};
 use crate::kill::kill_point;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
@@ -170,7 +170,7 @@ impl Store for Postgres {
         .fetch_all(&self.pool)
         .await
         .map_err(failed)?;
-        rows::in_order(rows)
+        Ok(rows::in_order(rows))
     }
 
     async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<Renewed, StoreError> {
@@ -189,6 +189,21 @@ impl Store for Postgres {
         .await
         .map_err(failed)?;
         Ok(rows::renewed(overtaken))
+    }
+
+    async fn nodes(&self, stamp: &Stamp, within: Duration) -> Result<u32, StoreError> {
+        let others: i64 = sqlx::query_scalar(
+            "with noted as (
+                insert into nodes (node, seen_at) values ($1, now()) on conflict (node) do update set seen_at = now()),
+             gone as (delete from nodes where node <> $1 and seen_at < now() - interval '1 day')
+             select count(*) from nodes where node <> $1 and seen_at > now() - $2 * interval '1 millisecond'",
+        )
+        .bind(stamp.node)
+        .bind(rows::millis(within))
+        .fetch_one(&self.pool)
+        .await
+        .map_err(failed)?;
+        Ok(rows::nodes(others))
     }
 
     async fn keep_rules(&self, hash: &str, sources: &str, at: Timestamp) -> Result<(), StoreError> {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::error;
 use uuid::Uuid;
 
-use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, Renewed, StoreError};
+use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, StoreError};
 use crate::call::{Call, CallId, Cause, CommandId, EventId, Kind, Leg, LegNo, LegState, Role, Verdict};
-use crate::hall::{Changes, Digest, Index, Key, Saved};
+use crate::hall::{Changes, Digest, Index, Key, Renewed, Saved};
 
 /// Version, time decided, event, remarks, body.
 pub(super) type Journal = (i64, i64, String, String, Vec<u8>);
@@ -171,11 +172,18 @@ pub(super) fn renewed(overtaken: Option<bool>) -> Renewed {
     }
 }
 
-/// Commands taken over, each call's in their order.
-pub(super) fn in_order(rows: Vec<Claim>) -> Result<Vec<Claimed>, StoreError> {
-    let mut claimed = rows.into_iter().map(claimed).collect::<Result<Vec<_>, _>>()?;
+/// This node and so many others.
+pub(super) fn nodes(others: i64) -> u32 {
+    u32::try_from(others).unwrap_or(0).saturating_add(1)
+}
+
+/// Commands taken over, each call's in their order. One that cannot be read keeps no other back: it stays where it is, and
+/// is told each time that it is met.
+pub(super) fn in_order(rows: Vec<Claim>) -> Vec<Claimed> {
+    let told = |why: &StoreError| error!(%why, "a command cannot be taken over");
+    let mut claimed: Vec<_> = rows.into_iter().filter_map(|row| claimed(row).inspect_err(told).ok()).collect();
     claimed.sort_by_key(|row| (row.call, row.seq));
-    Ok(claimed)
+    claimed
 }
 
 pub(super) fn moment(table: &'static str, millis: i64) -> Result<Timestamp, StoreError> {

@@ -14,9 +14,9 @@ use sqlx::sqlite::{
 use super::held::Held;
 use super::rows::{self, failed};
 use super::sqlite_write as write;
-use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Renewed, Stamp, Store, StoreError, Taken};
+use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
 use crate::call::{CallId, CommandId};
-use crate::hall::{Arrival, Digest, Loaded, clues};
+use crate::hall::{Arrival, Digest, Loaded, Renewed, clues};
 use crate::kill::kill_point;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
@@ -133,7 +133,7 @@ impl Store for Sqlite {
         .fetch_all(&self.writer)
         .await
         .map_err(failed)?;
-        rows::in_order(rows)
+        Ok(rows::in_order(rows))
     }
 
     async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<Renewed, StoreError> {
@@ -151,6 +151,32 @@ impl Store for Sqlite {
         .await
         .map_err(failed)?;
         Ok(rows::renewed(overtaken))
+    }
+
+    async fn nodes(&self, stamp: &Stamp, within: Duration) -> Result<u32, StoreError> {
+        let (node, since) = (stamp.node.to_string(), rows::millis(stamp.since));
+        let mut held = Held::new(self.writer.acquire().await.map_err(failed)?);
+        sqlx::query(
+            "insert into nodes (node, boot, seen) values ($1, $2, $3)
+             on conflict (node) do update set boot = excluded.boot, seen = excluded.seen",
+        )
+        .bind(&node)
+        .bind(&stamp.boot)
+        .bind(since)
+        .execute(held.connection())
+        .await
+        .map_err(failed)?;
+        let others: i64 =
+            sqlx::query_scalar("select count(*) from nodes where node <> $1 and boot = $2 and seen > $3 - $4")
+                .bind(&node)
+                .bind(&stamp.boot)
+                .bind(since)
+                .bind(rows::millis(within))
+                .fetch_one(held.connection())
+                .await
+                .map_err(failed)?;
+        held.let_go();
+        Ok(rows::nodes(others))
     }
 
     async fn keep_rules(&self, hash: &str, sources: &str, at: Timestamp) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::call::{CallId, CommandId, Event, Kind, LegNo, Remark};
-use crate::hall::{Arrival, Changes, Digest, Loaded, MissingRules, Post};
+use crate::hall::{Arrival, Changes, Digest, Loaded, MissingRules, Post, Renewed};
 
 /// The database. Each method is a unit of work: all of it is done, or nothing.
 #[async_trait]
@@ -38,6 +38,9 @@ pub trait Store: Send + Sync {
 
     /// Renews the lease on a command, before it is sent again.
     async fn renew(&self, call: CallId, command: CommandId, stamp: &Stamp) -> Result<Renewed, StoreError>;
+
+    /// Notes that this node lives, and counts those of which that was noted `within` so long, itself among them.
+    async fn nodes(&self, stamp: &Stamp, within: Duration) -> Result<u32, StoreError>;
 
     /// Keeps the texts of a version of the rules.
     async fn keep_rules(&self, hash: &str, sources: &str, at: Timestamp) -> Result<(), StoreError>;
@@ -104,18 +107,6 @@ pub struct Stamp {
     pub since: Duration,
     /// How long commands are leased.
     pub lease: Duration,
-}
-
-/// Whose a command is whose lease was to be renewed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Renewed {
-    /// Ours, for as long as was asked for.
-    Ours,
-    /// Ours, but another node has a later command of its leg, or that has its outcome: this one would come out of place.
-    /// A look-up does nothing to a leg, and nothing comes too late for it.
-    Overtaken,
-    /// Another node's, or nobody's: it is settled.
-    Lost,
 }
 
 /// Calls whose deadline is over.

@@ -12,8 +12,10 @@ use crate::call::{CallId, Handle, Kind, Made, Refusal, Verdict};
 pub enum Reading {
     /// The command has its outcome, for good.
     Verdict(Verdict),
-    /// Whether it was carried out is open: the same bytes may be sent again, while they are young enough.
+    /// It has none yet: the same bytes may be sent again, while they are young enough.
     Again {
+        /// This try may have been carried out all the same. If not, it certainly was not.
+        perhaps: bool,
         /// How long Telnyx wants us to wait first; `None`: it did not say.
         after: Option<Duration>,
         /// The code or status, for people.
@@ -28,7 +30,21 @@ pub struct Hints {
     pub retry_after: Option<Duration>,
     /// `x-ratelimit-reset`: how long until what was used up of the limit is given back.
     pub reset: Option<Duration>,
+    /// `x-ratelimit-remaining`: nothing is left of it.
+    pub used_up: bool,
 }
+
+/// What an answer says of Telnyx itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pulse {
+    /// It answers, whatever it says; not that it is out of order.
+    pub answers: bool,
+    /// How long it wants no more such commands.
+    pub hold: Option<Duration>,
+}
+
+/// How long no more is sent where Telnyx says that it is too much, and not for how long.
+const HOLD: Duration = Duration::from_millis(500);
 
 /// Nobody makes us wait longer than this: a greater figure is a moment, not a span, or a mistake.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -49,7 +65,13 @@ pub fn read(kind: Kind, status: u16, hints: Hints, body: &[u8]) -> Reading {
         300..=499 => refusal(kind, status, &codes).map(|why| refused(kind, why, status, &codes)),
         _ => None,
     };
-    verdict.map_or_else(|| Reading::Again { after: hints.wait(status), code: shown(status, &codes) }, Reading::Verdict)
+    // Too many, or another at the same moment: it was turned away before anything was done.
+    let again = || Reading::Again {
+        perhaps: !matches!(status, 409 | 429),
+        after: hints.wait(status),
+        code: shown(status, &codes),
+    };
+    verdict.map_or_else(again, Reading::Verdict)
 }
 
 impl Reading {
@@ -65,11 +87,27 @@ impl Reading {
 
 impl Hints {
     /// Reads the headers as they stand. Dates and other forms than plain numbers are passed over.
-    pub fn of(retry_after_ms: Option<&str>, retry_after: Option<&str>, reset: Option<&str>) -> Self {
+    pub fn of(
+        retry_after_ms: Option<&str>,
+        retry_after: Option<&str>,
+        reset: Option<&str>,
+        remaining: Option<&str>,
+    ) -> Self {
         let number = |text: Option<&str>| text.and_then(|text| text.trim().parse::<f64>().ok());
         let span = |secs: f64| Duration::try_from_secs_f64(secs).ok().filter(|span| *span <= LONGEST_WAIT);
         let millis = number(retry_after_ms).and_then(|millis| span(millis / 1000.0));
-        Self { retry_after: millis.or_else(|| number(retry_after).and_then(span)), reset: number(reset).and_then(span) }
+        Self {
+            retry_after: millis.or_else(|| number(retry_after).and_then(span)),
+            reset: number(reset).and_then(span),
+            used_up: number(remaining).is_some_and(|left| left < 1.0),
+        }
+    }
+
+    /// What an answer with this status says of Telnyx itself.
+    pub fn pulse(self, status: u16) -> Pulse {
+        let too_many = status == 429;
+        let hold = self.wait(status).or(too_many.then_some(HOLD)).filter(|_| too_many);
+        Pulse { answers: status < 500 && status != 408, hold: hold.or(self.reset.filter(|_| self.used_up)) }
     }
 
     /// How long to wait. The reset is told with every answer, also with those that ran into no limit.
@@ -113,7 +151,8 @@ fn refusal(kind: Kind, status: u16, codes: &[String]) -> Option<Refusal> {
     match status {
         408 | 409 | 429 => None,
         401 => Some(Refusal::Key),
-        404 if kind != Kind::Dial => Some(Refusal::Ended),
+        // Without a code it is not Telnyx who says so, but something on the way, or the way is wrong.
+        404 if kind != Kind::Dial && !codes.is_empty() => Some(Refusal::Ended),
         _ => Some(Refusal::Invalid),
     }
 }
@@ -207,10 +246,13 @@ mod tests {
         let found = |alive| Reading::Verdict(Verdict::Found { alive });
         assert_eq!(of(Kind::Look, 200, br#"{"data":{"is_alive":true}}"#), found(true));
         assert_eq!(of(Kind::Look, 200, br#"{"data":{"is_alive":false}}"#), found(false));
-        assert_eq!(of(Kind::Look, 404, b""), found(false));
+        assert_eq!(of(Kind::Look, 404, &error("10005")), found(false));
+        for not_telnyx in [b"".as_slice(), b"<html>no such page</html>", br#"{"message":"no Route matched"}"#] {
+            assert_eq!(of(Kind::Look, 404, not_telnyx), refused(Refusal::Invalid, "HTTP 404"));
+        }
         assert_eq!(of(Kind::Look, 422, &error("90015")), found(false));
         assert_eq!(of(Kind::Look, 401, &error("10009")), refused(Refusal::Key, "10009"));
-        let silent = Reading::Again { after: None, code: "HTTP 200".into() };
+        let silent = Reading::Again { perhaps: true, after: None, code: "HTTP 200".into() };
         assert_eq!(of(Kind::Look, 200, br#"{"data":{"result":"ok"}}"#), silent);
     }
 
@@ -263,7 +305,7 @@ mod tests {
     #[test]
     fn without_a_code_the_status_speaks() {
         for (kind, status, why) in [
-            (Kind::Hangup, 404, Refusal::Ended),
+            (Kind::Hangup, 404, Refusal::Invalid),
             (Kind::Dial, 404, Refusal::Invalid),
             (Kind::Hangup, 401, Refusal::Key),
             (Kind::Hangup, 403, Refusal::Invalid),
@@ -277,32 +319,60 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_happened_is_asked_again_and_not_too_soon() {
-        for (status, code) in [(408, "10011"), (409, "10011"), (429, "10011"), (429, "90103"), (500, "10007")] {
-            assert_eq!(of(Kind::Dial, status, &error(code)), Reading::Again { after: None, code: code.into() });
+    fn what_has_no_outcome_is_asked_again_and_not_too_soon() {
+        for (status, code, perhaps) in [
+            (408, "10011", true),
+            (409, "10011", false),
+            (429, "10011", false),
+            (429, "90103", false),
+            (500, "10007", true),
+            (504, "10007", true),
+        ] {
+            let again = Reading::Again { perhaps, after: None, code: code.into() };
+            assert_eq!(of(Kind::Dial, status, &error(code)), again);
         }
-        let waits =
-            |status, retry_after, reset| match read(Kind::Answer, status, Hints::of(None, retry_after, reset), b"oops")
-            {
-                Reading::Again { after, code } if code == format!("HTTP {status}") => after,
-                other @ (Reading::Again { .. } | Reading::Verdict(_)) => panic!("{other:?}"),
-            };
+        let waits = |status, retry_after, reset| match read(
+            Kind::Answer,
+            status,
+            Hints::of(None, retry_after, reset, None),
+            b"oops",
+        ) {
+            Reading::Again { after, code, .. } if code == format!("HTTP {status}") => after,
+            other @ (Reading::Again { .. } | Reading::Verdict(_)) => panic!("{other:?}"),
+        };
         assert_eq!(waits(503, Some("2"), Some("5")), Some(Duration::from_secs(2)));
         assert_eq!(waits(429, None, Some("5")), Some(Duration::from_secs(5)));
         assert_eq!(waits(500, None, Some("55")), None, "no limit was reached");
         assert_eq!(of(Kind::Answer, 429, &error("90018")), refused(Refusal::Ended, "90018"));
-        assert_eq!(of(Kind::Answer, 500, &error("90018")), Reading::Again { after: None, code: "90018".into() });
+        let open = Reading::Again { perhaps: true, after: None, code: "90018".into() };
+        assert_eq!(of(Kind::Answer, 500, &error("90018")), open);
     }
 
     #[test]
     fn hints_are_numbers_of_seconds_or_nothing() {
-        let secs = |text| Hints::of(None, Some(text), None).retry_after;
+        let secs = |text| Hints::of(None, Some(text), None, None).retry_after;
         assert_eq!(secs(" 1.5 "), Some(Duration::from_millis(1500)));
         for other in ["", "-1", "NaN", "inf", "1e300", "1764000000", "Wed, 21 Oct 2026 07:28:00 GMT"] {
             assert_eq!(secs(other), None, "{other}");
         }
-        assert_eq!(Hints::of(Some("250"), Some("9"), None).retry_after, Some(Duration::from_millis(250)));
-        assert_eq!(Hints::of(Some("soon"), Some("9"), None).retry_after, Some(Duration::from_secs(9)));
+        let both = |millis| Hints::of(Some(millis), Some("9"), None, None).retry_after;
+        assert_eq!((both("250"), both("soon")), (Some(Duration::from_millis(250)), Some(Duration::from_secs(9))));
+    }
+
+    #[test]
+    fn an_answer_tells_how_telnyx_is() {
+        let pulse = |status, retry_after, reset, left| {
+            let Pulse { answers, hold } = Hints::of(None, retry_after, reset, left).pulse(status);
+            (answers, hold.map(|hold| hold.as_millis()))
+        };
+        assert_eq!(pulse(200, None, Some("7"), Some("3")), (true, None));
+        assert_eq!(pulse(200, None, Some("7"), Some("0")), (true, Some(7000)), "that was the last one");
+        assert_eq!(pulse(422, None, None, None), (true, None));
+        assert_eq!(pulse(429, None, None, None), (true, Some(500)));
+        assert_eq!(pulse(429, Some("2"), Some("9"), Some("0")), (true, Some(2000)));
+        for status in [408, 500, 503, 504] {
+            assert_eq!(pulse(status, Some("2"), Some("7"), Some("3")), (false, None), "{status}");
+        }
     }
 
     proptest! {

@@ -2,10 +2,16 @@
 
 use std::error::Error;
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use hyper::body::{self as http_body, Frame, SizeHint};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Response, Url, redirect, retry};
+use reqwest::{Body, Response, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::answer::Hints;
@@ -40,6 +46,11 @@ pub enum Sent {
         hints: Hints,
         /// The body, cut after 1 MiB.
         body: Vec<u8>,
+    },
+    /// There was no connection: the request never left.
+    NotSent {
+        /// Why, for people. Names neither the address nor the key.
+        why: String,
     },
     /// No answer, or not the whole of it: the request may have been carried out or not.
     NoAnswer {
@@ -101,15 +112,28 @@ impl Client {
 
     /// Sends a request once and waits for the whole answer, `within` at most.
     ///
+    /// `in_time` is asked when the connection is there, just before the body is written: if it says no, the request is
+    /// broken off, and nobody can carry it out.
+    ///
     /// Nothing is sent twice: a request moves to another connection only if the one it was meant for had closed before
     /// the first byte. Redirects are answers, and no proxy is asked.
-    pub async fn send(&self, request: &Request, within: Duration) -> Sent {
+    pub async fn send(
+        &self,
+        request: &Request,
+        within: Duration,
+        in_time: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Sent {
+        let broken_off = Arc::new(AtomicBool::new(false));
         let url = format!("{}{}", self.base, request.path);
         let call = match request.method {
             Method::Get => self.http.get(url),
             Method::Post => {
                 let json = HeaderValue::from_static("application/json");
-                self.http.post(url).header(CONTENT_TYPE, json).body(request.body.clone())
+                self.http.post(url).header(CONTENT_TYPE, json).body(Body::wrap(Timed {
+                    bytes: Some(request.body.clone()).filter(|bytes| !bytes.is_empty()),
+                    in_time,
+                    broken_off: broken_off.clone(),
+                }))
             }
         };
         let answer = call.header(AUTHORIZATION, self.key.clone()).timeout(within).send().await;
@@ -119,6 +143,8 @@ impl Client {
         };
         let sent = match answer {
             Ok(response) => taken(response).await,
+            Err(_) if broken_off.load(Ordering::Relaxed) => Sent::NotSent { why: "it was too late".to_owned() },
+            Err(error) if error.is_connect() => Sent::NotSent { why: reasons(&error.without_url()) },
             Err(error) => no_answer(error),
         };
         if let Some(tap) = &self.tap {
@@ -139,7 +165,7 @@ impl Sent {
     fn told(&self, headers: Vec<(&'static str, String)>) -> Answer {
         match self {
             Self::Answer { status, body, .. } => Answer::Came { status: *status, headers, body: body.clone() },
-            Self::NoAnswer { why } => Answer::None(why.clone()),
+            Self::NoAnswer { why } | Self::NotSent { why } => Answer::None(why.clone()),
         }
     }
 }
@@ -148,6 +174,37 @@ impl Sent {
 fn told(headers: &HeaderMap) -> Vec<(&'static str, String)> {
     let text = |name: &'static str| Some((name, headers.get(name)?.to_str().ok()?.to_owned()));
     HEADERS.into_iter().filter_map(text).collect()
+}
+
+/// A body that is written whole, if it is still time when it is to be written.
+struct Timed<F> {
+    bytes: Option<Bytes>,
+    in_time: F,
+    broken_off: Arc<AtomicBool>,
+}
+
+impl<F> Unpin for Timed<F> {}
+
+impl<F: Fn() -> bool> http_body::Body for Timed<F> {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let Some(bytes) = self.bytes.take() else { return Poll::Ready(None) };
+        if (self.in_time)() {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        self.broken_off.store(true, Ordering::Relaxed);
+        Poll::Ready(Some(Err(std::io::Error::other("it was too late"))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
 }
 
 async fn taken(mut response: Response) -> Sent {
@@ -170,7 +227,7 @@ async fn taken(mut response: Response) -> Sent {
 
 fn hints(headers: &HeaderMap) -> Hints {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    Hints::of(text("retry-after-ms"), text("retry-after"), text("x-ratelimit-reset"))
+    Hints::of(text("retry-after-ms"), text("retry-after"), text("x-ratelimit-reset"), text("x-ratelimit-remaining"))
 }
 
 /// The address is left out: a handle in it commands a leg.
@@ -242,6 +299,10 @@ mod tests {
         Client::new(&format!("http://{at}/v2/"), &CANARY.into()).unwrap()
     }
 
+    fn always() -> bool {
+        true
+    }
+
     fn request(body: &[u8]) -> Request {
         Request { method: Method::Post, path: "/calls/v3:a%2Fb/actions/speak".into(), body: body.to_vec().into() }
     }
@@ -283,12 +344,12 @@ mod tests {
 
     #[tokio::test]
     async fn the_bytes_go_out_as_they_are_and_the_answer_comes_back() {
-        let answer = b"HTTP/1.1 429 No\r\nretry-after: 2\r\nx-ratelimit-reset: 7\r\ncontent-length: 3\r\n\r\nno!";
+        let answer = b"HTTP/1.1 429 No\r\nretry-after: 2\r\nx-ratelimit-reset: 7\r\nx-ratelimit-remaining: 0\r\ncontent-length: 3\r\n\r\nno!";
         let (at, server) = once(|| answer.to_vec());
         let body = b"{\"b\":1, \"a\":\"\xc3\xa9\"}";
-        let sent = client(at).send(&request(body), TRY).await;
+        let sent = client(at).send(&request(body), TRY, always).await;
         let secs = |n| Some(Duration::from_secs(n));
-        let hints = Hints { retry_after: secs(2), reset: secs(7) };
+        let hints = Hints { retry_after: secs(2), reset: secs(7), used_up: true };
         assert_eq!(sent, Sent::Answer { status: 429, hints, body: b"no!".to_vec() });
         let read = server.join().unwrap();
         assert!(read.ends_with(&[b"\r\n\r\n".as_slice(), body].concat()));
@@ -305,7 +366,7 @@ mod tests {
     async fn a_look_up_is_a_get_without_a_body() {
         let (at, server) = once(|| b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec());
         let look = Request { method: Method::Get, path: "/calls/v3:a".into(), body: bytes::Bytes::new() };
-        assert!(matches!(client(at).send(&look, TRY).await, Sent::Answer { status: 200, .. }));
+        assert!(matches!(client(at).send(&look, TRY, always).await, Sent::Answer { status: 200, .. }));
         let read = String::from_utf8(server.join().unwrap()).unwrap();
         assert!(read.starts_with("GET /v2/calls/v3:a HTTP/1.1\r\n"), "{read}");
         assert!(read.ends_with("\r\n\r\n") && !read.to_lowercase().contains("content-"), "{read}");
@@ -315,7 +376,7 @@ mod tests {
     async fn a_redirect_is_an_answer() {
         let answer = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/x\r\ncontent-length: 0\r\n\r\n";
         let (at, _server) = once(|| answer.to_vec());
-        assert!(matches!(client(at).send(&request(b"{}"), TRY).await, Sent::Answer { status: 302, .. }));
+        assert!(matches!(client(at).send(&request(b"{}"), TRY, always).await, Sent::Answer { status: 302, .. }));
     }
 
     #[tokio::test]
@@ -323,27 +384,47 @@ mod tests {
         // The kernel takes the connection; nobody ever reads it.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = client(listener.local_addr().unwrap());
-        let why = no_answer(client.send(&request(b"{}"), Duration::from_millis(50)).await);
+        let why = no_answer(client.send(&request(b"{}"), Duration::from_millis(50), always).await);
         assert!(why.contains("timed out"), "{why}");
     }
 
     #[tokio::test]
-    async fn who_refuses_or_hangs_up_has_not_answered() {
+    async fn who_refuses_was_not_asked_and_who_hangs_up_has_not_answered() {
         let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let why = no_answer(client(at).send(&request(b"{}"), TRY).await);
-        assert!(why.contains("refused"), "{why}");
+        let unknown_host = "https://telnyx.invalid/v2";
+        let nowhere = Client::new(unknown_host, &CANARY.into()).unwrap();
+        for (client, expected) in [(client(at), "refused"), (nowhere, "")] {
+            let sent = client.send(&request(b"{}"), Duration::from_secs(60), always).await;
+            let Sent::NotSent { why } = sent else { panic!("{sent:?}") };
+            assert!(why.contains(expected) && !why.contains("canary") && !why.contains("v3:"), "{why}");
+        }
         for half in ["", "HTTP/1.1 20", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"] {
             let (at, server) = once(|| half.into());
-            no_answer(client(at).send(&request(b"{}"), TRY).await);
+            no_answer(client(at).send(&request(b"{}"), TRY, always).await);
             server.join().unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_too_late_once_there_is_a_connection_is_broken_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut read = Vec::new();
+            let _ = socket.read_to_end(&mut read);
+            read
+        });
+        let sent = client(at).send(&request(b"{\"to\":1}"), TRY, || false).await;
+        assert_eq!(sent, Sent::NotSent { why: "it was too late".into() });
+        assert!(!server.join().unwrap().ends_with(b"}"), "nothing of the body is there");
     }
 
     #[tokio::test]
     async fn an_endless_answer_is_cut() {
         let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n".to_vec();
         let (at, _server) = once(move || [head, vec![b'x'; 2 * LONGEST_ANSWER]].concat());
-        let Sent::Answer { status, body, .. } = client(at).send(&request(b"{}"), TRY).await else { panic!() };
+        let Sent::Answer { status, body, .. } = client(at).send(&request(b"{}"), TRY, always).await else { panic!() };
         assert_eq!((status, body.len()), (200, LONGEST_ANSWER));
     }
 

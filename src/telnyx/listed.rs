@@ -79,8 +79,12 @@ mod tests {
             assert_eq!(of(&json!({ "data": [], "meta": meta })), nothing);
         }
         let body = json!({ "data": { "result": "ok" } }).to_string();
-        let reading =
-            read(Kind::Find, 200, Hints { retry_after: Some(Duration::from_secs(1)), reset: None }, body.as_bytes());
+        let reading = read(
+            Kind::Find,
+            200,
+            Hints { retry_after: Some(Duration::from_secs(1)), ..Hints::default() },
+            body.as_bytes(),
+        );
         assert!(matches!(reading, Reading::Again { .. }), "{reading:?}");
     }
 }

@@ -66,6 +66,16 @@ impl Request {
     pub fn stored(kind: Kind, path: String, body: Bytes) -> Self {
         Self { method: Method::of(kind), path, body }
     }
+
+    /// Whom it rings, as Telnyx is told; empty if it rings nobody.
+    pub fn destination(&self) -> String {
+        #[derive(Default, serde::Deserialize)]
+        struct To {
+            #[serde(default)]
+            to: String,
+        }
+        serde_json::from_slice::<To>(&self.body).unwrap_or_default().to
+    }
 }
 
 impl Method {

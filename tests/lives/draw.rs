@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use switchhook::call::Kind;
-use switchhook::play::{Death, House, Trouble};
+use switchhook::hall::Gate;
+use switchhook::play::{Death, House, Outage, Trouble};
 use switchhook::routing::{Rules, Sources, load};
 use switchhook::sim::{Callee, Fault, Mishap, Rates, Script, Settings, Side, Switches};
 
@@ -316,6 +317,17 @@ fn trouble(rng: &mut Rng) -> Trouble {
     if one_in(6, rng) {
         trouble.crash = 0.002 + 0.05 * rng.f64();
         trouble.crashes = rng.u32(1..4);
+    }
+    if one_in(20, rng) {
+        let (at, lasts) = (millis(rng.u64(0..30_000)), millis(rng.u64(1_000..30_000)));
+        trouble.outage = Some(Outage { at, lasts, refuses: rng.bool() });
+    }
+    if one_in(20, rng) {
+        trouble.nodes = rng.u32(5..100);
+    }
+    if one_in(20, rng) {
+        let (_, target) = *pick(&PEOPLE, rng);
+        trouble.gate = Gate::new(one_in(4, rng), [target, "+49*"]).unwrap();
     }
     if one_in(12, rng) {
         // Often enough for what is done only after several of them.

@@ -70,6 +70,29 @@ pub async fn a_command_past_its_lease_is_claimed_with_its_age(base: Arc<Base>) {
     assert!(claim(&two, 10, true).await.iter().all(|claimed| claimed.id != row.id));
 }
 
+pub async fn a_command_that_cannot_be_read_keeps_no_other_back(base: Arc<Base>) {
+    let (one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
+    one.takes(&[Caller(1).arrives(), Caller(2).arrives()]).await;
+    base.run(&format!("update outbox set kind = 'of a later version' where call = '{}'", Caller(1).call())).await;
+    pass(&base, &[&one, &two], WORD).await;
+    let claimed = claim(&two, 10, false).await;
+    assert!(claimed.len() == 1 && claimed[0].call == Caller(2).call(), "{claimed:?}");
+}
+
+pub async fn nodes_that_live_are_counted(base: Arc<Base>) {
+    let (one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
+    let count = async |desk: &Desk, within| desk.store.nodes(&desk.stamp(), within).await.unwrap();
+    let long = Duration::from_secs(3600);
+    assert_eq!(count(&one, long).await, 1);
+    assert_eq!(count(&one, long).await, 1, "it is noted once");
+    assert_eq!(count(&two, long).await, 2);
+    assert_eq!(count(&one, long).await, 2);
+    for desk in [&one, &two] {
+        desk.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(count(&one, Duration::ZERO).await, 1, "of the other nothing was heard for longer");
+}
+
 pub async fn a_claim_takes_the_oldest_first(base: Arc<Base>) {
     let (one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
     for n in 1..=5 {

@@ -65,6 +65,8 @@ on_both! {
         a_fresh_command_is_not_claimed
         a_command_past_its_lease_is_claimed_with_its_age
         a_claim_takes_the_oldest_first
+        nodes_that_live_are_counted
+        a_command_that_cannot_be_read_keeps_no_other_back
         the_only_process_claims_all_but_its_own
         a_lease_is_renewed_by_its_holder_only
         a_command_is_not_repeated_after_a_later_one_of_its_leg

@@ -20,6 +20,7 @@ use super::screen::Screen;
 use crate::app::{Again, App, Parts, decide_again, open};
 use crate::clock::Clock;
 use crate::config::Database;
+use crate::engine::Sending;
 use crate::http::Limits;
 use crate::routing::{Rules, Sources};
 use crate::sim::face::{self, Face, FaceSettings, Pace};
@@ -170,6 +171,7 @@ async fn start(
         clock: clock.clone(),
         node: Uuid::from_u64_pair(0, seed),
         recorder: None,
+        sending: Sending::default(),
     };
     Ok((store, App::start(parts).await?))
 }

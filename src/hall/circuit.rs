@@ -1,0 +1,145 @@
+//! Whether Telnyx answers at all. While it does not, nothing that can be left is begun, and one dial at a time tries.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::call::CommandId;
+
+/// So many commands unanswered, each of them another and none answered in between: it does not answer.
+const FAILED: usize = 5;
+/// How long it is left alone at first, doubled each time that the one who tries is not answered either.
+const FIRST: Duration = Duration::from_secs(1);
+/// How long at most.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Whether Telnyx answers.
+#[derive(Clone, Debug)]
+pub(super) enum Circuit {
+    /// It does, as far as is known; these were not answered since.
+    Closed(BTreeSet<CommandId>),
+    /// It does not.
+    Open {
+        /// When one may try.
+        until: Duration,
+        /// How long that took.
+        pause: Duration,
+        /// Who tries.
+        probe: Option<CommandId>,
+    },
+}
+
+impl Default for Circuit {
+    fn default() -> Self {
+        Self::Closed(BTreeSet::new())
+    }
+}
+
+impl Circuit {
+    /// Whether what can be left is not to be begun.
+    pub fn refuses(&self, now: Duration) -> bool {
+        match self {
+            Self::Closed(_) => false,
+            Self::Open { until, probe, .. } => now < *until || probe.is_some(),
+        }
+    }
+
+    /// A command that could have been left is begun.
+    pub fn begins(&mut self, id: CommandId) {
+        if let Self::Open { probe, .. } = self {
+            *probe = Some(id);
+        }
+    }
+
+    /// It was not begun after all.
+    pub fn forget(&mut self, id: CommandId) {
+        if let Self::Open { probe, .. } = self {
+            *probe = probe.filter(|probe| *probe != id);
+        }
+    }
+
+    /// A command was answered, or not.
+    pub fn heard(&mut self, id: CommandId, answered: bool, now: Duration) {
+        match self {
+            _ if answered => *self = Self::default(),
+            Self::Closed(failed) => {
+                failed.insert(id);
+                if failed.len() >= FAILED {
+                    *self = Self::Open { until: now.saturating_add(FIRST), pause: FIRST, probe: None };
+                }
+            }
+            Self::Open { until, pause, probe } if *probe == Some(id) => {
+                *pause = pause.saturating_mul(2).min(LONGEST);
+                (*until, *probe) = (now.saturating_add(*pause), None);
+            }
+            Self::Open { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id(no: u128) -> CommandId {
+        CommandId(Uuid::from_u128(no))
+    }
+
+    fn secs(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    fn open() -> Circuit {
+        let mut circuit = Circuit::default();
+        for no in 0..5 {
+            assert!(!circuit.refuses(secs(9)));
+            circuit.heard(id(no), false, secs(9));
+        }
+        assert!(circuit.refuses(secs(9)));
+        circuit
+    }
+
+    #[test]
+    fn one_command_that_is_never_answered_says_nothing_of_the_others() {
+        let mut circuit = Circuit::default();
+        for no in [1, 1, 1, 1, 1, 1, 2, 3, 4] {
+            circuit.heard(id(no), false, secs(0));
+        }
+        circuit.heard(id(5), true, secs(0));
+        circuit.heard(id(6), false, secs(0));
+        assert!(!circuit.refuses(secs(0)));
+    }
+
+    #[test]
+    fn one_at_a_time_tries_ever_more_seldom() {
+        let mut circuit = open();
+        let mut now = secs(10);
+        for pause in [2, 4, 8, 16, 30, 30] {
+            assert!(!circuit.refuses(now), "one may try");
+            circuit.begins(id(9));
+            assert!(circuit.refuses(now), "and one only");
+            circuit.heard(id(8), false, now);
+            assert!(circuit.refuses(now), "whoever else is not answered is not asked");
+            circuit.heard(id(9), false, now);
+            now += secs(pause);
+            assert!(circuit.refuses(now - Duration::from_millis(1)));
+        }
+        circuit.begins(id(9));
+        circuit.heard(id(9), true, now);
+        assert!(!circuit.refuses(now));
+    }
+
+    #[test]
+    fn any_answer_will_do_and_whoever_did_not_try_leaves_room() {
+        let mut circuit = open();
+        circuit.begins(id(9));
+        circuit.forget(id(8));
+        assert!(circuit.refuses(secs(60)));
+        circuit.forget(id(9));
+        assert!(!circuit.refuses(secs(60)), "another may try");
+        let mut circuit = open();
+        circuit.heard(id(7), true, secs(9));
+        assert!(!circuit.refuses(secs(9)));
+    }
+}

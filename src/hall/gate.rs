@@ -1,0 +1,107 @@
+//! The stop list: what is not dialled, for whatever call and by whatever rules, from the moment it is in force.
+
+use std::fmt;
+
+use crate::call::Kind;
+
+/// Where nothing is dialled to for now. Whoever sends asks it before a command leaves for the first time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gate {
+    stopped: bool,
+    list: Vec<Stop>,
+}
+
+/// A number or an address, or how those begin that are meant.
+#[derive(Clone, PartialEq, Eq)]
+struct Stop {
+    text: String,
+    begins: bool,
+}
+
+/// Numbers do not belong in logs.
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stop").field("begins", &self.begins).finish_non_exhaustive()
+    }
+}
+
+impl Gate {
+    /// A gate that is shut for everybody, or for these: numbers like `+12025550100`, SIP addresses, or how one of them
+    /// begins, with a star at its end: `+1900*`.
+    ///
+    /// # Errors
+    /// Those that are neither; all others could be read.
+    pub fn new<'a>(stopped: bool, list: impl IntoIterator<Item = &'a str>) -> Result<Self, Vec<String>> {
+        let (mut gate, mut bad) = (Self { stopped, list: Vec::new() }, Vec::new());
+        for text in list {
+            match Stop::parse(text) {
+                Some(stop) => gate.list.push(stop),
+                None => bad.push(text.to_owned()),
+            }
+        }
+        if bad.is_empty() { Ok(gate) } else { Err(bad) }
+    }
+
+    /// Whether a command to that destination must not leave: what forbids it. Only what rings somebody is ever stopped.
+    pub fn shuts(&self, kind: Kind, to: &str) -> Option<&'static str> {
+        match kind {
+            Kind::Dial | Kind::Transfer if self.stopped => Some("limits.stopped"),
+            Kind::Dial | Kind::Transfer => self.list.iter().any(|stop| stop.meets(to)).then_some("limits.stop"),
+            Kind::Answer | Kind::Reject | Kind::Hangup | Kind::Bridge => None,
+            Kind::Speak | Kind::Play | Kind::StopPlay | Kind::Look | Kind::Find => None,
+        }
+    }
+}
+
+impl Stop {
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().to_ascii_lowercase();
+        let (start, begins) = text.strip_suffix('*').map_or((text.as_str(), false), |start| (start, true));
+        let digits = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+        let number = start.strip_prefix('+').is_some_and(digits);
+        let address = start.strip_prefix("sip:").is_some_and(|rest| !rest.is_empty() && !rest.contains(['*', ' ']));
+        (number || address).then(|| Self { text: start.to_owned(), begins })
+    }
+
+    fn meets(&self, to: &str) -> bool {
+        let to = to.to_ascii_lowercase();
+        if self.begins { to.starts_with(&self.text) } else { to == self.text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_beginnings_and_addresses_are_stopped_and_nothing_else() {
+        let gate = Gate::new(false, ["+12025550142", " +1900* ", "sip:Eve@Example.com", "sip:sales*"]).unwrap();
+        for to in ["+12025550142", "+19005550100", "+1900", "sip:eve@EXAMPLE.com", "sip:sales2@example.com"] {
+            assert_eq!(gate.shuts(Kind::Dial, to), Some("limits.stop"), "{to}");
+            assert_eq!(gate.shuts(Kind::Transfer, to), Some("limits.stop"), "{to}");
+            assert_eq!(gate.shuts(Kind::Hangup, to), None);
+        }
+        for to in ["+120255501421", "+1202555014", "+18005550100", "sip:eve@example.com.au", ""] {
+            assert_eq!(gate.shuts(Kind::Dial, to), None, "{to}");
+        }
+    }
+
+    #[test]
+    fn the_switch_stops_whatever_rings_somebody() {
+        let gate = Gate::new(true, []).unwrap();
+        for kind in Kind::ALL {
+            let rings = matches!(kind, Kind::Dial | Kind::Transfer);
+            assert_eq!(gate.shuts(kind, "+12025550142"), rings.then_some("limits.stopped"), "{kind}");
+            assert_eq!(Gate::default().shuts(kind, "+12025550142"), None);
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_told() {
+        let bad = ["1900*", "+", "*", "+1-900", "+1*900", "sip:", "sip:a b", ""];
+        let told = Gate::new(false, bad.into_iter().chain(["+1900*"])).unwrap_err();
+        assert_eq!(told, bad);
+        let shown = format!("{:?}", Gate::new(true, ["+12025550142"]).unwrap());
+        assert!(!shown.contains("2025550142"), "{shown}");
+    }
+}
