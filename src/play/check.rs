@@ -49,7 +49,7 @@ fn silences(case: &Case<'_>, broken: &mut Vec<String>) {
     }
 }
 
-/// A caller for whom nobody rings and who hears nothing, answered or not.
+/// A caller who is not picked up yet and for whom nobody rings.
 fn idles(case: &Case<'_>, broken: &mut Vec<String>) {
     // Of a call whose beginning is lost nobody knows that there is anything to do.
     let Some(heard) = case.since(|chapter| chapter.decision.call.route.is_some()) else { return };
@@ -76,7 +76,7 @@ fn idles(case: &Case<'_>, broken: &mut Vec<String>) {
         } else if since.is_none() && idle {
             since = Some(entry.at);
         }
-        if ended {
+        if ended || (own && entry.what == What::Answered) {
             return;
         }
     }

@@ -7,6 +7,7 @@ mod agenda;
 mod check;
 mod crash;
 mod diary;
+mod faults;
 mod judge;
 mod memory;
 mod order;

@@ -34,7 +34,6 @@ impl Play {
     /// A command that has its turn: what is done with it now.
     pub(super) fn go(&mut self, id: CommandId) {
         let Some(row) = self.memory.row(id) else { return };
-        let call = row.call;
         // After a restart of the machine nobody can say.
         let known = row.first_sent_at >= self.booted;
         let age = known.then(|| between(row.first_sent_at, self.now));
@@ -42,9 +41,7 @@ impl Play {
             None => {}
             Some(Move::Settle(verdict)) => self.settle(id, verdict),
             Some(Move::Wait(pause)) => {
-                let at = later(self.now, pause);
-                self.diary.upset(Some(call), self.now, at);
-                self.agenda.add(at, Due::Rested(id));
+                self.agenda.add(later(self.now, pause), Due::Rested(id));
             }
             Some(Move::Send { .. }) if self.crashes(Step::BeforeSend) => {}
             Some(Move::Send { again }) => {
@@ -114,7 +111,8 @@ impl Play {
         match reading {
             Reading::Verdict(verdict) => self.settle(id, verdict),
             Reading::Again { after, .. } => {
-                self.diary.upset(call, sent, self.now);
+                // For as long as Telnyx wants to be left alone, nothing can be had of it.
+                self.diary.upset(call, sent, later(self.now, after.unwrap_or_default()));
                 self.lanes.unanswered(id, after);
                 self.go(id);
             }

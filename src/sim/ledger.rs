@@ -125,6 +125,8 @@ pub struct CommandEntry {
     pub command_id: Option<String>,
     /// Whether it was ignored, its id having been used within the window.
     pub repeated: bool,
+    /// Whether it was accepted and nothing done, by a fault.
+    pub ignored: bool,
     /// HTTP status of the answer; `None` if there never was one.
     pub status: Option<u16>,
     /// Code of the error, if it was refused.
@@ -255,6 +257,12 @@ impl Ledger {
         }
     }
 
+    /// A command was accepted, and nothing will come of it.
+    pub(super) fn ignored(&mut self, no: CommandNo) {
+        let entry = usize::try_from(no.0).ok().and_then(|no| self.commands.get_mut(no));
+        entry.into_iter().for_each(|entry| entry.ignored = true);
+    }
+
     pub(super) fn post(&mut self, entry: PostEntry) {
         self.posts.push(entry);
     }
@@ -271,6 +279,7 @@ mod tests {
             leg: None,
             command_id: Some(id.to_owned()),
             repeated: false,
+            ignored: false,
             status: None,
             code: None,
             took_effect: None,

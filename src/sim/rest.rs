@@ -113,6 +113,7 @@ impl World {
             leg,
             command_id: id,
             repeated: first.is_some(),
+            ignored: false,
             status: None,
             code: None,
             took_effect: None,
@@ -132,6 +133,7 @@ impl World {
         };
         if ignored && done.is_ok() {
             self.settings.faults.count(Fault::Ignored);
+            self.ledger.ignored(no);
         }
         let code = done.as_ref().err().map(|refusal| refusal.code.clone());
         let reply = done.unwrap_or_else(|refusal| self.refuse(&refusal));
@@ -157,6 +159,7 @@ impl World {
             leg,
             command_id,
             repeated: false,
+            ignored: false,
             status,
             code: None,
             took_effect: None,
