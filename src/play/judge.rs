@@ -15,6 +15,11 @@ use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, LegNo, What as 
 /// A bridge told of longer before anybody picks up is early media.
 const EARLY: Duration = Duration::from_secs(2);
 
+/// How often a talk is looked at, and how long that may take.
+const A_TALK: Duration = Duration::from_secs(300 + 60);
+/// How long audio is waited for, and how long what follows may take.
+const AUDIO: Duration = Duration::from_secs(610 + 60);
+
 /// One call, from both sides.
 pub(super) struct Case<'a> {
     pub outcome: CallOutcome,
@@ -26,6 +31,8 @@ pub(super) struct Case<'a> {
     pub is_pressed: bool,
     /// The commands to its legs.
     commands: Vec<&'a CommandEntry>,
+    /// News of a leg's end was lost, or came late.
+    misses_end: bool,
     /// Legs of whose answer no word ever came.
     unheard: Vec<LegNo>,
     /// What we call its legs.
@@ -66,6 +73,8 @@ impl<'a> Case<'a> {
         let posts = ledger.posts().iter().filter(|post| legs.contains(&post.leg));
         let unheard = posts.clone().filter(|post| post.event_type == "call.answered" && is_gone(post));
         let unheard = unheard.map(|post| post.leg).collect();
+        let misses_end =
+            posts.clone().any(|post| post.event_type == "call.hangup" && post.fate != Fate::Taken);
         upsets.extend(posts.clone().filter_map(|post| lost(post, world.webhook_timeout())));
         upsets.extend(chapters.iter().flat_map(late));
         let ours: BTreeSet<String> = rows.iter().map(|(id, _)| id.to_string()).collect();
@@ -85,6 +94,7 @@ impl<'a> Case<'a> {
         Self {
             outcome,
             is_pressed,
+            misses_end,
             unheard,
             commands: ledger.commands_to(legs).collect(),
             chapters,
@@ -113,6 +123,20 @@ impl<'a> Case<'a> {
         let lost = self.caller.is_some_and(|caller| self.is_unheard(caller));
         let known = self.since(|chapter| chapter.decision.call.caller().is_some_and(|leg| leg.is_answered()));
         lost && self.outcome.answered.is_some_and(|answered| answered <= at) && known.is_none_or(|known| known > at)
+    }
+
+    /// Whether an end of which every news was lost was found out by the next look: a talk is looked at every five minutes,
+    /// and whoever is played audio when the longest audio is over.
+    pub fn is_looked_at(&self, from: Timestamp, to: Timestamp) -> bool {
+        let Some(then) = self.chapters.iter().rev().find(|chapter| chapter.at <= from) else { return false };
+        let within = match then.decision.call.phase {
+            Phase::Talking { .. } => A_TALK,
+            Phase::Speaking(_) => AUDIO,
+            Phase::Arriving | Phase::Discovered { .. } | Phase::Foreign { .. } | Phase::Answering(_) => return false,
+            Phase::Ringing(_) | Phase::Transferring(_) | Phase::Apologising(_) => return false,
+            Phase::Ending { .. } | Phase::Ended { .. } => return false,
+        };
+        self.misses_end && to <= later(from, within)
     }
 
     /// Whether we had heard of a talk when we decided the hangup that ended one of those in it: that both are picked up,

@@ -14,6 +14,7 @@ mod order;
 mod played;
 mod sender;
 mod stage;
+mod stray;
 mod trouble;
 
 pub use played::{Played, PlayedCall};

@@ -75,6 +75,7 @@ impl Play {
         if let Some(at) = self.trouble.ignored.iter().position(|ignored| *ignored == kind) {
             self.trouble.ignored.remove(at);
             self.diary.count("us.ignored");
+            self.diary.ignored.insert(id);
             self.diary.upset(Some(row.call), self.now, self.now);
             self.agenda.add(self.now, Due::Hear(id, one, read(kind, 200, Hints::default(), b"")));
             return;

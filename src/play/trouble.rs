@@ -19,6 +19,8 @@ pub struct Trouble {
     pub house: House,
     /// The first webhook of each of these types never comes: `call.answered`.
     pub lost: Vec<&'static str>,
+    /// How many webhooks come that are no news of a leg of ours.
+    pub strays: u32,
     /// The first command of each of these kinds is taken and does nothing.
     pub ignored: Vec<Kind>,
 }
