@@ -53,6 +53,12 @@ pub(super) fn does_nothing(command: &CommandEntry, ledger: &Ledger) -> bool {
     command.ignored || (command.repeated && in_vain())
 }
 
+/// Whether something that was to be played did nothing: then a caller who is picked up hears as little of a ring as there
+/// is of it.
+pub(super) fn is_mute(nothing: &[&CommandEntry]) -> bool {
+    nothing.iter().any(|sent| sent.verb == "playback_start")
+}
+
 /// The commands of a call as we decided them, and what is known of its legs.
 pub(super) struct Sight<'a> {
     pub chapters: &'a [Chapter],
@@ -86,12 +92,6 @@ impl Sight<'_> {
     pub fn waits(&self, sent: &CommandEntry) -> Option<Timestamp> {
         let more = if sent.verb == "transfer" { AFTER_A_TRANSFER } else { Duration::ZERO };
         Some(later(sent.at, self.ring_of(sent)? + more))
-    }
-
-    /// Whether something that was to be played did nothing: then a caller who is picked up hears as little of a ring as
-    /// there is of it.
-    pub fn is_mute(&self, nothing: &[&CommandEntry]) -> bool {
-        nothing.iter().any(|sent| sent.verb == "playback_start")
     }
 
     /// Until when a leg rings that was dialled or given a caller: its time runs from when we knew of it.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::agenda::{between, later};
 use super::diary::Diary;
-use super::faults::{Sight, Stretch, does_nothing, is_gone, late, lost};
+use super::faults::{Sight, Stretch, does_nothing, is_gone, is_mute, late, lost};
 use super::memory::Row;
 use crate::call::{CallId, Chapter, CommandId, Kind, Leg, News, Phase, Settled, Verdict, What};
 use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, LegNo, What as Happened, World};
@@ -73,8 +73,7 @@ impl<'a> Case<'a> {
         let posts = ledger.posts().iter().filter(|post| legs.contains(&post.leg));
         let unheard = posts.clone().filter(|post| post.event_type == "call.answered" && is_gone(post));
         let unheard = unheard.map(|post| post.leg).collect();
-        let misses_end =
-            posts.clone().any(|post| post.event_type == "call.hangup" && post.fate != Fate::Taken);
+        let misses_end = posts.clone().any(|post| post.event_type == "call.hangup" && post.fate != Fate::Taken);
         upsets.extend(posts.clone().filter_map(|post| lost(post, world.webhook_timeout())));
         upsets.extend(chapters.iter().flat_map(late));
         let ours: BTreeSet<String> = rows.iter().map(|(id, _)| id.to_string()).collect();
@@ -84,9 +83,11 @@ impl<'a> Case<'a> {
         upsets.extend(nothing.iter().map(|sent| (sent.at, sent.at)));
         upsets.sort_unstable();
         let sight = Sight { chapters, entries: &entries, sent: &sent };
-        let mut blind: Vec<Stretch> =
-            posts.filter(|post| post.fate != Fate::Taken).filter_map(|post| Some((post.at, sight.shows(post)?))).collect();
-        let hears = |at: Timestamp| outcome.answered.is_none_or(|answered| answered > at) || sight.is_mute(&nothing);
+        let mut blind: Vec<Stretch> = posts
+            .filter(|post| post.fate != Fate::Taken)
+            .filter_map(|post| Some((post.at, sight.shows(post)?)))
+            .collect();
+        let hears = |at: Timestamp| outcome.answered.is_none_or(|answered| answered > at) || is_mute(&nothing);
         let waits = nothing.iter().filter(|sent| hears(sent.at));
         blind.extend(waits.filter_map(|sent| Some((sent.at, sight.waits(sent)?))));
         let names = legs.iter().map(|leg| (*leg, world.control_id(*leg).map(str::to_owned))).collect();
@@ -121,7 +122,7 @@ impl<'a> Case<'a> {
     /// Whether the caller is picked up and the news of it was lost before: that is felt only once he is needed.
     fn misses_answer(&self, at: Timestamp) -> bool {
         let lost = self.caller.is_some_and(|caller| self.is_unheard(caller));
-        let known = self.since(|chapter| chapter.decision.call.caller().is_some_and(|leg| leg.is_answered()));
+        let known = self.since(|chapter| chapter.decision.call.caller_is_answered());
         lost && self.outcome.answered.is_some_and(|answered| answered <= at) && known.is_none_or(|known| known > at)
     }
 

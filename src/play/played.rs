@@ -156,9 +156,8 @@ fn unmade(id: CommandId, row: &Row, world: &World, diary: &Diary) -> Option<Stri
         Kind::Dial | Kind::Transfer | Kind::Reject | Kind::Hangup | Kind::Bridge | Kind::Look => false,
     };
     // One of the legs ended between the acceptance and the effect, or was picked up by an answer before.
-    let late = |what: &What| {
-        matches!(what, What::HungUp { .. }) || (kind == Kind::Reject && matches!(what, What::Answered))
-    };
+    let late =
+        |what: &What| matches!(what, What::HungUp { .. }) || (kind == Kind::Reject && matches!(what, What::Answered));
     let ends = |entry: &Entry| late(&entry.what) && within_a_second(first.at, entry.at);
     let over = || ledger.entries().iter().any(ends);
     (!needless && !over()).then(|| format!("command {text} ({kind}) was accepted and did nothing"))
