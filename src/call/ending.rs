@@ -253,10 +253,13 @@ mod tests {
         for settle in [Some(Refusal::Invalid), None] {
             let mut life = Life::begun(&rules);
             match settle {
+                // He is picked up: at once.
                 Some(why) => life.refuse(Kind::Reject, 0, why),
-                None => life.accept(Kind::Reject, 0),
+                None => {
+                    life.accept(Kind::Reject, 0);
+                    life.wait();
+                }
             }
-            life.wait();
             assert_eq!(life.wants(), ["reject 0", "hangup 0"]);
         }
     }

@@ -201,6 +201,13 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) 
             Ok(Fact::Leg { no, change: Change::Ended(Cause::Normal) })
         }
         (Kind::Hangup, _) => Err(Ignored::NothingToDo),
+        (Kind::Reject, Verdict::Refused { why, .. }) if *why != Refusal::Ended => {
+            // He is picked up, and the news of it was lost: he is hung up at once.
+            if let Some(stop) = &mut leg.stop {
+                stop.asked = None;
+            }
+            Ok(Fact::Settled(settled.clone()))
+        }
         (Kind::Look, Verdict::Found { alive: true }) if leg.is_live() => {
             leg.doubted = None;
             Ok(Fact::Leg { no, change: Change::Alive })

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::stray::Stray;
 use crate::call::CommandId;
 use crate::telnyx::answer::{Pulse, Reading};
 
@@ -25,6 +26,8 @@ pub(super) enum Due {
     Die(Duration),
     /// It is started again.
     Rise,
+    /// A webhook comes that is no news of a leg of ours.
+    Stray(Stray),
     /// Leases of a node that is gone may be over.
     Lapse,
 }
@@ -54,7 +57,7 @@ impl Agenda {
     /// Forgets what only a living process would do.
     pub fn forget(&mut self) {
         self.due.retain(|_, due| match due {
-            Due::Reach(..) | Due::Die(_) | Due::Rise | Due::Lapse => true,
+            Due::Reach(..) | Due::Die(_) | Due::Rise | Due::Lapse | Due::Stray(_) => true,
             Due::Commit | Due::Pace | Due::Hear(..) | Due::Rested(..) => false,
         });
     }

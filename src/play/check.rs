@@ -15,10 +15,10 @@ const SILENCE: Bound = Bound::secs(5, 12);
 const RINGS_ON: Bound = Bound::secs(2, 8);
 /// Somebody who picked up and is neither joined nor hung up.
 const FORGOTTEN: Bound = Bound::secs(5, 12);
-/// How long a hangup may take, while the same phone may ring anew.
-const HANGING_UP: Duration = Duration::from_millis(500);
-/// An end that we do not know of. A talk is looked at every five minutes, the end of audio is waited for ten.
-const UNNOTICED: Bound = Bound::secs(60, 620);
+/// The same phone ringing on two legs: as long as it takes to hang up one of them.
+const TWO_RINGS: Bound = Bound { calm: Duration::from_millis(500), upset: Duration::from_secs(8) };
+/// An end that we do not know of.
+const UNNOTICED: Bound = Bound::secs(60, 120);
 
 /// Everything that does not hold of a call, a sentence each.
 pub(super) fn check(case: &Case<'_>, kept: Option<&Kept>, rows: &[(CommandId, &Row)]) -> Vec<String> {
@@ -49,7 +49,7 @@ fn silences(case: &Case<'_>, broken: &mut Vec<String>) {
     }
 }
 
-/// A caller for whom nobody rings and who hears nothing, answered or not.
+/// A caller who is not picked up yet and for whom nobody rings.
 fn idles(case: &Case<'_>, broken: &mut Vec<String>) {
     // Of a call whose beginning is lost nobody knows that there is anything to do.
     let Some(heard) = case.since(|chapter| chapter.decision.call.route.is_some()) else { return };
@@ -76,19 +76,26 @@ fn idles(case: &Case<'_>, broken: &mut Vec<String>) {
         } else if since.is_none() && idle {
             since = Some(entry.at);
         }
-        if ended {
+        if ended || (own && entry.what == What::Answered) {
             return;
         }
     }
 }
 
-/// Somebody whose phone rings for the same caller on two legs at once.
+/// Somebody whose phone rings for the same caller on two legs at once, both of which we know. A leg that never showed
+/// itself is nobody's to hang up.
 fn twice(case: &Case<'_>, broken: &mut Vec<String>) {
-    let mut last: BTreeMap<&str, jiff::Timestamp> = BTreeMap::new();
-    for ring in case.outcome.rings.iter().filter(|_| case.is_calm()) {
-        let (Some(rang), Some(ended)) = (ring.rang, ring.ended) else { continue };
-        if last.insert(&ring.target, ended).is_some_and(|before| before > rang && between(rang, before) > HANGING_UP) {
-            broken.push(format!("{} is rung twice at once", ring.target));
+    let rings = &case.outcome.rings;
+    for (at, later) in rings.iter().enumerate() {
+        for earlier in rings.iter().take(at).filter(|ring| ring.target == later.target) {
+            let known = |leg| case.since(|chapter| case.ours(leg, chapter).is_some());
+            let (Some(one), Some(other)) = (known(earlier.leg), known(later.leg)) else { continue };
+            let (Some(first), Some(second)) = (earlier.rang, later.rang) else { continue };
+            let from = first.max(second).max(one).max(other);
+            let until = earlier.ended.into_iter().chain(later.ended).min();
+            if until.is_none_or(|until| until > from && !case.keeps(from, until, TWO_RINGS)) {
+                broken.push(format!("{} is rung twice at once", later.target));
+            }
         }
     }
 }
@@ -173,8 +180,10 @@ fn ends(case: &Case<'_>, broken: &mut Vec<String>) {
     };
     let last = case.outcome.rings.iter().filter_map(|ring| ring.ended).max();
     let last = last.map_or(ended, |last| last.max(ended));
+    // Of a call of which nothing was heard nobody knows that it ends.
+    let last = case.since(|_| true).map_or(last, |heard| heard.max(last));
     match case.over() {
-        Some(over) if over > last && !case.keeps(last, over, UNNOTICED) => {
+        Some(over) if over > last && !case.keeps(last, over, UNNOTICED) && !case.is_looked_at(last, over) => {
             broken.push(format!("its end is not noticed for {:.1?}", between(last, over)));
         }
         Some(_) => {}

@@ -1,10 +1,10 @@
 //! What was noted on the way: when something went wrong, how often what happened, and what must never happen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::call::CallId;
+use crate::call::{CallId, CommandId};
 
 /// A stretch in which something went wrong that a call may suffer from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub(super) struct Upset {
 #[derive(Debug, Default)]
 pub(super) struct Diary {
     pub upsets: Vec<Upset>,
+    /// Commands that were said to be taken and never reached Telnyx.
+    pub ignored: BTreeSet<CommandId>,
+    /// Calls that something was taken for which came from no leg of ours.
+    pub strangers: BTreeSet<CallId>,
     pub counts: BTreeMap<String, u64>,
     pub broken: Vec<String>,
 }

@@ -7,21 +7,18 @@ use jiff::Timestamp;
 
 use super::agenda::{between, later};
 use super::diary::Diary;
+use super::faults::{Sight, Stretch, does_nothing, is_gone, is_mute, late, lost};
 use super::memory::Row;
-use crate::call::{CallId, Chapter, CommandId, Ignored, Leg, News, Phase, Remark, What};
-use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, Ledger, LegNo, PostEntry, What as Happened, World};
-
-/// News that comes later than this came late.
-const IN_TIME: Duration = Duration::from_millis(200);
-/// The longest anybody rings, with all that is allowed on top before it is looked into.
-const LONGEST_RING: Duration = Duration::from_secs(75);
+use crate::call::{CallId, Chapter, CommandId, Kind, Leg, News, Phase, Settled, Verdict, What};
+use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, LegNo, What as Happened, World};
 
 /// A bridge told of longer before anybody picks up is early media.
 const EARLY: Duration = Duration::from_secs(2);
-/// How much longer the texts of these plays may be expected to take than they do.
-const LONGEST_TEXT: Duration = Duration::from_secs(5);
-/// The longest that audio is waited for: nobody tells its length.
-const LONGEST_AUDIO: Duration = Duration::from_secs(600);
+
+/// How often a talk is looked at, and how long that may take.
+const A_TALK: Duration = Duration::from_secs(300 + 60);
+/// How long audio is waited for, and how long what follows may take.
+const AUDIO: Duration = Duration::from_secs(610 + 60);
 
 /// One call, from both sides.
 pub(super) struct Case<'a> {
@@ -34,12 +31,16 @@ pub(super) struct Case<'a> {
     pub is_pressed: bool,
     /// The commands to its legs.
     commands: Vec<&'a CommandEntry>,
+    /// News of a leg's end was lost, or came late.
+    misses_end: bool,
     /// Legs of whose answer no word ever came.
     unheard: Vec<LegNo>,
     /// What we call its legs.
     names: Vec<(LegNo, Option<String>)>,
-    /// Stretches in which something went wrong, by their beginning.
-    upsets: Vec<(Timestamp, Timestamp)>,
+    /// What went wrong, by its beginning.
+    upsets: Vec<Stretch>,
+    /// Stretches in which nobody can know of it.
+    blind: Vec<Stretch>,
 }
 
 /// How long something may last: undisturbed, and after a disturbance.
@@ -66,47 +67,77 @@ impl<'a> Case<'a> {
         diary: &Diary,
     ) -> Self {
         let (legs, ledger) = (world.legs(no), world.ledger());
+        let entries = ledger.of_legs(legs);
         let mine = |upset: &&super::diary::Upset| id.is_none() || upset.call.is_none() || upset.call == id;
         let mut upsets: Vec<_> = diary.upsets.iter().filter(mine).map(|upset| (upset.from, upset.to)).collect();
         let posts = ledger.posts().iter().filter(|post| legs.contains(&post.leg));
-        let unheard = posts.clone().filter(|post| post.event_type == "call.answered" && lost(post).is_some());
+        let unheard = posts.clone().filter(|post| post.event_type == "call.answered" && is_gone(post));
         let unheard = unheard.map(|post| post.leg).collect();
-        upsets.extend(posts.clone().filter_map(lost));
-        upsets.extend(posts.filter_map(|post| delayed(post, world.webhook_timeout())));
-        upsets.extend(chapters.iter().filter_map(late));
+        let misses_end = posts.clone().any(|post| post.event_type == "call.hangup" && post.fate != Fate::Taken);
+        upsets.extend(posts.clone().filter_map(|post| lost(post, world.webhook_timeout())));
+        upsets.extend(chapters.iter().flat_map(late));
         let ours: BTreeSet<String> = rows.iter().map(|(id, _)| id.to_string()).collect();
         let known = |sent: &&CommandEntry| sent.command_id.as_ref().is_some_and(|id| ours.contains(id));
-        let some_do_nothing = world.counts().get("fault.ignored").is_some_and(|count| *count > 0);
-        let nothing = ledger.commands().iter().filter(known).filter(|sent| some_do_nothing || sent.repeated);
-        upsets.extend(nothing.filter_map(|sent| does_nothing(sent, ledger)));
+        let sent: Vec<&CommandEntry> = ledger.commands().iter().filter(known).collect();
+        let nothing: Vec<_> = sent.iter().copied().filter(|sent| does_nothing(sent, ledger)).collect();
+        upsets.extend(nothing.iter().map(|sent| (sent.at, sent.at)));
         upsets.sort_unstable();
+        let sight = Sight { chapters, entries: &entries, sent: &sent };
+        let mut blind: Vec<Stretch> = posts
+            .filter(|post| post.fate != Fate::Taken)
+            .filter_map(|post| Some((post.at, sight.shows(post)?)))
+            .collect();
+        let hears = |at: Timestamp| outcome.answered.is_none_or(|answered| answered > at) || is_mute(&nothing);
+        let waits = nothing.iter().filter(|sent| hears(sent.at));
+        blind.extend(waits.filter_map(|sent| Some((sent.at, sight.waits(sent)?))));
         let names = legs.iter().map(|leg| (*leg, world.control_id(*leg).map(str::to_owned))).collect();
         let is_pressed = world.settings().first_command_timeout.is_some();
         Self {
             outcome,
             is_pressed,
+            misses_end,
             unheard,
             commands: ledger.commands_to(legs).collect(),
             chapters,
-            entries: ledger.of_legs(legs),
+            entries,
             caller: legs.first().copied(),
             names,
             upsets,
+            blind,
         }
     }
 
-    /// Whether something that lasts from `from` to `to` keeps within a bound: each disturbance that comes while it
-    /// may still last gives it more time.
+    /// Whether something that lasts from `from` to `to` keeps within a bound: whatever goes wrong while it may still
+    /// last gives it more time, counted from when that is over.
     pub fn keeps(&self, from: Timestamp, to: Timestamp, bound: Bound) -> bool {
-        let mut until = later(from, bound.calm);
-        for (start, end) in &self.upsets {
-            if *start <= until && *end <= to {
-                until = until.max(later(*end, bound.upset));
-            } else if *start <= until {
-                return true;
-            }
-        }
-        to <= until
+        let calm = if self.misses_answer(from) { bound.upset } else { bound.calm };
+        let mut wrong: Vec<Stretch> = self.upsets.iter().chain(&self.blind).copied().collect();
+        wrong.sort_unstable();
+        let more = |until: Timestamp, (start, end): &Stretch| {
+            if *start <= until { until.max(later(*end, bound.upset)) } else { until }
+        };
+        to <= wrong.iter().fold(later(from, calm), more)
+    }
+
+    /// Whether the caller is picked up and the news of it was lost before: that is felt only once he is needed.
+    fn misses_answer(&self, at: Timestamp) -> bool {
+        let lost = self.caller.is_some_and(|caller| self.is_unheard(caller));
+        let known = self.since(|chapter| chapter.decision.call.caller_is_answered());
+        lost && self.outcome.answered.is_some_and(|answered| answered <= at) && known.is_none_or(|known| known > at)
+    }
+
+    /// Whether an end of which every news was lost was found out by the next look: a talk is looked at every five minutes,
+    /// and whoever is played audio when the longest audio is over.
+    pub fn is_looked_at(&self, from: Timestamp, to: Timestamp) -> bool {
+        let Some(then) = self.chapters.iter().rev().find(|chapter| chapter.at <= from) else { return false };
+        let within = match then.decision.call.phase {
+            Phase::Talking { .. } => A_TALK,
+            Phase::Speaking(_) => AUDIO,
+            Phase::Arriving | Phase::Discovered { .. } | Phase::Foreign { .. } | Phase::Answering(_) => return false,
+            Phase::Ringing(_) | Phase::Transferring(_) | Phase::Apologising(_) => return false,
+            Phase::Ending { .. } | Phase::Ended { .. } => return false,
+        };
+        self.misses_end && to <= later(from, within)
     }
 
     /// Whether we had heard of a talk when we decided the hangup that ended one of those in it: that both are picked up,
@@ -144,6 +175,13 @@ impl<'a> Case<'a> {
             What::Leg { .. } | What::Settled(_) | What::Due { .. } | What::Fault { .. } => false,
         };
         let told = before.iter().filter(told).any(|one| between(one.at, decided.at) < EARLY);
+        // Of a bridge whose every try went without an answer, and of which no news came, nobody knows.
+        let accepted = |one: &&Chapter| match &one.event.what {
+            What::Settled(Settled { kind: Kind::Bridge, verdict: Verdict::Accepted { .. }, .. }) => true,
+            What::Settled(_) | What::Leg { .. } | What::Due { .. } | What::Fault { .. } => false,
+        };
+        let given = party.is_some_and(|leg| self.is_given(leg));
+        let both = both && (given || before.iter().any(|one| accepted(&one)));
         (both || told) && !party.is_some_and(|leg| self.is_unheard(leg))
     }
 
@@ -183,47 +221,4 @@ impl<'a> Case<'a> {
         let ended = |chapter: &&Chapter| matches!(chapter.decision.call.phase, Phase::Ended { .. });
         self.chapters.iter().rev().take_while(ended).last().map(|chapter| chapter.at)
     }
-}
-
-/// The stretch until news was heard that came late, or after that of the leg's end. The begin of a text that is heard
-/// late is taken for the next one's, since nothing tells which text it is of, and the end of that is waited for.
-fn late(chapter: &Chapter) -> Option<(Timestamp, Timestamp)> {
-    let at = chapter.event.at?;
-    let What::Leg { news, .. } = &chapter.event.what else { return None };
-    let joins = matches!(news, News::Answered | News::Bridged);
-    let overtaken = joins && chapter.decision.remarks.contains(&Remark::Ignored { why: Ignored::Late });
-    let until = if *news == News::SpeechStarted { later(chapter.at, LONGEST_TEXT) } else { chapter.at };
-    (overtaken || between(at, chapter.at) > IN_TIME).then_some((at, until))
-}
-
-/// The stretch in which news that never comes is missed. Nothing can be asked of Telnyx about a leg that rings, or
-/// about what is being played: what was lost of them shows only when their time is over.
-fn lost(post: &PostEntry) -> Option<(Timestamp, Timestamp)> {
-    let until = match post.event_type {
-        "call.answered" | "call.hangup" => later(post.at, LONGEST_RING),
-        "call.speak.ended" => later(post.at, LONGEST_TEXT),
-        "call.playback.ended" => later(post.at, LONGEST_AUDIO),
-        _ => post.at,
-    };
-    match post.fate {
-        Fate::Dropped | Fate::GivenUp(_) => Some((post.at, until)),
-        Fate::Taken | Fate::Failed(_) => None,
-    }
-}
-
-/// The stretch in which nobody knew yet that an attempt to deliver had failed.
-fn delayed(post: &PostEntry, timeout: Duration) -> Option<(Timestamp, Timestamp)> {
-    let failed = matches!(post.fate, Fate::Failed(_) | Fate::GivenUp(_));
-    failed.then(|| (post.at.saturating_sub(timeout).unwrap_or(post.at), post.at))
-}
-
-/// A command that was taken and did nothing. A leg that never was and one that rings look alike.
-fn does_nothing(command: &CommandEntry, ledger: &Ledger) -> Option<(Timestamp, Timestamp)> {
-    let until = match command.verb {
-        "dial" | "transfer" => later(command.at, LONGEST_RING),
-        _ => command.at,
-    };
-    let taken = command.status.is_some_and(|status| status < 300);
-    let effects = command.command_id.as_ref().map_or(0, |id| ledger.effects(id));
-    (taken && effects == 0).then_some((command.at, until))
 }

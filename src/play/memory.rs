@@ -81,6 +81,13 @@ impl Memory {
         now: Timestamp,
     ) -> Result<Vec<CommandId>, String> {
         for saved in &changes.calls {
+            let there = self.calls.get(&saved.call.id).map(|kept| kept.call.version);
+            if there != saved.before {
+                let id = saved.call.id;
+                return Err(format!("call {id} is written over version {there:?}, and was read at {:?}", saved.before));
+            }
+        }
+        for saved in &changes.calls {
             self.index.note(&saved.call);
             let kept = self.calls.entry(saved.call.id).or_insert_with(|| Kept {
                 call: saved.call.clone(),
@@ -123,6 +130,11 @@ impl Memory {
             }
         }
         Ok(changes.posts.iter().map(|post| post.command.id).collect())
+    }
+
+    /// Whether an event was taken.
+    pub fn has(&self, key: &Key) -> bool {
+        self.seen.contains_key(key)
     }
 
     pub fn row(&self, id: CommandId) -> Option<&Row> {

@@ -8,12 +8,14 @@ mod check;
 mod crash;
 mod cut;
 mod diary;
+mod faults;
 mod judge;
 mod memory;
 mod order;
 mod played;
 mod sender;
 mod stage;
+mod stray;
 mod trouble;
 
 pub use played::{Played, PlayedCall};

@@ -1,18 +1,24 @@
 //! What became of a play: each call by the ledger, as a story, and everything that should not be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use fastrand::Rng;
+use jiff::Timestamp;
 
+use super::agenda::between;
 use super::check::check;
 use super::diary::Diary;
 use super::judge::Case;
 use super::memory::{Kept, Memory, Row};
 use super::order::tells_the_same;
-use crate::call::{CallId, Chapter, CommandId, Event, replay, story};
+use crate::call::{CallId, Chapter, CommandId, Event, Kind, Verdict, replay, story};
 use crate::routing::{Action, Rules};
-use crate::sim::{CallNo, CallOutcome, CommandEntry, PostEntry, World};
+use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, PostEntry, What, World};
 use crate::telnyx::request::render;
+
+/// In how many other orders the news of every call is heard once more.
+const ORDERS: usize = 3;
 
 /// What became of a play.
 #[derive(Debug)]
@@ -43,7 +49,15 @@ pub struct PlayedCall {
 }
 
 impl Played {
-    pub(super) fn of(world: World, memory: Memory, mut diary: Diary, rules: &Rules, calls: &[CallNo]) -> Self {
+    /// `orders` is where the other orders come from in which news is heard once more.
+    pub(super) fn of(
+        world: World,
+        memory: Memory,
+        mut diary: Diary,
+        rules: &Rules,
+        calls: &[CallNo],
+        orders: u64,
+    ) -> Self {
         let mut played = Vec::new();
         for no in calls {
             let Some(outcome) = world.outcome(*no) else { continue };
@@ -51,7 +65,7 @@ impl Played {
             let kept = id.and_then(|id| memory.calls().find(|(known, _)| *known == id));
             let rows = id.map(|id| memory.rows(id)).unwrap_or_default();
             let chapters = match kept {
-                Some((id, kept)) => told(id, kept, &rows, &world, rules, &mut diary),
+                Some((id, kept)) => told(id, kept, &rows, &world, rules, orders, &mut diary),
                 None => Vec::new(),
             };
             let case = Case::new(&world, *no, outcome, id, &rows, &chapters, &diary);
@@ -71,7 +85,12 @@ impl Played {
         }
         let ours: Vec<CallId> = played.iter().filter_map(|call| call.id).collect();
         for (id, kept) in memory.calls().filter(|(id, _)| !ours.contains(id)) {
-            diary.broken(format!("call {id} is nobody's: {}", kept.call.phase.word()));
+            let rows = memory.rows(id);
+            let chapters = told(id, kept, &rows, &world, rules, orders, &mut diary);
+            strangers(id, &chapters, &rows, &mut diary);
+        }
+        if let Some(id) = ours.iter().find(|id| diary.strangers.contains(id)) {
+            diary.broken(format!("call {id} was changed by what is not its own"));
         }
         effects(&world, &memory, &mut diary);
         targets(&played, rules, &mut diary);
@@ -81,17 +100,71 @@ impl Played {
     }
 }
 
+/// A call that is none of those played: somebody else's, which nothing may be wanted of but a look.
+fn strangers(id: CallId, chapters: &[Chapter], rows: &[(CommandId, &Row)], diary: &mut Diary) {
+    let last = chapters.last().map_or("nowhere", |chapter| chapter.decision.call.phase.word());
+    if !diary.strangers.contains(&id) {
+        diary.broken(format!("call {id} is nobody's: {last}"));
+    }
+    if last != "ended" {
+        diary.broken(format!("call {id} of a stranger is {last} at rest"));
+    }
+    for (_, row) in rows.iter().filter(|(_, row)| row.kind != Kind::Look) {
+        diary.broken(format!("call {id} of a stranger has a {}", row.kind));
+    }
+    let words: Vec<&str> = chapters.iter().map(|chapter| chapter.decision.call.phase.word()).collect();
+    words.iter().for_each(|word| diary.count(&format!("stranger.{word}")));
+}
+
 /// What took effect was decided, and took effect once.
 fn effects(world: &World, memory: &Memory, diary: &mut Diary) {
     for (id, times) in world.ledger().doubled() {
         diary.broken(format!("command {id} took effect {times} times"));
     }
     let decided: BTreeSet<String> = memory.ids().map(|id| id.to_string()).collect();
+    for id in memory.ids() {
+        let accepted = memory.row(id).filter(|row| matches!(row.verdict, Some(Verdict::Accepted { .. })));
+        if let Some(row) = accepted
+            && let Some(what) = unmade(id, row, world, diary)
+        {
+            diary.broken(what);
+        }
+    }
     for sent in world.ledger().commands() {
         if !sent.command_id.as_ref().is_some_and(|id| decided.contains(id)) {
             diary.broken(format!("a {} was sent that nobody has decided", sent.verb));
         }
     }
+}
+
+/// What is wrong with a command that was accepted, by what the ledger says came of it.
+fn unmade(id: CommandId, row: &Row, world: &World, diary: &Diary) -> Option<String> {
+    let (ledger, kind) = (world.ledger(), row.kind);
+    let text = id.to_string();
+    if matches!(kind, Kind::Look | Kind::Find) || diary.ignored.contains(&id) || ledger.effects(&text) == 1 {
+        return None;
+    }
+    let mut tries = ledger.commands().iter().filter(|sent| sent.command_id.as_deref() == Some(&text)).peekable();
+    if tries.peek().is_none() {
+        return Some(format!("command {text} ({kind}) was accepted and never sent"));
+    }
+    let taken = |sent: &CommandEntry| sent.status.is_some_and(|status| status < 300) && !sent.swallowed;
+    let first = tries.find(|sent| !sent.repeated && taken(sent))?;
+    let needless = match kind {
+        // There was nothing to do: he was picked up, nothing was to be heard, or it was cut off before it began.
+        Kind::Answer | Kind::StopPlay | Kind::Speak | Kind::Play => true,
+        Kind::Dial | Kind::Transfer | Kind::Reject | Kind::Hangup | Kind::Bridge | Kind::Look | Kind::Find => false,
+    };
+    // One of the legs ended between the acceptance and the effect, or was picked up by an answer before.
+    let late =
+        |what: &What| matches!(what, What::HungUp { .. }) || (kind == Kind::Reject && matches!(what, What::Answered));
+    let ends = |entry: &Entry| late(&entry.what) && within_a_second(first.at, entry.at);
+    let over = || ledger.entries().iter().any(ends);
+    (!needless && !over()).then(|| format!("command {text} ({kind}) was accepted and did nothing"))
+}
+
+fn within_a_second(from: Timestamp, at: Timestamp) -> bool {
+    at >= from && between(from, at) < Duration::from_secs(1)
 }
 
 /// Nobody is rung whom the rules do not name.
@@ -120,6 +193,7 @@ fn told(
     rows: &[(CommandId, &Row)],
     world: &World,
     rules: &Rules,
+    orders: u64,
     diary: &mut Diary,
 ) -> Vec<Chapter> {
     let read = |(at, json): &(_, String)| Some((*at, serde_json::from_str::<Event>(json).ok()?));
@@ -128,7 +202,8 @@ fn told(
         diary.broken(format!("call {id}: an event of its journal cannot be read again"));
     }
     let events: Vec<&Event> = journal.iter().map(|(_, event)| event).collect();
-    if !tells_the_same(kept, &events, rules, &mut Rng::with_seed(u64::from(kept.call.commands))) {
+    let mut rng = Rng::with_seed(orders.wrapping_add(u64::from(kept.call.commands)));
+    if !(0..ORDERS).all(|_| tells_the_same(kept, &events, rules, &mut rng)) {
         diary.broken(format!("call {id}: its webhooks in another order tell something else of its legs"));
     }
     let chapters = replay(id, rules, journal.iter().map(|(at, event)| (*at, event)));

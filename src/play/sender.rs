@@ -70,12 +70,10 @@ impl Play {
     }
 
     fn follow(&mut self, id: CommandId, next: Option<Move>) {
-        let Some(call) = self.memory.row(id).map(|row| row.call) else { return };
         match next {
             None => {}
             Some(Move::Settle(verdict)) => self.settle(id, verdict),
             Some(Move::Wait(pause)) => {
-                self.diary.upset(Some(call), self.now, later(self.now, pause));
                 self.rest(id, pause);
             }
             Some(Move::Send { patience, fresh, .. }) => {
@@ -245,6 +243,7 @@ impl Play {
             self.trouble.ignored.remove(at);
             self.diary.count("us.ignored");
             let hints = Hints::default();
+            self.diary.ignored.insert(id);
             self.diary.upset(Some(row.call), self.now, self.now);
             self.agenda.add(self.now, Due::Hear(id, one, read(kind, 200, hints, b""), hints.pulse(200)));
             return;
@@ -292,7 +291,8 @@ impl Play {
         match reading {
             Reading::Verdict(verdict) => self.settle(id, verdict),
             Reading::Again { perhaps, after, code } => {
-                self.diary.upset(call, sent, self.now);
+                // For as long as Telnyx wants to be left alone, nothing can be had of it.
+                self.diary.upset(call, sent, later(self.now, after.unwrap_or_default()));
                 self.lanes.missed(id, Miss { perhaps, after, code });
                 self.go(id);
             }

@@ -50,6 +50,8 @@ pub struct Play {
     pub(super) inbox: Vec<Job>,
     /// Deadlines that are handed in and not kept yet.
     pub(super) rung: BTreeSet<(CallId, u64)>,
+    /// What becomes of webhooks that go astray: a chance of its own, so that it moves nothing else.
+    pub(super) astray: Rng,
     pub(super) up: bool,
     /// When the machine was started.
     pub(super) booted: Timestamp,
@@ -69,6 +71,8 @@ pub(super) enum Then {
     Settled(CommandId),
     /// The deadline may be asked for again.
     Rung(CallId, u64),
+    /// Nothing: it was no news of a leg of ours.
+    Nothing,
 }
 
 impl Play {
@@ -96,6 +100,7 @@ impl Play {
             calls,
             inbox: Vec::new(),
             rung: BTreeSet::new(),
+            astray: Rng::with_seed(seed ^ 0x00a5_7a41_0000_0000),
             up: true,
             booted: Timestamp::MIN,
         }
@@ -126,7 +131,8 @@ impl Play {
             }
             self.happen();
         }
-        Played::of(self.world, self.memory, self.diary, &self.rules, &self.calls)
+        let orders = self.rng.u64(..);
+        Played::of(self.world, self.memory, self.diary, &self.rules, &self.calls, orders)
     }
 
     fn next(&self) -> Option<Timestamp> {
@@ -146,6 +152,7 @@ impl Play {
                 Due::Die(down) => self.die(down),
                 Due::Rise => self.rise(),
                 Due::Lapse => self.take_over(),
+                Due::Stray(stray) => self.stray(stray),
             }
         }
         for delivery in self.world.poll(self.now) {
@@ -170,6 +177,7 @@ impl Play {
                 self.world.delivered(delivery, Some(400), self.now)
             }
             Parsed::Event(webhook) => {
+                self.goes_astray(&body);
                 let arrival = Arrival::webhook(webhook.stream, webhook.event, webhook.digest, Bytes::from(body));
                 self.hand_in(Job { arrival, then: Then::Answer(delivery) });
             }
@@ -226,9 +234,12 @@ impl Play {
             self.diary.broken("the rules of a call are missing".to_owned());
             return;
         };
-        for Aside { why, .. } in &changes.aside {
+        let strays = |index: usize| jobs.get(index).is_some_and(|job| matches!(job.then, Then::Nothing));
+        for Aside { why, .. } in changes.aside.iter().filter(|aside| !strays(aside.index)) {
             self.diary.broken(format!("an event was put into quarantine: {why}"));
         }
+        let taken = changes.entries.iter().filter(|entry| strays(entry.index));
+        self.diary.strangers.extend(taken.map(|entry| entry.call));
         for fate in &changes.fates {
             self.diary.count(match fate {
                 Fate::Taken => "event.taken",
@@ -252,6 +263,7 @@ impl Play {
             match job.then {
                 Then::Answer(delivery) => self.world.delivered(delivery, Some(200).filter(|_| !ends), self.now),
                 Then::Settled(_) | Then::Rung(..) if ends => {}
+                Then::Nothing => {}
                 Then::Settled(id) => {
                     if let Some(next) = self.lanes.settled(id) {
                         self.go(next);

@@ -28,6 +28,8 @@ pub struct Trouble {
     pub gate: Gate,
     /// How many nodes share what Telnyx allows the account; those beside ours do nothing else.
     pub nodes: u32,
+    /// How many webhooks come that are no news of a leg of ours.
+    pub strays: u32,
     /// The first command of each of these kinds is taken and does nothing.
     pub ignored: Vec<Kind>,
     /// No word of one command comes back for some time.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::agenda::{Due, Stop};
 use super::ledger::{CommandNo, LegNo, What};
-use super::leg::{Item, Playing, State};
+use super::leg::{Item, Leg, Playing, State};
 use super::switches::MediaOverPlayback;
 use super::wire::News;
 use super::world::World;
@@ -33,9 +33,10 @@ impl World {
         self.begin_next(no);
     }
 
-    /// A playback_stop takes effect.
+    /// A playback_stop takes effect, if there is anything to stop.
     pub(super) fn stop_by_command(&mut self, no: LegNo, stop: Stop, command: CommandNo) {
-        if self.leg(no).is_some_and(|leg| leg.state == State::Answered) {
+        let heard = |leg: &Leg| leg.media.current.is_some() || !leg.media.waiting.is_empty();
+        if self.leg(no).is_some_and(|leg| leg.state == State::Answered && heard(leg)) {
             self.ledger.took(command, self.now);
             self.stop_media(no, stop);
         }

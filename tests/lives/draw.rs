@@ -33,7 +33,12 @@ pub fn draw(seed: u64) -> Life {
     let (text, rules) = rules(&mut rng);
     let settings = settings(&mut rng);
     let scripts = (0..calls(&mut rng)).map(|no| script(no, &mut rng)).collect();
-    let trouble = trouble(&mut rng);
+    let mut trouble = trouble(&mut rng);
+    // From a stream of its own, so that what was drawn before stays as it was.
+    let mut rng = Rng::with_seed(seed ^ 0x57a7);
+    if one_in(10, &mut rng) {
+        trouble.strays = rng.u32(1..=6);
+    }
     Life { text, rules, settings, scripts, trouble }
 }
 

@@ -17,7 +17,7 @@ impl Tally {
             words.iter().for_each(|word| tally.expect(&format!("switch.{name}={word}")));
         }
         Kind::ALL.iter().for_each(|kind| tally.expect(&format!("command.{kind}")));
-        // Not "discovered": nobody but us answers a caller here, so nothing is heard of one before he has come in.
+        // Not "discovered" of a call of ours: nobody but us answers a caller here.
         for name in [
             "phase.answering",
             "phase.speaking",
@@ -27,6 +27,28 @@ impl Tally {
             "phase.ending",
             "phase.ended",
             "event.twice",
+            "event.conflict",
+            "event.aside",
+            "stray.again",
+            "stray.altered",
+            "stray.foreign",
+            "stray.unknown",
+            "stray.nameless",
+            "stranger.foreign",
+            "stranger.discovered",
+            "stranger.ended",
+            "code.90041",
+            "code.90103",
+            "code.90018",
+            "code.90034",
+            "callee.answers",
+            "callee.busy",
+            "callee.declines",
+            "callee.fails",
+            "callee.not_found",
+            "callee.refused",
+            "callee.rings_out",
+            "callee.vanishes",
             "event.stale",
             "batch.several",
             "verdict.accepted",
@@ -80,6 +102,8 @@ impl Tally {
     pub fn add(&mut self, settings: &Settings, played: &Played) {
         settings.switches.values().iter().for_each(|(name, word)| self.count(&format!("switch.{name}={word}"), 1));
         played.counts.iter().for_each(|(what, times)| self.count(what, *times));
+        let codes = played.calls.iter().flat_map(|call| &call.requests).filter_map(|request| request.code.as_ref());
+        codes.for_each(|code| self.count(&format!("code.{code}"), 1));
         for chapter in played.calls.iter().flat_map(|call| &call.chapters) {
             self.count(&format!("phase.{}", chapter.decision.call.phase.word()), 1);
             for command in &chapter.decision.commands {
