@@ -154,5 +154,12 @@ mod tests {
         assert_eq!(trimmed(&sources), before);
         sources.env.insert("A".into(), "+12025550112".into());
         assert_ne!(trimmed(&sources), before);
+        let mut sources = Sources { text: "lists: {a: {file: a.list}}".into(), ..Sources::default() };
+        sources.files.insert("a.list".into(), "+12025550111".into());
+        let before = trimmed(&sources);
+        sources.files.insert("b.list".into(), "+12025550111".into());
+        assert_eq!(trimmed(&sources), before);
+        sources.files.insert("a.list".into(), "+12025550112".into());
+        assert_ne!(trimmed(&sources), before);
     }
 }

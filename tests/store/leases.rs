@@ -204,16 +204,17 @@ pub async fn what_follows_a_command_that_is_held_is_not_taken_over(base: Arc<Bas
 pub async fn of_another_boot_nobody_knows_the_age(base: Arc<Base>) {
     let desk = Desk::new(base.open().await, 1);
     desk.takes(&[Caller(1).arrives()]).await;
-    // The machine went down and came up: its clock begins anew, and the process has another name.
+    // The machine went down and came up: its clock began anew and by chance is where the other was, and the process has
+    // another name.
     let mut stamp = desk.stamp();
     stamp.boot = "another".into();
-    stamp.since = Duration::from_secs(1);
+    stamp.since += Duration::from_secs(1);
     stamp.node = uuid::Uuid::from_u128(2);
     let claimed = desk.store.claim(&stamp, 10, false).await.unwrap();
     assert_eq!(claimed.iter().map(|row| row.age).collect::<Vec<_>>(), [None]);
     assert!(desk.store.claim(&stamp, 10, false).await.unwrap().is_empty(), "he has it now");
     // Its age stays unknown, in that boot too.
-    stamp.since = Duration::from_secs(100);
+    stamp.since += Duration::from_secs(100);
     let again = desk.store.claim(&stamp, 10, false).await.unwrap();
     assert_eq!(again.iter().map(|row| row.age).collect::<Vec<_>>(), [None]);
 }

@@ -44,6 +44,7 @@ on_both! {
         another_event_under_the_same_key_is_kept_aside
         events_of_one_call_in_one_batch
         later_events_find_the_call_by_any_name
+        a_leg_is_found_by_a_name_that_it_got_later
         an_outcome_is_marked_once
         a_second_word_counts_where_the_first_knew_nothing
         legs_are_recorded_as_they_end

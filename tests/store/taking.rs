@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use switchhook::call::{Cause, CommandId, Event, EventId, Handle, Kind, LegNo, News, Refusal, Tag, Verdict, What, Who};
+use switchhook::call::{
+    Cause, CommandId, Event, EventId, Handle, Kind, LegNo, Made, News, Refusal, Tag, Verdict, What, Who,
+};
 use switchhook::hall::{Arrival, Fate};
 use switchhook::store::Taken;
 
@@ -186,6 +188,25 @@ pub async fn later_events_find_the_call_by_any_name(base: Arc<Base>) {
     assert_eq!((desk.call(caller.call()).await.version, desk.counts().await["calls"]), (9, 2));
     desk.replays(caller.call()).await;
     desk.replays(other.call()).await;
+}
+
+pub async fn a_leg_is_found_by_a_name_that_it_got_later(base: Arc<Base>) {
+    let desk = Desk::new(base.open().await, 1);
+    let caller = Caller(1);
+    desk.takes(&[caller.arrives()]).await;
+    desk.accept_all(caller).await;
+    desk.takes(&[caller.news(0, "answered", News::Answered)]).await;
+    desk.accept_all(caller).await;
+    desk.takes(&[caller.news(0, "spoken", News::SpeechEnded)]).await;
+    let outbox = desk.store.outbox(caller.call()).await.unwrap();
+    let dial = outbox.iter().find(|row| row.kind == Kind::Dial && row.leg == LegNo(1)).unwrap();
+    let made = Made { handle: Handle(caller.handle(1)), leg: None, session: None };
+    desk.takes(&[settled(caller.call(), dial, Verdict::Accepted { made: Some(made) })]).await;
+    desk.takes(&[caller.news(1, "placed", News::Placed)]).await;
+    let by_its_id = Who { leg: Some(caller.leg_id(1)), ..Who::default() };
+    desk.takes(&[webhook("", "later", by_its_id, News::Answered)]).await;
+    assert!(desk.call(caller.call()).await.legs[1].is_answered());
+    desk.replays(caller.call()).await;
 }
 
 pub async fn an_outcome_is_marked_once(base: Arc<Base>) {
