@@ -12,7 +12,7 @@ use crate::routing::{Order, Outcome, Ring, RingAsked};
 /// How much longer than its ring time a dial may go without any word before its seat is given up.
 const WORDLESS: Duration = Duration::from_secs(10);
 /// How long an accepted dial may go without any word of its leg while the caller hears nothing.
-const UNSEEN: Duration = Duration::from_secs(10);
+const UNSEEN: Duration = Duration::from_secs(7);
 
 /// What is known of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn without_a_word_a_seat_is_given_up_later_or_sooner() {
         let ring = three(Order::Sequential);
-        for (seat, end) in [(Seat::Dialled(at(3)), 33), (Seat::Ringing(at(3)), 23), (Seat::Unseen(at(3)), 13)] {
+        for (seat, end) in [(Seat::Dialled(at(3)), 33), (Seat::Ringing(at(3)), 23), (Seat::Unseen(at(3)), 10)] {
             let seats = [seat, Seat::Waiting, Seat::Waiting];
             assert_eq!(deadline(&ring, at(0), &seats, false), Some(at(end)), "{seat:?}");
             assert_eq!(moves(&ring, &seats, end - 1), dials(&[]), "{seat:?}");

@@ -22,7 +22,7 @@ use crate::routing::{Action, CallerId, Member, Outcome, Ring, Rules, StepId};
 const REFUSED_WITHIN: Duration = Duration::from_secs(3);
 
 /// How long after the end of a ring its leg may go on before whoever is to be rung anew is passed over.
-const HELD: Duration = Duration::from_secs(4);
+const HELD: Duration = Duration::from_secs(2);
 
 /// Begins to ring.
 pub(super) fn enter(step: StepId, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
@@ -539,7 +539,7 @@ mod tests {
         let rules =
             picked_up(vec![dial(member("anna", 141, 20)), dial(member("anna", 141, 20)), dial(member("ben", 142, 20))]);
         let mut life = anna_again(&rules);
-        assert!((life.next_in() - 4.0).abs() < 0.001);
+        assert!((life.next_in() - 2.0).abs() < 0.001);
         let mut found = life.clone();
         life.absent(1);
         assert_eq!(life.wants(), NOTHING, "one that rings may not be in the list");
@@ -801,7 +801,7 @@ mod tests {
         let rules = picked_up(vec![ring(Order::Sequential, three())]);
         let mut life = Life::answered(&rules);
         life.dialled(1);
-        assert!((life.next_in() - 10.0).abs() < 0.001);
+        assert!((life.next_in() - 7.0).abs() < 0.001);
         let mut heard = life.clone();
         life.wait();
         assert_eq!(life.wants(), ["dial 1", "dial 2", "hangup 1"]);

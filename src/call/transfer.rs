@@ -19,7 +19,9 @@ const BACKSTOP: Duration = Duration::from_secs(10);
 /// How much longer than it was asked to Telnyx may ring.
 const RINGS_ON: Duration = Duration::from_secs(3);
 /// How long an accepted transfer may go without any word of the new leg while the caller hears nothing.
-const UNSEEN: Duration = Duration::from_secs(10);
+const UNSEEN: Duration = Duration::from_secs(7);
+/// How long one of which nobody knows whether it was asked for at all: then it is looked for.
+const UNKNOWN: Duration = Duration::from_secs(5);
 /// How long a look at a leg may take once that time is over: longer than a try that gets no answer.
 const LAST_LOOK: Duration = Duration::from_secs(6);
 
@@ -111,7 +113,7 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             }
             // It may never have left.
             Verdict::Unknown if is_unseen(&at, turn) => {
-                stay(Transferring { until: at.until.min(turn.after(UNSEEN)), ..at })
+                stay(Transferring { until: at.until.min(turn.after(UNKNOWN)), ..at })
             }
             Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Void => stay(at),
             Verdict::Found { .. } | Verdict::Listed { .. } => stay(at),
@@ -399,7 +401,7 @@ mod tests {
         let mut life = Life::answered(&rules);
         assert!((life.next_in() - 32.0).abs() < 0.001);
         life.accept(Kind::Transfer, 0);
-        assert!((life.next_in() - 10.0).abs() < 0.001);
+        assert!((life.next_in() - 7.0).abs() < 0.001);
         life.wait();
         assert_eq!((life.wants(), life.phase()), (vec!["transfer 0".into(), "find 1".into()], "transferring"));
         let mut silent = life.clone();
@@ -490,7 +492,7 @@ mod tests {
         let rules = rules(vec![transfer(member("anna", 141, 60)), dial(member("ben", 142, 20))], &[]);
         let mut life = Life::begun(&rules);
         life.settle(Kind::Transfer, 0, Verdict::Unknown);
-        assert!((life.next_in() - 10.0).abs() < 0.001);
+        assert!((life.next_in() - 5.0).abs() < 0.001);
         let mut seen = life.clone();
         life.wait();
         life.absent(1);

@@ -14,9 +14,6 @@ use crate::sim::Reply;
 use crate::telnyx::answer::{Hints, Pulse, Reading, read};
 use crate::telnyx::request::Method;
 
-/// How long a call waits for a leg to show itself of which nobody knows whether it was made.
-const UNSEEN: Duration = Duration::from_secs(10);
-
 impl Play {
     /// Commands that are kept may leave. False: that was the end of this node.
     pub(super) fn post(&mut self, ids: &[CommandId]) -> bool {
@@ -127,11 +124,6 @@ impl Play {
                     self.pace.free(id);
                     self.diary.count("us.stopped");
                     let verdict = self.lanes.stop(id, why);
-                    if verdict == Some(Verdict::Unknown) {
-                        // Whether it rings somebody shows only after a while.
-                        let call = self.memory.row(id).map(|row| row.call);
-                        self.diary.upset(call, self.now, later(self.now, UNSEEN));
-                    }
                     verdict.into_iter().for_each(|verdict| self.settle(id, verdict));
                 }
                 None => self.send(id, again),
