@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::stray::Stray;
+use super::trouble::Stray;
 use crate::call::CommandId;
 use crate::telnyx::answer::{Pulse, Reading};
 

@@ -8,16 +8,9 @@ use serde_json::{Value, json};
 
 use super::agenda::{Due, later};
 use super::stage::{Job, Play, Then};
+use super::trouble::Stray;
 use crate::hall::{Arrival, Key};
 use crate::telnyx::webhook::{Parsed, parse};
-
-/// A webhook that is no news of a leg of ours.
-#[derive(Clone, Debug)]
-pub(super) struct Stray {
-    body: Vec<u8>,
-    /// It is one that was taken before, or that has its id: it comes only if that was kept.
-    known: bool,
-}
 
 /// What a genuine webhook is made into.
 const WAYS: [&str; 5] = ["again", "altered", "foreign", "unknown", "nameless"];

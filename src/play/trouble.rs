@@ -83,6 +83,14 @@ pub struct Outage {
     pub refuses: bool,
 }
 
+/// A webhook that is no news of a leg of ours.
+#[derive(Clone, Debug)]
+pub(super) struct Stray {
+    pub body: Vec<u8>,
+    /// It is one that was taken before, or that has its id: it comes only if that was kept.
+    pub known: bool,
+}
+
 /// The process is killed, and started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Death {

@@ -140,6 +140,15 @@ pub struct CommandEntry {
     pub took_effect: Option<Timestamp>,
 }
 
+impl CommandEntry {
+    /// A command of which nothing has come yet.
+    pub(super) fn new(at: Timestamp, verb: &'static str, leg: Option<LegNo>, command_id: Option<String>) -> Self {
+        let (path, sha256) = (String::new(), String::new());
+        let (status, code, took_effect) = (None, None, None);
+        Self { at, verb, leg, path, sha256, command_id, repeated: false, swallowed: false, status, code, took_effect }
+    }
+}
+
 /// One attempt to deliver a webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PostEntry {
@@ -287,19 +296,7 @@ mod tests {
     use super::*;
 
     fn command(id: &str) -> CommandEntry {
-        CommandEntry {
-            at: Timestamp::UNIX_EPOCH,
-            verb: "dial",
-            leg: None,
-            path: String::new(),
-            sha256: String::new(),
-            command_id: Some(id.to_owned()),
-            repeated: false,
-            swallowed: false,
-            status: None,
-            code: None,
-            took_effect: None,
-        }
+        CommandEntry::new(Timestamp::UNIX_EPOCH, "dial", None, Some(id.to_owned()))
     }
 
     #[test]

@@ -117,19 +117,7 @@ impl World {
         let switches = self.settings.switches;
         let key = id.as_ref().map(|id| Windows::key(leg, id, &switches));
         let first = key.as_ref().and_then(|key| self.windows.first(key, self.now, &switches));
-        let entry = CommandEntry {
-            at: self.now,
-            verb,
-            leg,
-            path: String::new(),
-            sha256: String::new(),
-            command_id: id,
-            repeated: first.is_some(),
-            swallowed: false,
-            status: None,
-            code: None,
-            took_effect: None,
-        };
+        let entry = CommandEntry { repeated: first.is_some(), ..CommandEntry::new(self.now, verb, leg, id) };
         let no = self.ledger.command(entry);
         if let Some(first) = first {
             let reply = match switches.duplicate_command_reply {
@@ -171,20 +159,7 @@ impl World {
             Some(Ask::Look { .. } | Ask::Active { .. }) | None => return,
         };
         let command_id = Fields::read(body).ok().and_then(|fields| Some(fields.text("command_id").ok()??.to_owned()));
-        let entry = CommandEntry {
-            at: self.now,
-            verb,
-            leg,
-            path: String::new(),
-            sha256: String::new(),
-            command_id,
-            repeated: false,
-            swallowed: false,
-            status,
-            code: None,
-            took_effect: None,
-        };
-        self.ledger.command(entry);
+        self.ledger.command(CommandEntry { status, ..CommandEntry::new(self.now, verb, leg, command_id) });
     }
 
     pub(super) fn refuse(&self, refusal: &Refusal) -> Reply {
