@@ -1,7 +1,7 @@
 //! The image is built from what `.dockerignore` leaves: cargo must find everything there that the manifest speaks of,
 //! also what the image does not use.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::collections::BTreeSet;
 use std::fs;
