@@ -4,7 +4,7 @@
 //!
 //! Twenty zones, every change of their clocks from 1990 to 2050; with SWITCHHOOK_ALL_ZONES=1 every zone there is.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use jiff::civil::{Date, DateTime, date};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
