@@ -211,7 +211,7 @@ impl Bridge {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kit::{Life, NOTHING, dial, member, ring, rules, secs, transfer};
+    use super::super::kit::{Life, NOTHING, dial, member, ring, rules, say, secs, transfer};
     use super::super::{Cause, News};
     use super::*;
     use crate::routing::{Action, Order, Rules};
@@ -453,5 +453,37 @@ mod tests {
         assert_eq!(life.now.duration_since(began), secs(10).try_into().unwrap());
         life.news(0, News::Answered);
         assert_eq!(life.wants(), NOTHING);
+    }
+
+    #[test]
+    fn a_bridge_that_was_given_up_and_is_carried_out_all_the_same_is_a_talk() {
+        let rules = rules(
+            vec![
+                Action::Answer,
+                dial(member("anna", 141, 60)),
+                say("Nobody is here."),
+                dial(member("ben", 142, 60)),
+                Action::Hangup,
+            ],
+            &[],
+        );
+        let mut life = Life::answered(&rules);
+        life.news(1, News::Answered);
+        for _ in 0..SILENT_TRIES {
+            life.wait();
+        }
+        assert_eq!(life.phase(), "speaking");
+        let mut next = life.clone();
+        life.news(1, News::Bridged);
+        assert_eq!(talks_with(&life), Some(LegNo(1)));
+        let asked = life.asked.len();
+        life.sleep(10);
+        life.take(super::super::What::Due { version: life.call.version });
+        assert!(life.asked[asked..].iter().all(|command| command.verb.kind() != Kind::Hangup), "not asked for again");
+
+        next.news(0, News::SpeechEnded);
+        next.news(2, News::Answered);
+        next.news(1, News::Bridged);
+        assert_eq!((next.phase(), talks_with(&next)), ("ringing", None), "another may take the caller from her");
     }
 }
