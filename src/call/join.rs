@@ -26,6 +26,8 @@ const SILENT_TRIES: u8 = 3;
 /// The same where one was accepted. One more does no harm to those who are joined, and the news of each may get through;
 /// to those who are not it is the end of their silence.
 const ACCEPTED_TRIES: u8 = 6;
+/// How often one is asked for in all where one was accepted, with those that never left.
+const MOST_TRIES: u8 = 12;
 /// How many bridges that come too early the moment after an answer explains.
 const DOUBTS_AFTER: u8 = 2;
 
@@ -76,6 +78,14 @@ impl Joining {
         match &self.stage {
             Stage::PickingUp(_) => false,
             Stage::Bridging { .. } | Stage::TooEarly { .. } => true,
+        }
+    }
+
+    /// How the picking-up of the caller stands, if it is under way.
+    pub(super) fn pickup(&self) -> Option<PickUp> {
+        match &self.stage {
+            Stage::PickingUp(pickup) => Some(pickup.clone()),
+            Stage::Bridging { .. } | Stage::TooEarly { .. } => None,
         }
     }
 
@@ -149,6 +159,11 @@ impl Bridge {
             Fact::Settled(Settled { command, verdict, .. }) if *command == self.command => self.settled(verdict, turn),
             Fact::Settled(Settled { command, verdict, .. }) if self.asked.open.contains(command) => {
                 self.asked.accepted |= matches!(verdict, Verdict::Accepted { .. });
+                // One that never left tells nothing of those who are to be joined: it does not count.
+                let never_left = matches!(verdict, Verdict::Refused { why: Refusal::Unavailable, .. });
+                if never_left && self.asked.accepted && self.asked.tries < MOST_TRIES {
+                    self.asked.silent = self.asked.silent.saturating_sub(1);
+                }
                 if matches!(verdict, Verdict::Refused { .. } | Verdict::Void) {
                     self.asked.open.retain(|open| open != command);
                 }
@@ -475,7 +490,7 @@ mod tests {
         assert_eq!(life.phase(), "speaking");
         let mut next = life.clone();
         life.news(1, News::Bridged);
-        assert_eq!(talks_with(&life), Some(LegNo(1)));
+        assert_eq!(talks_with(&life), Some(1));
         let asked = life.asked.len();
         life.sleep(10);
         life.take(super::super::What::Due { version: life.call.version });
@@ -485,5 +500,43 @@ mod tests {
         next.news(2, News::Answered);
         next.news(1, News::Bridged);
         assert_eq!((next.phase(), talks_with(&next)), ("ringing", None), "another may take the caller from her");
+    }
+
+    #[test]
+    fn bridges_that_never_left_do_not_make_a_talk_of_an_accepted_one() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        let wait = |life: &mut Life<'_>, left: bool| {
+            let command = life.asked.iter().rev().find(|command| command.verb.kind() == Kind::Bridge).unwrap().id;
+            life.wait();
+            let verdict = Verdict::Refused { why: Refusal::Unavailable, code: "0".into() };
+            if !left {
+                let (kind, leg) = (Kind::Bridge, LegNo::CALLER);
+                life.take(super::super::What::Settled(Settled { command, kind, leg, verdict }));
+            }
+        };
+        life.accept(Kind::Bridge, 0);
+        wait(&mut life, true);
+        for _ in 2..MOST_TRIES {
+            wait(&mut life, false);
+            assert_eq!(talks_with(&life), None);
+        }
+        for _ in 1..ACCEPTED_TRIES {
+            life.wait();
+        }
+        assert_eq!(talks_with(&life), Some(1), "it comes to an end");
+    }
+
+    #[test]
+    fn a_caller_goes_on_being_picked_up_when_whoever_wanted_him_is_gone() {
+        let rules = rules(vec![dial(member("anna", 141, 20)), say("Nobody is here.")], &[]);
+        let mut life = Life::begun(&rules);
+        life.news(1, News::Answered);
+        life.wait();
+        assert_eq!(life.wants(), ["dial 1", "answer 0", "answer 0"]);
+        life.hangs_up(1, Cause::Normal);
+        assert_eq!((life.wants(), life.phase()), (vec![], "answering"), "not from the beginning again");
+        life.wait();
+        assert_eq!(life.phase(), "speaking");
     }
 }
