@@ -81,14 +81,6 @@ impl Joining {
         }
     }
 
-    /// How the picking-up of the caller stands, if it is under way.
-    pub(super) fn pickup(&self) -> Option<PickUp> {
-        match &self.stage {
-            Stage::PickingUp(pickup) => Some(pickup.clone()),
-            Stage::Bridging { .. } | Stage::TooEarly { .. } => None,
-        }
-    }
-
     pub(super) fn deadline(&self) -> Timestamp {
         match &self.stage {
             Stage::PickingUp(pickup) => pickup.deadline(),
@@ -525,18 +517,5 @@ mod tests {
             life.wait();
         }
         assert_eq!(talks_with(&life), Some(1), "it comes to an end");
-    }
-
-    #[test]
-    fn a_caller_goes_on_being_picked_up_when_whoever_wanted_him_is_gone() {
-        let rules = rules(vec![dial(member("anna", 141, 20)), say("Nobody is here.")], &[]);
-        let mut life = Life::begun(&rules);
-        life.news(1, News::Answered);
-        life.wait();
-        assert_eq!(life.wants(), ["dial 1", "answer 0", "answer 0"]);
-        life.hangs_up(1, Cause::Normal);
-        assert_eq!((life.wants(), life.phase()), (vec![], "answering"), "not from the beginning again");
-        life.wait();
-        assert_eq!(life.phase(), "speaking");
     }
 }

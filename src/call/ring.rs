@@ -43,7 +43,7 @@ pub(super) fn on(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow
         ringing.answering = Some(pickup);
     }
     if let Some(joining) = ringing.joining.take() {
-        let (winner, pickup) = (joining.leg, joining.pickup());
+        let winner = joining.leg;
         match joining.hear(fact, turn) {
             Joined::Waiting(joining) => {
                 if joining.is_accepted() {
@@ -53,8 +53,6 @@ pub(super) fn on(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow
             }
             Joined::Yes => return Flow::Talk(winner),
             Joined::No => {
-                // He who was to be joined is gone: the caller is being picked up all the same.
-                ringing.answering = pickup.filter(|_| !turn.call.caller_is_answered());
                 turn.stop(winner, turn.now);
                 ringing.out(winner, Outcome::Failed, turn);
             }
