@@ -9,6 +9,7 @@ use super::command::Command;
 use super::event::Event;
 use super::ids::LegNo;
 use super::learn::{Change, Fact, learn};
+use super::leg::Leg;
 use super::phase::{Joining, Phase};
 use super::remark::{EndWhy, Remark, StepWord};
 use super::state::Call;
@@ -93,6 +94,9 @@ fn react(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Phase {
             ringing.silence(turn);
         }
         Flow::Talk(leg)
+    } else if let Some(leg) = joined_after_all(&phase, fact, turn) {
+        quiet(phase, turn);
+        Flow::Talk(leg)
     } else {
         hear(phase, fact, turn)
     };
@@ -118,6 +122,16 @@ fn quiet(phase: Phase, turn: &mut Turn<'_>) {
     } else if let Phase::Speaking(speaking) = phase {
         speech::silence(&speaking, turn);
     }
+}
+
+/// Somebody whose bridge was given up, as news comes that he is joined all the same: it was long on its way, and to go on
+/// would be to cut their talk. Not while another's bridge is under way, which may take the caller from him.
+fn joined_after_all(phase: &Phase, fact: &Fact, turn: &Turn<'_>) -> Option<LegNo> {
+    let Fact::Leg { no, change: Change::Bridged } = fact else { return None };
+    let waits = phase.is_under_way() && phase.talks_with().is_none();
+    let another = matches!(phase, Phase::Ringing(ringing) if ringing.joining.as_ref().is_some_and(Joining::is_asked));
+    let given_up = |leg: &&Leg| leg.no != LegNo::CALLER && !leg.is_given() && leg.is_answered() && leg.stop.is_some();
+    turn.call.leg(*no).filter(given_up).filter(|_| waits && !another).map(|leg| leg.no)
 }
 
 /// The party a caller was given to, as he picks up: Telnyx joins them by itself, whatever the call does by then.

@@ -26,6 +26,8 @@ const SILENT_TRIES: u8 = 3;
 /// The same where one was accepted. One more does no harm to those who are joined, and the news of each may get through;
 /// to those who are not it is the end of their silence.
 const ACCEPTED_TRIES: u8 = 6;
+/// How often one is asked for in all where one was accepted, with those that never left.
+const MOST_TRIES: u8 = 12;
 /// How many bridges that come too early the moment after an answer explains.
 const DOUBTS_AFTER: u8 = 2;
 
@@ -149,6 +151,11 @@ impl Bridge {
             Fact::Settled(Settled { command, verdict, .. }) if *command == self.command => self.settled(verdict, turn),
             Fact::Settled(Settled { command, verdict, .. }) if self.asked.open.contains(command) => {
                 self.asked.accepted |= matches!(verdict, Verdict::Accepted { .. });
+                // One that never left tells nothing of those who are to be joined: it does not count.
+                let never_left = matches!(verdict, Verdict::Refused { why: Refusal::Unavailable, .. });
+                if never_left && self.asked.accepted && self.asked.tries < MOST_TRIES {
+                    self.asked.silent = self.asked.silent.saturating_sub(1);
+                }
                 if matches!(verdict, Verdict::Refused { .. } | Verdict::Void) {
                     self.asked.open.retain(|open| open != command);
                 }
@@ -211,7 +218,7 @@ impl Bridge {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kit::{Life, NOTHING, dial, member, ring, rules, secs, transfer};
+    use super::super::kit::{Life, NOTHING, dial, member, ring, rules, say, secs, transfer};
     use super::super::{Cause, News};
     use super::*;
     use crate::routing::{Action, Order, Rules};
@@ -453,5 +460,62 @@ mod tests {
         assert_eq!(life.now.duration_since(began), secs(10).try_into().unwrap());
         life.news(0, News::Answered);
         assert_eq!(life.wants(), NOTHING);
+    }
+
+    #[test]
+    fn a_bridge_that_was_given_up_and_is_carried_out_all_the_same_is_a_talk() {
+        let rules = rules(
+            vec![
+                Action::Answer,
+                dial(member("anna", 141, 60)),
+                say("Nobody is here."),
+                dial(member("ben", 142, 60)),
+                Action::Hangup,
+            ],
+            &[],
+        );
+        let mut life = Life::answered(&rules);
+        life.news(1, News::Answered);
+        for _ in 0..SILENT_TRIES {
+            life.wait();
+        }
+        assert_eq!(life.phase(), "speaking");
+        let mut next = life.clone();
+        life.news(1, News::Bridged);
+        assert_eq!(talks_with(&life), Some(1));
+        let asked = life.asked.len();
+        life.sleep(10);
+        life.take(super::super::What::Due { version: life.call.version });
+        assert!(life.asked[asked..].iter().all(|command| command.verb.kind() != Kind::Hangup), "not asked for again");
+
+        next.news(0, News::SpeechEnded);
+        next.news(2, News::Answered);
+        next.news(1, News::Bridged);
+        assert_eq!((next.phase(), talks_with(&next)), ("ringing", None), "another may take the caller from her");
+    }
+
+    #[test]
+    fn bridges_that_never_left_do_not_make_a_talk_of_an_accepted_one() {
+        let rules = two();
+        let mut life = bridging(&rules);
+        let wait = |life: &mut Life<'_>, left: bool| {
+            let command = life.asked.iter().rev().find(|command| command.verb.kind() == Kind::Bridge).unwrap().id;
+            life.wait();
+            let verdict = Verdict::Refused { why: Refusal::Unavailable, code: "0".into() };
+            if !left {
+                let (kind, leg) = (Kind::Bridge, LegNo::CALLER);
+                life.take(super::super::What::Settled(Settled { command, kind, leg, verdict }));
+            }
+        };
+        life.accept(Kind::Bridge, 0);
+        wait(&mut life, true);
+        for _ in 2..MOST_TRIES {
+            wait(&mut life, false);
+            assert_eq!(talks_with(&life), None);
+        }
+        for _ in 1..ACCEPTED_TRIES {
+            life.wait();
+        }
+        assert_eq!(talks_with(&life), Some(1), "it comes to an end");
     }
 }

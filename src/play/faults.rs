@@ -31,14 +31,20 @@ pub(super) fn late(chapter: &Chapter) -> Vec<Stretch> {
     moments.into_iter().flatten().collect()
 }
 
-/// The moment of an attempt to deliver that came to nothing.
-pub(super) fn lost(post: &PostEntry, timeout: Duration) -> Option<Stretch> {
+/// The moments of an attempt to deliver that came to nothing: that at which the news was missed, which is long before if
+/// the attempt was late, and that of the attempt.
+pub(super) fn lost(post: &PostEntry, timeout: Duration) -> Vec<Stretch> {
     let at = match post.fate {
         Fate::Dropped => post.at,
         Fate::GivenUp(_) | Fate::Failed(_) => post.at.saturating_sub(timeout).unwrap_or(post.at),
-        Fate::Taken => return None,
+        Fate::Taken => return Vec::new(),
     };
-    Some((at, at))
+    vec![(post.occurred, post.occurred), (at, at)]
+}
+
+/// Whether news was on its way for long.
+pub(super) fn is_late(post: &PostEntry) -> bool {
+    between(post.occurred, post.at) > IN_TIME
 }
 
 /// Whether news never came.

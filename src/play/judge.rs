@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::agenda::{between, later};
 use super::diary::Diary;
-use super::faults::{Sight, Stretch, does_nothing, is_gone, is_mute, late, lost};
+use super::faults::{Sight, Stretch, does_nothing, is_gone, is_late, is_mute, late, lost};
 use super::memory::Row;
-use crate::call::{CallId, Chapter, CommandId, Kind, Leg, News, Phase, Settled, Verdict, What};
+use crate::call::{CallId, Chapter, Command, CommandId, Kind, Leg, News, Phase, Settled, Verb, Verdict, What};
 use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, LegNo, What as Happened, World};
 
 /// A bridge told of longer before anybody picks up is early media.
@@ -74,7 +74,7 @@ impl<'a> Case<'a> {
         let unheard = posts.clone().filter(|post| post.event_type == "call.answered" && is_gone(post));
         let unheard = unheard.map(|post| post.leg).collect();
         let misses_end = posts.clone().any(|post| post.event_type == "call.hangup" && post.fate != Fate::Taken);
-        upsets.extend(posts.clone().filter_map(|post| lost(post, world.webhook_timeout())));
+        upsets.extend(posts.clone().flat_map(|post| lost(post, world.webhook_timeout())));
         upsets.extend(chapters.iter().flat_map(late));
         let ours: BTreeSet<String> = rows.iter().map(|(id, _)| id.to_string()).collect();
         let known = |sent: &&CommandEntry| sent.command_id.as_ref().is_some_and(|id| ours.contains(id));
@@ -84,8 +84,12 @@ impl<'a> Case<'a> {
         upsets.sort_unstable();
         let sight = Sight { chapters, entries: &entries, sent: &sent };
         let mut blind: Vec<Stretch> = posts
-            .filter(|post| post.fate != Fate::Taken)
-            .filter_map(|post| Some((post.at, sight.shows(post)?)))
+            .filter_map(|post| match post.fate {
+                // What comes late after all shows no later than it comes.
+                Fate::Taken if is_late(post) => Some((post.occurred, sight.shows(post)?.min(post.at))),
+                Fate::Taken => None,
+                Fate::Dropped | Fate::GivenUp(_) | Fate::Failed(_) => Some((post.at, sight.shows(post)?)),
+            })
             .collect();
         let hears = |at: Timestamp| outcome.answered.is_none_or(|answered| answered > at) || is_mute(&nothing);
         let waits = nothing.iter().filter(|sent| hears(sent.at));
@@ -153,16 +157,8 @@ impl<'a> Case<'a> {
         let Some(decided) = before.last() else { return false };
         // A bridge that was given up may be taken just before the hangup that followed from it.
         let joins = |entry: &&&Entry| entry.leg == end.leg && entry.what == Happened::Bridged { with: peer };
-        if self
-            .entries
-            .iter()
-            .rev()
-            .filter(|entry| entry.at <= end.at)
-            .find(joins)
-            .is_none_or(|one| one.at > decided.at)
-        {
-            return false;
-        }
+        let joined = self.entries.iter().rev().filter(|entry| entry.at <= end.at).find(joins);
+        let Some(joined) = joined.filter(|joined| joined.at <= decided.at) else { return false };
         let legs = [end.leg, peer];
         let answered = |leg: &Leg| leg.is_answered() && !leg.supposed;
         let both = legs.iter().all(|leg| self.ours(*leg, decided).is_some_and(answered));
@@ -182,6 +178,11 @@ impl<'a> Case<'a> {
         };
         let given = party.is_some_and(|leg| self.is_given(leg));
         let both = both && (given || before.iter().any(|one| accepted(&one)));
+        // A hangup that was decided before they were joined, and did nothing, is only asked for again: that an old
+        // bridge is accepted meanwhile is no news of a talk.
+        let hangs_up = |command: &Command| matches!(&command.verb, Verb::Hangup { on } if Some(on.0.as_str()) == self.handle(end.leg));
+        let first = before.iter().find(|one| one.decision.commands.iter().any(hangs_up));
+        let both = both && first.is_none_or(|first| first.at >= joined.at);
         (both || told) && !party.is_some_and(|leg| self.is_unheard(leg))
     }
 

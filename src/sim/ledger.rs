@@ -154,6 +154,8 @@ impl CommandEntry {
 pub struct PostEntry {
     /// When its end was known.
     pub at: Timestamp,
+    /// When what it tells of came about.
+    pub occurred: Timestamp,
     /// Id of the event.
     pub event_id: Uuid,
     /// Type of the event.

@@ -67,7 +67,15 @@ impl Post {
 
     fn entry(&self, at: Timestamp, fate: Fate) -> PostEntry {
         let (event_id, event_type) = (self.event.id, self.event.kind);
-        PostEntry { at, event_id, event_type, leg: self.leg, attempt: self.attempt, fate }
+        PostEntry {
+            at,
+            occurred: self.event.occurred,
+            event_id,
+            event_type,
+            leg: self.leg,
+            attempt: self.attempt,
+            fate,
+        }
     }
 }
 
