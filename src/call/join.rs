@@ -65,6 +65,14 @@ impl Joining {
         Self { leg, stage }
     }
 
+    /// The picking-up of the caller, while that is what it waits for.
+    pub(super) fn picking_up(&self) -> Option<PickUp> {
+        match &self.stage {
+            Stage::PickingUp(pickup) => Some(pickup.clone()),
+            Stage::Bridging { .. } | Stage::TooEarly { .. } => None,
+        }
+    }
+
     /// Whether the bridge was accepted: the others need not ring any longer.
     pub(super) fn is_accepted(&self) -> bool {
         match &self.stage {

@@ -44,6 +44,7 @@ pub(super) fn on(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow
     }
     if let Some(joining) = ringing.joining.take() {
         let winner = joining.leg;
+        let picking_up = joining.picking_up();
         match joining.hear(fact, turn) {
             Joined::Waiting(joining) => {
                 if joining.is_accepted() {
@@ -55,6 +56,8 @@ pub(super) fn on(mut ringing: Ringing, fact: &Fact, turn: &mut Turn<'_>) -> Flow
             Joined::No => {
                 turn.stop(winner, turn.now);
                 ringing.out(winner, Outcome::Failed, turn);
+                // If that was the last of them, it goes on for whatever comes next.
+                turn.pickup = picking_up;
             }
         }
     }
@@ -122,7 +125,7 @@ fn proceed(mut ringing: Ringing, ring: &Ring, turn: &mut Turn<'_>) -> Flow {
         }
         if let Some(outcome) = moves.over {
             ringing.silence(turn);
-            turn.pickup = ringing.answering.take();
+            turn.pickup = ringing.answering.take().or(turn.pickup.take());
             return Flow::Advance(ringing.step, Some(outcome));
         }
         let placed = moves.dial.iter().all(|index| ringing.dial(*index, ring, turn));
