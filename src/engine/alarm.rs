@@ -31,9 +31,9 @@ const MOST_RINGING: usize = 4 * AT_ONCE as usize;
 const TAKE_OVER_EVERY: Duration = Duration::from_millis(500);
 
 /// How often it is counted how many nodes there are.
-const COUNT_EVERY: Duration = Duration::from_secs(2);
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// A node of which nothing was heard for so long is not counted.
-const COUNTED_FOR: Duration = Duration::from_secs(10);
+const COUNTED_FOR: Duration = Duration::from_secs(4);
 
 /// What the alarm and the take-over need of the house.
 #[derive(Clone)]

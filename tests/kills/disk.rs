@@ -16,8 +16,7 @@ pub fn is_full(orders: &Orders) -> Option<String> {
         println!("SKIPPED: there is no prlimit here");
         return None;
     }
-    let mut stage = Stage::busy(Base::sqlite(), orders.seed, 1);
-    stage.outages = true;
+    let stage = Stage::busy(Base::sqlite(), orders.seed, 1);
     let serve = stage.serve(0);
     // Whoever writes beyond the limit is ended by a signal, unless it is ignored: then the write fails.
     let mut wrapped = Command::new("sh");

@@ -31,8 +31,7 @@ pub enum Weather {
 /// Has the server go through it, and what is left checked.
 pub fn come_and_go(orders: &Orders) -> Option<String> {
     let cluster = Cluster::start()?;
-    let mut stage = Stage::busy(Base::postgres_at(&cluster.url()), orders.seed, 1);
-    stage.outages = true;
+    let stage = Stage::busy(Base::postgres_at(&cluster.url()), orders.seed, 1);
     let (weather, url) = weather(&stage.house.base.url());
     let mut serve = stage.serve(0);
     serve.env("DATABASE_URL", url);

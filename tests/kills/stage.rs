@@ -18,10 +18,9 @@ use crate::left::Left;
 use crate::postman::Postman;
 use crate::server::{API_KEY, House, LINE, Server, wait_for};
 
-/// How long after its caller's end a call may end with us.
-const ENDED_WITHIN_SECS: u64 = 60;
-/// The same, where the database or Telnyx was out of reach for a while.
-const ENDED_WITHIN_SECS_AFTER_AN_OUTAGE: u64 = 120;
+/// How long after its caller's end a call may end with us, when servers died or something was out of reach: a leg of which
+/// nobody knows whether it was made is looked for for a minute.
+const ENDED_WITHIN_SECS: u64 = 120;
 
 pub fn now() -> Timestamp {
     Clock::system().now()
@@ -41,8 +40,6 @@ pub struct Stage {
     pub nodes: Vec<SocketAddr>,
     /// Who carries webhooks to them.
     pub postman: Postman,
-    /// Whether the world breaks: then more time is allowed for coming to an end.
-    pub outages: bool,
     seed: u64,
     callers: Option<Callers>,
     face: Face,
@@ -115,7 +112,7 @@ impl Stage {
         let migrated = house.command(&["migrate"]).stdout(std::process::Stdio::null()).status().unwrap();
         assert!(migrated.success(), "{migrated}");
         let phones = Phones { world, calls: Arc::default() };
-        Self { house, phones, nodes, postman, outages: false, seed, callers: None, face, folder }
+        Self { house, phones, nodes, postman, seed, callers: None, face, folder }
     }
 
     /// A server, to be started.
@@ -155,8 +152,7 @@ impl Stage {
         let left = Left { folder: self.folder, base: self.house.base };
         std::fs::write(left.ledger(), &told).unwrap();
         println!("seed {}: all is settled", self.seed);
-        let within = if self.outages { ENDED_WITHIN_SECS_AFTER_AN_OUTAGE } else { ENDED_WITHIN_SECS };
-        let (left, said) = left.must_be_whole(within);
+        let (left, said) = left.must_be_whole(ENDED_WITHIN_SECS);
         let told = format!("seed {}, {said}", self.seed);
         Settled { told, calls, left }
     }

@@ -49,7 +49,7 @@ pub fn of_a_thousand(base: Base, orders: &Orders) -> String {
         let wait = |row: &Sent| {
             Some(Duration::from_millis(came.get(row.id.as_str())?.saturating_sub(decided_at.unsigned_abs())))
         };
-        if row.kind == "look" {
+        if row.kind == "look" || row.kind == "find" {
             looks += 1;
         } else if row.status == "void" {
             void += 1;

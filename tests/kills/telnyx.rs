@@ -18,8 +18,7 @@ const FAULTS: [(Fault, &str, f64); 3] =
 
 /// Has the server go through it, and what is left checked.
 pub fn does_not_do_its_part(base: Base, orders: &Orders) -> String {
-    let mut stage = Stage::busy(base, orders.seed, 1);
-    stage.outages = true;
+    let stage = Stage::busy(base, orders.seed, 1);
     let world = stage.phones.world.clone();
     // Who says that he speaks, and does not, is another matter.
     world.lock().unwrap().trouble(Fault::Ignored, 0.0);
