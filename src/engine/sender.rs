@@ -12,7 +12,7 @@ use tracing::debug;
 
 use super::apply::{Inlet, Put};
 use super::letter::{Letter, age};
-use crate::call::{Event, EventId, Kind, Settled, Verdict, What};
+use crate::call::{Event, EventId, Settled, Verdict, What};
 use crate::clock::Clock;
 use crate::hall::courier::{self, Miss};
 use crate::hall::{Arrival, Gate, Holder, Leave, Teller, asks_before_sending, holds, leave, teller};
@@ -86,7 +86,7 @@ impl Sender {
         let within = self.clock.real(courier::TRY).max(Duration::from_secs(1));
         let sent = self.client.send(&letter.request, within, in_time).await;
         kill_point!("dispatch.after_send");
-        kill_point!("lookup.answered", letter.kind == Kind::Look);
+        kill_point!("lookup.answered", letter.kind == crate::call::Kind::Look);
         let no_answer = |perhaps, code: &str, why: String| {
             debug!(call = %letter.call, command = %letter.id, why, code);
             (Done::Missed(Miss { perhaps, after: None, code: code.to_owned() }), Some(Pulse::default()))
@@ -180,7 +180,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::call::{CallId, CommandId, LegNo};
+    use crate::call::{CallId, CommandId, Kind, LegNo};
     use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere};
     use crate::engine::letter::Lease;
     use crate::store::{Renewed, StoreError};

@@ -2,8 +2,8 @@
 //!
 //! A command that may be sent asks for its turn here. What is for a caller in our hands comes before everything else: a
 //! hangup, a rejection, an answer, a bridge. They have places of their own, so that no number of dials that hang keeps
-//! them back. Then comes what is heard, and dials last; of each of these the oldest first. Time is handed in: the time
-//! since anything, the same for every call.
+//! them back. Then comes what is heard, then transfers, and dials last; of each of these the oldest first. Time is handed
+//! in: the time since anything, the same for every call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -16,6 +16,7 @@ use crate::call::{CommandId, Kind};
 /// How many tries of each rank may be under way at once.
 const PLACES: usize = 128;
 /// Dials a second, for all nodes of an account together. Telnyx takes 150 in any 5 s, and this keeps some of them back.
+/// It counts the Dial command and its like in TeXML, and no transfer (its page on the limit of dials per second).
 const DIALS: NonZeroU32 = NonZeroU32::MIN.saturating_add(24);
 
 /// A command that may be sent.
@@ -47,8 +48,12 @@ pub enum Turn {
 enum Rank {
     Urgent,
     Usual,
+    Transfer,
     Dial,
 }
+
+/// Every rank, the first first.
+const RANKS: [Rank; 4] = [Rank::Urgent, Rank::Usual, Rank::Transfer, Rank::Dial];
 
 /// All that waits for its turn, and all that has it.
 #[derive(Clone, Debug)]
@@ -80,7 +85,7 @@ struct Queue {
 impl Pace {
     /// The pace of a node that is alone. `rate`: the most commands a second, if there is to be a limit.
     pub fn new(rate: Option<NonZeroU32>) -> Self {
-        let queues = [Rank::Urgent, Rank::Usual, Rank::Dial].map(|rank| (rank, Queue::default()));
+        let queues = RANKS.map(|rank| (rank, Queue::default()));
         Self {
             queues: queues.into(),
             under_way: BTreeMap::new(),
@@ -103,12 +108,12 @@ impl Pace {
 
     /// The next command that has its turn, or will not get one. To be asked until there is none.
     pub fn next(&mut self, now: Duration) -> Option<Turn> {
-        [Rank::Urgent, Rank::Usual, Rank::Dial].into_iter().find_map(|rank| self.next_of(rank, now))
+        RANKS.into_iter().find_map(|rank| self.next_of(rank, now))
     }
 
     fn next_of(&mut self, rank: Rank, now: Duration) -> Option<Turn> {
         let ready = self.ready_at(rank);
-        let shut = rank == Rank::Dial && self.circuit.refuses(now);
+        let shut = rank.rings() && self.circuit.refuses(now);
         let queue = self.queues.get_mut(&rank)?;
         if let Some(id) = shut.then(|| queue.take_fresh()).flatten() {
             return Some(Turn::Refused(id, "Telnyx does not answer"));
@@ -126,7 +131,7 @@ impl Pace {
         if rank == Rank::Dial {
             self.dials.take(now);
         }
-        if rank == Rank::Dial && wish.fresh {
+        if rank.rings() && wish.fresh {
             self.circuit.begins(wish.id);
         }
         Some(Turn::Go(wish.id))
@@ -150,13 +155,14 @@ impl Pace {
     }
 
     /// What came of a try. `answered`: by Telnyx, whatever it said, and not that it is out of order; `hold`: how long it
-    /// wants no more of such. That is heeded by what is heard and by dials; for what is urgent each command rests for itself.
+    /// wants no more of such. Said of a dial it may be meant for dials alone; else all heed it but what is urgent, of which
+    /// each command rests for itself.
     pub fn heard(&mut self, id: CommandId, answered: bool, hold: Option<Duration>, now: Duration) {
         let Some(rank) = self.under_way.get(&id).copied() else { return };
         self.circuit.heard(id, answered, now);
         self.free(id);
         let until = now.saturating_add(hold.unwrap_or_default());
-        let heeds = |of: Rank| of == Rank::Dial || (of == Rank::Usual && rank != Rank::Dial);
+        let heeds = |of: Rank| of == Rank::Dial || (of != Rank::Urgent && rank != Rank::Dial);
         let held = self.queues.iter_mut().filter(|(of, _)| hold.is_some() && heeds(**of));
         held.for_each(|(_, queue)| queue.held = queue.held.max(until));
     }
@@ -216,8 +222,14 @@ impl Rank {
         match kind {
             Kind::Hangup | Kind::Reject | Kind::Answer | Kind::Bridge => Self::Urgent,
             Kind::Speak | Kind::Play | Kind::StopPlay | Kind::Look | Kind::Find => Self::Usual,
-            Kind::Dial | Kind::Transfer => Self::Dial,
+            Kind::Transfer => Self::Transfer,
+            Kind::Dial => Self::Dial,
         }
+    }
+
+    /// Whether somebody is rung who was not on the phone: that can be left, where Telnyx does not answer.
+    fn rings(self) -> bool {
+        matches!(self, Self::Transfer | Self::Dial)
     }
 }
 
@@ -250,17 +262,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_urgent_comes_first_then_what_is_heard_then_dials_each_by_age() {
+    fn what_is_urgent_comes_first_then_what_is_heard_then_transfers_and_dials_each_by_age() {
         let mut pace = Pace::new(NonZeroU32::new(1));
-        for (no, kind) in [(1, Kind::Dial), (3, Kind::Speak), (2, Kind::Look), (9, Kind::Bridge), (8, Kind::Hangup)] {
+        let heard = [(3, Kind::Speak), (2, Kind::Look)];
+        for (no, kind) in
+            [(1, Kind::Dial), (4, Kind::Transfer), (9, Kind::Bridge), (8, Kind::Hangup)].into_iter().chain(heard)
+        {
             pace.ask(wish(no, kind));
         }
         let mut order = Vec::new();
-        for now in 0..5 {
+        for now in 0..6 {
             order.extend(gone(&mut pace, secs(100 + now)));
-            assert_eq!(pace.wake_at(), (now < 4).then(|| secs(101 + now)));
+            assert_eq!(pace.wake_at(), (now < 5).then(|| secs(101 + now)));
         }
-        assert_eq!(order, [8, 9, 2, 3, 1]);
+        assert_eq!(order, [8, 9, 2, 3, 4, 1]);
         assert!(pace.is_empty());
     }
 
@@ -301,7 +316,7 @@ mod tests {
         for (nodes, at_once) in [(1, 12), (5, 2), (50, 1)] {
             let mut pace = Pace::new(None);
             pace.share(nodes);
-            (0..40).for_each(|no| pace.ask(wish(no, Kind::Transfer)));
+            (0..40).for_each(|no| pace.ask(wish(no, Kind::Dial)));
             assert_eq!(gone(&mut pace, secs(60)).len(), at_once);
         }
     }
@@ -354,7 +369,8 @@ mod tests {
         pace.heard(id(1), true, Some(secs(1)), secs(10));
         pace.ask(wish(2, Kind::Dial));
         pace.ask(wish(3, Kind::Speak));
-        assert_eq!(gone(&mut pace, secs(10)), [3]);
+        (4..104).for_each(|no| pace.ask(wish(no, Kind::Transfer)));
+        assert_eq!(gone(&mut pace, secs(10)).len(), 101, "a transfer is no dial");
         assert_eq!(gone(&mut pace, secs(11)), [2]);
     }
 
