@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+use jiff::Timestamp;
 use switchhook::phone::{Number, Party};
 use switchhook::routing::{Action, CallerId, Member, Order, Ring, Rules, Sources, Step, StepId, load};
 
@@ -254,7 +255,7 @@ routes:
     assert_eq!(begins("+12025550101"), ("+12025550101".to_owned(), 8));
     assert_eq!(begins("+12025550199"), ("*".to_owned(), 9));
     let when = loaded.rules.steps[1].when.clone().unwrap();
-    let holds = |from: &str| when.holds(&Party::read(from), &Party::read("+12025550100"));
+    let holds = |from: &str| when.holds(&Party::read(from), &Party::read("+12025550100"), Timestamp::UNIX_EPOCH);
     assert!(holds("+12025550142") && holds("+12025550170") && !holds("+12025550143"));
 }
 

@@ -185,7 +185,7 @@ fn list_ended(last: StepId, turn: &mut Turn<'_>) -> Phase {
 fn enter(id: StepId, turn: &mut Turn<'_>) -> Flow {
     let rules = turn.rules;
     let Some(step) = rules.step(id) else { return Flow::End(EndWhy::Fault) };
-    if step.when.as_ref().is_some_and(|when| !when.holds(&turn.call.from, &turn.call.to)) {
+    if step.when.as_ref().is_some_and(|when| !when.holds(&turn.call.from, &turn.call.to, turn.now)) {
         turn.remark(Remark::StepSkipped { at: step.at });
         return match step.next {
             Some(next) => Flow::Enter(next),

@@ -2,16 +2,26 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::list::{List, Pattern};
+use super::schedule::Schedule;
 use crate::phone::{Country, Number, Party};
 
 /// A guard over a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
     /// The caller matches.
     From(Match),
     /// The number called matches.
     To(Match),
+    /// It is open at the moment at which the step is reached: `schedule: NAME`.
+    Schedule {
+        /// The schedule's name; empty where it is written in its place.
+        name: String,
+        /// Its hours.
+        schedule: Arc<Schedule>,
+    },
     /// The condition does not hold.
     Not(Box<Condition>),
     /// Every one holds.
@@ -41,14 +51,15 @@ pub enum Match {
 }
 
 impl Condition {
-    /// Whether it holds for a call from `from` to `to`.
-    pub fn holds(&self, from: &Party, to: &Party) -> bool {
+    /// Whether it holds for a call from `from` to `to` at a moment.
+    pub fn holds(&self, from: &Party, to: &Party, now: Timestamp) -> bool {
         match self {
             Self::From(pattern) => pattern.fits(from),
             Self::To(pattern) => pattern.fits(to),
-            Self::Not(condition) => !condition.holds(from, to),
-            Self::All(conditions) => conditions.iter().all(|c| c.holds(from, to)),
-            Self::Any(conditions) => conditions.iter().any(|c| c.holds(from, to)),
+            Self::Schedule { schedule, .. } => schedule.is_open(now),
+            Self::Not(condition) => !condition.holds(from, to, now),
+            Self::All(conditions) => conditions.iter().all(|c| c.holds(from, to, now)),
+            Self::Any(conditions) => conditions.iter().any(|c| c.holds(from, to, now)),
         }
     }
 }

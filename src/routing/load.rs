@@ -92,6 +92,8 @@ fn entries(said: &Said, table: &Table) -> Entries {
 mod tests {
     use std::time::Duration;
 
+    use jiff::Timestamp;
+
     use super::*;
     use crate::phone::Party;
     use crate::routing::{Action, CallerId, Condition, Order, RejectWith, RingAsked};
@@ -113,7 +115,13 @@ mod tests {
 
         let desk = rules.entry(&Party::read("+12025550100")).unwrap();
         let blocked = rules.step(desk.first).unwrap();
-        let rejects = |from| blocked.when.as_ref().unwrap().holds(&Party::read(from), &Party::read("+12025550100"));
+        let rejects = |from| {
+            blocked.when.as_ref().unwrap().holds(
+                &Party::read(from),
+                &Party::read("+12025550100"),
+                Timestamp::UNIX_EPOCH,
+            )
+        };
         assert!(rejects("+12025550190") && rejects("+19005550123"));
         assert!(!rejects("+12025550191") && !rejects("anonymous"));
         assert!(matches!(blocked.action, Action::Reject(RejectWith::Busy)));
@@ -144,7 +152,7 @@ mod tests {
         let holds = |condition: &str, from: &str| {
             let rules = loaded(&text.replace("{CONDITION}", condition)).rules;
             let when: Condition = rules.steps[0].when.clone().unwrap();
-            when.holds(&Party::read(from), &Party::read("+12025550100"))
+            when.holds(&Party::read(from), &Party::read("+12025550100"), Timestamp::UNIX_EPOCH)
         };
         let (anna, max) = ("+12025550111", "+493023125010");
         assert!(holds("{from: anonymous}", "anonymous") && !holds("{from: anonymous}", anna));

@@ -12,6 +12,7 @@ mod load;
 mod problem;
 mod read;
 mod rules;
+mod schedule;
 mod sources;
 mod text;
 
@@ -23,5 +24,6 @@ pub use rules::{
     Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Play, RejectWith, Ring, RingAsked,
     Route, Rules, RulesHash, Say, Step, StepId, Transfer,
 };
+pub use schedule::{Hours, Odd, Schedule, Wall};
 pub use sources::{Sources, Wanted, wanted};
 pub use text::Text;

@@ -11,6 +11,7 @@ mod reader;
 mod register;
 mod ring;
 mod said;
+mod schedules;
 mod settings;
 mod steps;
 mod values;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use super::group::{Group, Raw};
 use super::register::Register;
 use super::said::Person;
@@ -11,6 +13,7 @@ use crate::phone::Target;
 use crate::routing::list::List;
 use crate::routing::problem::{Findings, short};
 use crate::routing::rules::Defaults;
+use crate::routing::schedule::Schedule;
 use crate::routing::sources::Sources;
 use crate::yaml::{Entry, Map, Node, Spot};
 
@@ -21,6 +24,9 @@ pub struct Reader<'a> {
     pub files: Vec<String>,
     pub(super) sources: &'a Sources,
     pub(super) defaults: Defaults,
+    /// Whose clock schedules go by that do not say it.
+    pub(super) timezone: Option<TimeZone>,
+    pub(super) schedules: Register<Arc<Schedule>>,
     pub(super) lists: Register<Arc<List>>,
     pub(super) people: Register<Person>,
     pub(super) groups: Register<Group>,
@@ -40,6 +46,8 @@ impl<'a> Reader<'a> {
             files: vec![sources.name.clone()],
             sources,
             defaults: Defaults::default(),
+            timezone: None,
+            schedules: Register::new("schedule"),
             lists: Register::new("list"),
             people: Register::new("person"),
             groups: Register::new("ring group"),

@@ -1,6 +1,6 @@
 //! `version`, `timezone` and `defaults`.
 
-use jiff::tz::TimeZoneDatabase;
+use jiff::tz::TimeZone;
 
 use super::reader::Reader;
 use super::{values, words};
@@ -15,7 +15,8 @@ impl Reader<'_> {
             Some(node) => self.version(node),
         }
         if let Some(node) = map.get("timezone") {
-            self.timezone(node);
+            // One that cannot be read is told of once.
+            self.timezone = Some(self.zone(node).unwrap_or(TimeZone::UTC));
         }
         if let Some(map) = self.section(map, "defaults") {
             self.read_defaults(map);
@@ -28,16 +29,6 @@ impl Reader<'_> {
         {
             let said = short(text);
             self.found.error(node.at, format!("version `{said}` of the language is not known: this program reads 1"));
-        }
-    }
-
-    /// The zones are those built in: what a file means must not hang on the machine that reads it.
-    fn timezone(&mut self, node: &Node) {
-        let Some(name) = values::text(&mut self.found, node, "a zone like Europe/Berlin") else { return };
-        let zones = TimeZoneDatabase::bundled();
-        let known: Vec<String> = zones.available().map(|zone| zone.to_string()).collect();
-        if !known.iter().any(|zone| zone == name) {
-            self.found.unknown(node.at, "time zone", name, known.iter().map(String::as_str));
         }
     }
 

@@ -35,11 +35,22 @@ impl Reader<'_> {
         match entry.key.as_str() {
             "from" => self.matching(node, true).map(Condition::From),
             "to" => self.matching(node, false).map(Condition::To),
+            "schedule" => self.scheduled(node),
             "not" => self.condition(node).map(|condition| Condition::Not(Box::new(condition))),
             "all" => self.conditions(node).map(Condition::All),
             "any" => self.conditions(node).map(Condition::Any),
             _ => None,
         }
+    }
+
+    fn scheduled(&mut self, node: &Node) -> Option<Condition> {
+        if matches!(node.value, Value::Map(_)) {
+            let schedule = Arc::new(self.schedule(node.at, node)?);
+            return Some(Condition::Schedule { name: String::new(), schedule });
+        }
+        let name = values::text(&mut self.found, node, "the name of a schedule")?;
+        let schedule = self.schedules.find(&mut self.found, node.at, name)?.clone();
+        Some(Condition::Schedule { name: name.to_owned(), schedule })
     }
 
     fn conditions(&mut self, node: &Node) -> Option<Vec<Condition>> {

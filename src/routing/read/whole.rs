@@ -13,6 +13,7 @@ impl Reader<'_> {
         self.settings(root, map);
         for (key, read) in [
             ("lists", Self::read_lists as fn(&mut Self, &Map)),
+            ("schedules", Self::read_schedules),
             ("people", Self::read_people),
             ("ring_groups", Self::read_groups),
         ] {
@@ -24,6 +25,7 @@ impl Reader<'_> {
         let mut numbers = self.read_numbers(root, map);
         routes.append(&mut numbers.routes);
         let outbound = self.read_outbound(map, &numbers);
+        self.schedules.tell_unused(&mut self.found);
         self.lists.tell_unused(&mut self.found);
         self.people.tell_unused(&mut self.found);
         self.groups.tell_unused(&mut self.found);

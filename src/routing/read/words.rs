@@ -2,11 +2,10 @@
 
 /// Keys at the top.
 pub const TOP: &[&str] =
-    &["version", "timezone", "defaults", "numbers", "lists", "people", "ring_groups", "limits", "routes"];
+    &["version", "timezone", "defaults", "numbers", "lists", "schedules", "people", "ring_groups", "limits", "routes"];
 pub const TOP_LATER: &[&str] = &[
     "tables",
     "switches",
-    "schedules",
     "holidays",
     "confirmations",
     "menus",
@@ -29,6 +28,9 @@ pub const OUTBOUND: &[&str] = &["countries"];
 pub const OUTBOUND_LATER: &[&str] = &["deny_premium", "spend_per_day", "hops"];
 
 pub const LIST: &[&str] = &["file"];
+
+pub const SCHEDULE: &[&str] = &["timezone", "weekly"];
+pub const SCHEDULE_LATER: &[&str] = &["holidays"];
 
 pub const PERSON: &[&str] = &["dial", "timeout"];
 pub const PERSON_LATER: &[&str] = &["ext", "mobile", "schedule", "language"];
@@ -65,9 +67,8 @@ pub const SAY: &[&str] = &["text", "voice", "language"];
 
 pub const OUTCOMES_LATER: &[&str] = &["unavailable", "invalid", "exhausted", "timeout", "full"];
 
-pub const CONDITIONS: &[&str] = &["from", "to", "not", "all", "any"];
-pub const CONDITIONS_LATER: &[&str] =
-    &["schedule", "holiday", "stir_shaken", "screening", "header", "tag", "chance", "switch"];
+pub const CONDITIONS: &[&str] = &["from", "to", "schedule", "not", "all", "any"];
+pub const CONDITIONS_LATER: &[&str] = &["holiday", "stir_shaken", "screening", "header", "tag", "chance", "switch"];
 pub const PATTERNS: &[&str] = &["list", "number", "prefix", "country"];
 
 /// The options of an action, beside `when`.
