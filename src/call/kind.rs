@@ -24,6 +24,8 @@ pub enum Kind {
     Speak,
     /// [`Verb::Play`](super::Verb::Play)
     Play,
+    /// [`Verb::Gather`](super::Verb::Gather)
+    Gather,
     /// [`Verb::StopPlay`](super::Verb::StopPlay)
     StopPlay,
     /// [`Verb::Look`](super::Verb::Look)
@@ -35,7 +37,7 @@ impl Kind {
     pub fn repeatable(self) -> bool {
         match self {
             Self::Answer | Self::Reject | Self::Hangup | Self::StopPlay | Self::Look => true,
-            Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play => false,
+            Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather => false,
         }
     }
 
@@ -50,6 +52,7 @@ impl Kind {
             Self::Transfer => "transfer",
             Self::Speak => "speak",
             Self::Play => "play",
+            Self::Gather => "gather",
             Self::StopPlay => "stop_play",
             Self::Look => "look",
         }
@@ -61,7 +64,7 @@ impl Kind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Answer,
         Self::Reject,
         Self::Hangup,
@@ -70,6 +73,7 @@ impl Kind {
         Self::Transfer,
         Self::Speak,
         Self::Play,
+        Self::Gather,
         Self::StopPlay,
         Self::Look,
     ];

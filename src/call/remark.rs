@@ -6,7 +6,7 @@ use super::event::Cause;
 use super::ids::LegNo;
 use super::kind::Kind;
 use crate::phone::masked;
-use crate::routing::{Outcome, Place};
+use crate::routing::{Key, Outcome, Place};
 
 /// One reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,25 @@ pub enum Remark {
         at: Place,
         /// How.
         outcome: Outcome,
+    },
+    /// A key of a menu was pressed.
+    KeyPressed {
+        /// The key's line.
+        at: Place,
+        /// Which.
+        key: Key,
+    },
+    /// What was pressed in a menu leads nowhere.
+    WrongKey {
+        /// The step's line.
+        at: Place,
+        /// Which; nothing, if it was only the one that ends an input.
+        key: Option<Key>,
+    },
+    /// No key was pressed in a menu.
+    NoKey {
+        /// The step's line.
+        at: Place,
     },
     /// The list of steps ended with the caller unconnected.
     ListEnded {
@@ -149,6 +168,8 @@ pub enum StepWord {
     Ring,
     /// `transfer`
     Transfer,
+    /// `menu`
+    Menu,
     /// `reject`
     Reject,
     /// `hangup`
@@ -203,6 +224,9 @@ impl Remark {
             | Self::StepBegan { at, .. }
             | Self::StepSkipped { at }
             | Self::StepEnded { at, .. }
+            | Self::KeyPressed { at, .. }
+            | Self::WrongKey { at, .. }
+            | Self::NoKey { at }
             | Self::ListEnded { at } => Some(*at),
             Self::NoRoute
             | Self::Rings { .. }
@@ -246,6 +270,7 @@ impl StepWord {
             Self::Dial => "dial",
             Self::Ring => "ring",
             Self::Transfer => "transfer",
+            Self::Menu => "menu",
             Self::Reject => "reject",
             Self::Hangup => "hangup",
             Self::Goto => "goto",

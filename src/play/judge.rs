@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::agenda::{between, later};
 use super::diary::Diary;
 use super::memory::Row;
-use crate::call::{CallId, Chapter, CommandId, Ignored, Leg, News, Phase, Remark, What};
+use crate::call::{CallId, Chapter, CommandId, Ignored, Kind, Leg, News, Phase, Remark, Verdict, What};
 use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, Ledger, LegNo, PostEntry, What as Happened, World};
 
 /// News that comes later than this came late.
@@ -20,6 +20,8 @@ const LONGEST_RING: Duration = Duration::from_secs(75);
 const EARLY: Duration = Duration::from_secs(2);
 /// How much longer the texts of these plays may be expected to take than they do.
 const LONGEST_TEXT: Duration = Duration::from_secs(5);
+/// The longest that a gather is waited for in these plays, twice, with all that is allowed on top.
+pub(super) const LONGEST_GATHER: Duration = Duration::from_secs(45);
 /// The longest that audio is waited for: nobody tells its length.
 const LONGEST_AUDIO: Duration = Duration::from_secs(600);
 
@@ -74,6 +76,7 @@ impl<'a> Case<'a> {
         upsets.extend(posts.clone().filter_map(lost));
         upsets.extend(posts.filter_map(|post| delayed(post, world.webhook_timeout())));
         upsets.extend(chapters.iter().filter_map(late));
+        upsets.extend(chapters.iter().filter_map(unknown_gather));
         let ours: BTreeSet<String> = rows.iter().map(|(id, _)| id.to_string()).collect();
         let known = |sent: &&CommandEntry| sent.command_id.as_ref().is_some_and(|id| ours.contains(id));
         let some_do_nothing = world.counts().get("fault.ignored").is_some_and(|count| *count > 0);
@@ -196,12 +199,20 @@ fn late(chapter: &Chapter) -> Option<(Timestamp, Timestamp)> {
     (overtaken || between(at, chapter.at) > IN_TIME).then_some((at, until))
 }
 
+/// The stretch in which nobody knows whether a caller is asked for a key: no word comes of that until it would be over.
+fn unknown_gather(chapter: &Chapter) -> Option<(Timestamp, Timestamp)> {
+    let What::Settled(settled) = &chapter.event.what else { return None };
+    let unknown = settled.kind == Kind::Gather && settled.verdict == Verdict::Unknown;
+    unknown.then(|| (chapter.at, later(chapter.at, LONGEST_GATHER)))
+}
+
 /// The stretch in which news that never comes is missed. Nothing can be asked of Telnyx about a leg that rings, or
 /// about what is being played: what was lost of them shows only when their time is over.
 fn lost(post: &PostEntry) -> Option<(Timestamp, Timestamp)> {
     let until = match post.event_type {
         "call.answered" | "call.hangup" => later(post.at, LONGEST_RING),
         "call.speak.ended" => later(post.at, LONGEST_TEXT),
+        "call.gather.ended" => later(post.at, LONGEST_GATHER),
         "call.playback.ended" => later(post.at, LONGEST_AUDIO),
         _ => post.at,
     };
@@ -221,6 +232,7 @@ fn delayed(post: &PostEntry, timeout: Duration) -> Option<(Timestamp, Timestamp)
 fn does_nothing(command: &CommandEntry, ledger: &Ledger) -> Option<(Timestamp, Timestamp)> {
     let until = match command.verb {
         "dial" | "transfer" => later(command.at, LONGEST_RING),
+        "gather_using_speak" | "gather_using_audio" => later(command.at, LONGEST_GATHER),
         _ => command.at,
     };
     let taken = command.status.is_some_and(|status| status < 300);

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::agenda::{Due, between, later};
+use super::judge::LONGEST_GATHER;
 use super::stage::{Job, Play, Then};
 use super::trouble::Step;
-use crate::call::{CommandId, Event, EventId, Settled, Verdict, What};
+use crate::call::{CommandId, Event, EventId, Kind, Settled, Verdict, What};
 use crate::hall::{Arrival, Move, courier};
 use crate::sim::Reply;
 use crate::telnyx::answer::{Hints, Reading, read};
@@ -78,7 +79,9 @@ impl Play {
         if let Some(at) = self.trouble.ignored.iter().position(|ignored| *ignored == kind) {
             self.trouble.ignored.remove(at);
             self.diary.count("us.ignored");
-            self.diary.upset(Some(row.call), self.now, self.now);
+            // Of a gather that is never heard no word comes until it would be over.
+            let until = if kind == Kind::Gather { later(self.now, LONGEST_GATHER) } else { self.now };
+            self.diary.upset(Some(row.call), self.now, until);
             self.agenda.add(self.now, Due::Hear(id, one, read(kind, 200, Hints::default(), b"")));
             return;
         }

@@ -9,6 +9,7 @@ mod expand;
 mod layout;
 mod list;
 mod load;
+mod menu;
 mod problem;
 mod read;
 mod rules;
@@ -19,6 +20,7 @@ mod text;
 pub use condition::{Condition, Match};
 pub use list::{List, Pattern};
 pub use load::{Loaded, load, recall};
+pub use menu::{Choice, Key, Leads, Menu, Prompt};
 pub use problem::{Problem, Problems};
 pub use rules::{
     Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Play, RejectWith, Ring, RingAsked,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::menu::Menu;
 use super::text::Text;
 use crate::phone::{Country, Number, Party, Target};
 
@@ -102,6 +103,8 @@ pub enum Action {
     Ring(Ring),
     /// Gives the caller away: Telnyx dials and joins.
     Transfer(Transfer),
+    /// Lets the caller choose by a key.
+    Menu(Menu),
     /// Turns the caller away without answering.
     Reject(RejectWith),
     /// Ends the call.
@@ -132,6 +135,10 @@ pub enum Outcome {
     Declined,
     /// The party could not be reached at all.
     Failed,
+    /// The last key pressed in a menu leads nowhere.
+    Invalid,
+    /// A menu was heard as often as it may be, and nothing was chosen.
+    Exhausted,
 }
 
 /// What `say` speaks.
@@ -326,6 +333,8 @@ impl fmt::Display for Outcome {
             Self::NoAnswer => "no_answer",
             Self::Declined => "declined",
             Self::Failed => "failed",
+            Self::Invalid => "invalid",
+            Self::Exhausted => "exhausted",
         })
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::gather::Gather;
 use super::ledger::{CallNo, CommandNo, LegNo};
 use super::leg::Item;
 use super::wire::End;
@@ -60,6 +61,23 @@ pub(super) enum Due {
     MediaOver {
         leg: LegNo,
         begun: u32,
+    },
+    /// An accepted gather takes effect.
+    Gather {
+        leg: LegNo,
+        gather: Box<Gather>,
+        command: CommandNo,
+    },
+    /// The time for a key is over.
+    GatherOver {
+        leg: LegNo,
+        gather: u32,
+        tries: u64,
+    },
+    /// Somebody presses a key.
+    Press {
+        leg: LegNo,
+        key: char,
     },
     StopMedia {
         leg: LegNo,

@@ -7,6 +7,7 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::gather::Gather;
 use super::ids::{control_id, uuid};
 use super::ledger::{CallNo, LegNo};
 use super::script::Callee;
@@ -40,6 +41,10 @@ pub(super) struct Leg {
     /// Stays when the other end of its bridge leaves.
     pub parks: bool,
     pub media: Media,
+    /// What is asked of it.
+    pub gather: Option<Gather>,
+    /// How many gathers it had.
+    pub gathers: u32,
     /// Legs that ring on its behalf, by transfers.
     pub ringing: Vec<LegNo>,
     /// What is to happen to it and loses its sense when it ends.
@@ -104,8 +109,19 @@ pub(super) struct Playing {
 /// Something to hear.
 #[derive(Clone, Debug)]
 pub(super) enum Item {
-    Speech { text: String, lasts: Option<Duration> },
-    Audio { source: Source, lasts: Option<Duration> },
+    Speech {
+        text: String,
+        lasts: Option<Duration>,
+    },
+    Audio {
+        source: Source,
+        lasts: Option<Duration>,
+    },
+    /// What is heard of a gather, by its number.
+    Prompt {
+        of: u32,
+        heard: Box<Item>,
+    },
 }
 
 /// Where audio is.
@@ -140,6 +156,8 @@ impl Leg {
             talk: 0,
             parks: false,
             media: Media::default(),
+            gather: None,
+            gathers: 0,
             ringing: Vec::new(),
             timers: Vec::new(),
             retries: BTreeMap::new(),
@@ -167,11 +185,20 @@ impl Item {
     pub fn lasts(&self) -> Option<Duration> {
         match self {
             Self::Speech { lasts, .. } | Self::Audio { lasts, .. } => *lasts,
+            Self::Prompt { heard, .. } => heard.lasts(),
         }
     }
 
     pub fn is_audio(&self) -> bool {
-        matches!(self, Self::Audio { .. })
+        match self {
+            Self::Audio { .. } => true,
+            Self::Speech { .. } => false,
+            Self::Prompt { heard, .. } => heard.is_audio(),
+        }
+    }
+
+    pub fn is_prompt(&self) -> bool {
+        matches!(self, Self::Prompt { .. })
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) enum Verb {
     Speak,
     PlaybackStart,
     PlaybackStop,
+    GatherUsingSpeak,
+    GatherUsingAudio,
 }
 
 impl World {
@@ -218,7 +220,7 @@ impl Ask {
 }
 
 impl Verb {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Answer,
         Self::Reject,
         Self::Hangup,
@@ -227,6 +229,8 @@ impl Verb {
         Self::Speak,
         Self::PlaybackStart,
         Self::PlaybackStop,
+        Self::GatherUsingSpeak,
+        Self::GatherUsingAudio,
     ];
 
     fn word(self) -> &'static str {
@@ -239,6 +243,8 @@ impl Verb {
             Self::Speak => "speak",
             Self::PlaybackStart => "playback_start",
             Self::PlaybackStop => "playback_stop",
+            Self::GatherUsingSpeak => "gather_using_speak",
+            Self::GatherUsingAudio => "gather_using_audio",
         }
     }
 
