@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use switchhook::call::{CallId, Command, CommandId, EventId, Handle, Heard, Key, Kind, LegNo, Mark, Tag, Verb};
-use switchhook::phone::{Number, Target};
+use switchhook::call::{CallId, Command, CommandId, EventId, Handle, Heard, Kind, LegNo, Mark, Tag, Verb};
+use switchhook::phone::{Key, Number, Target};
 use switchhook::routing::RejectWith;
 use switchhook::telnyx::request::{Method, Request, render};
 

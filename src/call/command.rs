@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{CommandId, Handle, LegNo, Mark, Tag};
 use super::kind::Kind;
+use crate::phone::Key;
 use crate::phone::{Number, Target};
-use crate::routing::{Key, RejectWith};
+use crate::routing::RejectWith;
 
 /// One thing we want done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

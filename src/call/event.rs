@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{CommandId, EventId, Handle, LegNo, Mark, Tag};
 use super::kind::Kind;
+use crate::phone::Key;
 use crate::phone::Party;
-use crate::routing::Key;
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,8 +13,8 @@ use super::kind::Kind;
 use super::leg::{Leg, LegState, Role};
 use super::remark::{Ignored, Remark};
 use super::turn::{Turn, later};
+use crate::phone::Key;
 use crate::phone::Party;
-use crate::routing::Key;
 
 /// How long after the news that a party is joined that of his picking up may take.
 const PICKS_UP: Duration = Duration::from_secs(2);
@@ -79,8 +79,7 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
         turn.call.legs.push(leg);
     }
     let no = find(turn, who).ok_or(Ignored::NotOurs)?;
-    let now = turn.now;
-    let leg = turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?;
+    let (now, leg) = (turn.now, turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?);
     // A dial that was refused, or never sent, can have made a leg all the same: a try of it that was long on its way.
     if leg.never_was() && !matches!(news, News::HungUp { .. }) {
         if who.handle.is_none() || !matches!(news, News::Placed | News::Answered | News::Bridged) {

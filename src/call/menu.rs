@@ -14,7 +14,8 @@ use super::phase::{Asking, Choosing, Phase, Sound};
 use super::remark::Remark;
 use super::speech::{BEGINS, LONGEST_PLAY, SLACK, length_of};
 use super::turn::{Flow, Turn};
-use crate::routing::{Action, Key, Leads, Menu, Outcome, Place, Prompt, StepId};
+use crate::phone::Key;
+use crate::routing::{Action, Leads, Menu, Outcome, Place, Prompt, StepId};
 
 /// How long after a key was heard the end of its gather may take.
 const ENDS: Duration = Duration::from_secs(3);
@@ -229,7 +230,8 @@ fn heard(prompt: &Prompt, turn: &Turn<'_>) -> (Heard, Duration) {
 mod tests {
     use super::super::kit::{Life, NOTHING, rules, say};
     use super::super::{Entered, Kind, Mark, News, Refusal, Remark, Verdict};
-    use crate::routing::{Action, Choice, Key, Leads, Menu, Outcome, Place, Play, Prompt, Rules, StepId};
+    use crate::phone::Key;
+    use crate::routing::{Action, Choice, Leads, Menu, Outcome, Place, Play, Prompt, Rules, StepId};
 
     fn key(tone: char) -> Key {
         Key::of(tone).unwrap()

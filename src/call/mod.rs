@@ -35,7 +35,6 @@ mod talk;
 mod transfer;
 mod turn;
 
-pub use crate::routing::Key;
 pub use command::{Command, Heard, Verb};
 pub use decide::{Decision, deadline, decide};
 pub use event::{Cause, Entered, Event, Made, News, Refusal, Settled, Verdict, What, Who};

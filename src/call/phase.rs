@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{CommandId, LegNo, Mark};
-use crate::routing::{Key, Outcome, StepId};
+use crate::phone::Key;
+use crate::routing::{Outcome, StepId};
 
 /// The phase of a call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::event::Cause;
 use super::ids::LegNo;
 use super::kind::Kind;
+use crate::phone::Key;
 use crate::phone::masked;
-use crate::routing::{Key, Outcome, Place};
+use crate::routing::{Outcome, Place};
 
 /// One reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::menu::{Choice, Leads, Menu};
 use super::read::{Draft, MenuDraft, OnKey, Todo, count};
-use super::rules::{Action, Outcome, Place, Route, Step, StepId};
+use super::rules::{Action, Choice, Leads, Menu, Outcome, Place, Route, Step, StepId};
 use crate::yaml::Spot;
 
 /// The table, and what only the checks need to know of it.

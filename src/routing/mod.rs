@@ -9,7 +9,6 @@ mod expand;
 mod layout;
 mod list;
 mod load;
-mod menu;
 mod problem;
 mod read;
 mod rules;
@@ -20,11 +19,10 @@ mod text;
 pub use condition::{Condition, Match};
 pub use list::{List, Pattern};
 pub use load::{Loaded, load, recall};
-pub use menu::{Choice, Key, Leads, Menu, Prompt};
 pub use problem::{Problem, Problems};
 pub use rules::{
-    Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Play, RejectWith, Ring, RingAsked,
-    Route, Rules, RulesHash, Say, Step, StepId, Transfer,
+    Action, CallerId, Choice, Defaults, Entry, Leads, Member, Menu, Order, Outbound, Outcome, Place, Play, Prompt,
+    RejectWith, Ring, RingAsked, Route, Rules, RulesHash, Say, Step, StepId, Transfer,
 };
 pub use schedule::{Hours, Odd, Schedule, Wall};
 pub use sources::{Sources, Wanted, wanted};

@@ -10,9 +10,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use super::menu::Menu;
 use super::text::Text;
-use crate::phone::{Country, Number, Party, Target};
+use crate::phone::{Country, Key, Number, Party, Target};
 
 /// A routing file with all it includes, read and found good.
 #[derive(Clone, Debug)]
@@ -220,6 +219,50 @@ pub struct Transfer {
     pub caller_id: CallerId,
 }
 
+/// What `menu` does: a caller hears the greeting and presses a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Menu {
+    /// Its name; empty where it is written in its place.
+    pub name: String,
+    /// What he hears.
+    pub greeting: Prompt,
+    /// What each key does. At least one, and not all there are.
+    pub keys: BTreeMap<Key, Choice>,
+    /// How long a key is waited for once the greeting is over.
+    pub timeout: Duration,
+    /// How often he hears the greeting at most.
+    pub tries: u8,
+    /// What he hears after a key that leads nowhere.
+    pub invalid: Option<Prompt>,
+}
+
+/// A text or audio.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// It is spoken.
+    Say(Say),
+    /// It is played.
+    Play(Play),
+}
+
+/// What a key of a menu does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The key's line.
+    pub at: Place,
+    /// Where it leads.
+    pub leads: Leads,
+}
+
+/// Where a key leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// To its first step.
+    To(StepId),
+    /// To the greeting again, as another try.
+    Again,
+}
+
 /// Which number the party rung sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallerId {
@@ -313,6 +356,21 @@ impl Rules {
     pub fn place(&self, at: Place) -> String {
         let file = self.files.get(usize::from(at.file)).map_or("?", String::as_str);
         format!("{file}:{}", at.line)
+    }
+}
+
+impl Menu {
+    /// A key that leads nowhere here.
+    pub fn free_key(&self) -> Option<Key> {
+        Key::ALL.into_iter().find(|key| !self.keys.contains_key(key))
+    }
+
+    /// The first steps its keys lead to.
+    pub fn firsts(&self) -> impl Iterator<Item = StepId> {
+        self.keys.values().filter_map(|choice| match choice.leads {
+            Leads::To(first) => Some(first),
+            Leads::Again => None,
+        })
     }
 }
 

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::gather::Gather;
 use super::ledger::{CallNo, CommandNo, LegNo};
-use super::leg::Item;
+use super::leg::{Gather, Item};
 use super::wire::End;
 
 /// Something that will happen, unless it has lost its sense by then.

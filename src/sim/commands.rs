@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::agenda::{Due, Stop};
 use super::fields::Fields;
-use super::gather::Gather;
 use super::ledger::{CommandNo, LegNo};
-use super::leg::{Item, Leg, Source, State};
+use super::leg::{Gather, Item, Leg, Source, State};
 use super::moment::{between, later};
 use super::reply::{Refusal, Reply};
 use super::rest::Verb;

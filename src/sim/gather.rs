@@ -5,27 +5,10 @@ use std::time::Duration;
 use super::agenda::Due;
 use super::fields::Fields;
 use super::ledger::{CommandNo, LegNo, What};
-use super::leg::{Item, State};
+use super::leg::{Gather, Item, State};
 use super::reply::Refusal;
 use super::wire::News;
 use super::world::World;
-
-/// What a gather asks for, and what came so far.
-#[derive(Clone, Debug)]
-pub(super) struct Gather {
-    /// Which of the leg's gathers it is.
-    pub no: u32,
-    prompt: Item,
-    /// How long a key is waited for when the prompt is over.
-    timeout: Duration,
-    least: usize,
-    most: usize,
-    valid: String,
-    terminating: String,
-    /// How often the prompt may still be heard anew.
-    tries: u64,
-    digits: String,
-}
 
 impl Gather {
     /// Reads what is asked for; the prompt is read by whoever knows media.

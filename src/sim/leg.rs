@@ -7,7 +7,6 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::gather::Gather;
 use super::ids::{control_id, uuid};
 use super::ledger::{CallNo, LegNo};
 use super::script::Callee;
@@ -130,6 +129,23 @@ pub(super) enum Source {
     Url(String),
     Name(String),
     Inline,
+}
+
+/// What a gather asks for, and what came so far.
+#[derive(Clone, Debug)]
+pub(super) struct Gather {
+    /// Which of the leg's gathers it is.
+    pub no: u32,
+    pub prompt: Item,
+    /// How long a key is waited for when the prompt is over.
+    pub timeout: Duration,
+    pub least: usize,
+    pub most: usize,
+    pub valid: String,
+    pub terminating: String,
+    /// How often the prompt may still be heard anew.
+    pub tries: u64,
+    pub digits: String,
 }
 
 impl Leg {

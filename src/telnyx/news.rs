@@ -4,8 +4,8 @@ use base64::Engine;
 use serde::Deserialize;
 
 use super::loose::{BASE64, LONGEST_ID, Loose, clean, id, text};
-use crate::call::{Cause, Entered, Handle, Key, Mark, News, Tag, Who};
-use crate::phone::Party;
+use crate::call::{Cause, Entered, Handle, Mark, News, Tag, Who};
+use crate::phone::{Key, Party};
 
 /// The longest name of a party that we keep, in characters.
 const LONGEST_PARTY: usize = 255;

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
-use crate::call::{Command, CommandId, Handle, Heard, Key, Kind, Mark, Tag, Verb};
+use crate::call::{Command, CommandId, Handle, Heard, Kind, Mark, Tag, Verb};
+use crate::phone::Key;
 
 /// A request, ready to be sent.
 #[derive(Clone, PartialEq, Eq)]

@@ -116,8 +116,8 @@ fn moment(value: Loose<'_>) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{Cause, Entered, Handle, Key, LegNo, Mark, News, Who};
-    use crate::phone::Party;
+    use crate::call::{Cause, Entered, Handle, LegNo, Mark, News, Who};
+    use crate::phone::{Key, Party};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 

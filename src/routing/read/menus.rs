@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::reader::Reader;
 use super::said::{Draft, MenuDraft, OnKey, Todo};
 use super::{values, words};
-use crate::routing::menu::{Key, Prompt};
+use crate::phone::Key;
 use crate::routing::problem::short;
-use crate::routing::rules::Play;
+use crate::routing::rules::{Play, Prompt};
 use crate::yaml::{Entry, Map, Node, Spot, Value};
 
 /// How deep menus may lie in each other.

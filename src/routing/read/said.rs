@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::phone::{Number, Target};
+use crate::phone::{Key, Number, Target};
 use crate::routing::condition::Condition;
-use crate::routing::menu::{Key, Prompt};
-use crate::routing::rules::{Action, Defaults, Outbound, Outcome};
+use crate::routing::rules::{Action, Defaults, Outbound, Outcome, Prompt};
 use crate::yaml::Spot;
 
 /// What a file says.
