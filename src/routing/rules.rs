@@ -377,10 +377,7 @@ impl Menu {
 impl RejectWith {
     /// Whether it is the busy tone; else the call is declined.
     pub fn is_busy(self) -> bool {
-        match self {
-            Self::Busy => true,
-            Self::Decline => false,
-        }
+        self == Self::Busy
     }
 }
 
