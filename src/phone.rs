@@ -313,6 +313,60 @@ impl fmt::Debug for Country {
     }
 }
 
+/// A key of a phone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(char);
+
+impl Key {
+    /// Every key of a phone. The one that ends an input elsewhere comes first.
+    pub const ALL: [Self; 12] = [
+        Self('#'),
+        Self('*'),
+        Self('0'),
+        Self('1'),
+        Self('2'),
+        Self('3'),
+        Self('4'),
+        Self('5'),
+        Self('6'),
+        Self('7'),
+        Self('8'),
+        Self('9'),
+    ];
+
+    /// The key that sends this tone: `0` to `9`, `*`, `#`.
+    pub fn of(tone: char) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.0 == tone)
+    }
+
+    /// Reads a key as a routing file has it: `0` to `9`, `star`, `pound`.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.to_string() == word)
+    }
+
+    /// The tone it sends.
+    pub fn tone(self) -> char {
+        self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            '*' => f.write_str("star"),
+            '#' => f.write_str("pound"),
+            digit => write!(f, "{digit}"),
+        }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

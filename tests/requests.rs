@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use switchhook::call::{CallId, Command, CommandId, EventId, Handle, Kind, LegNo, Tag, Verb};
-use switchhook::phone::{Number, Target};
+use switchhook::call::{CallId, Command, CommandId, EventId, Handle, Heard, Kind, LegNo, Mark, Tag, Verb};
+use switchhook::phone::{Key, Number, Target};
 use switchhook::routing::RejectWith;
 use switchhook::telnyx::request::{Method, Request, render};
 
@@ -83,6 +83,17 @@ fn verbs() -> Vec<(&'static str, Verb)> {
     for language in [None, Some("de-DE".to_owned())] {
         let (text, voice) = ("Guten Tag, \"Welt\"\n".to_owned(), "Telnyx.KokoroTTS.af".to_owned());
         all.push(("speak", Verb::Speak { on: on.clone(), text, voice, language }));
+    }
+    let texts = [None, Some("de-DE".to_owned())].map(|language| {
+        let (text, voice) = ("Für Verkauf die 1.".to_owned(), "Telnyx.KokoroTTS.af".to_owned());
+        ("gather_using_speak", Heard::Text { text, voice, language })
+    });
+    let audio = ("gather_using_audio", Heard::Audio { url: "https://a.example/b.mp3".into() });
+    for (action, prompt) in texts.into_iter().chain([audio]) {
+        for ends_with in Key::ALL {
+            let (on, prompt, timeout) = (on.clone(), prompt.clone(), Duration::from_secs(6));
+            all.push((action, Verb::Gather { on, tag: tag(0), mark: Mark(9), prompt, timeout, ends_with }));
+        }
     }
     for looped in [true, false] {
         all.push(("playback_start", Verb::Play { on: on.clone(), url: "https://a.example/b.mp3".into(), looped }));

@@ -96,6 +96,10 @@ fn shown(rules: &Rules) -> Vec<String> {
             Action::Play(_) => "play".to_owned(),
             Action::Ring(_) => "ring".to_owned(),
             Action::Transfer(_) => "transfer".to_owned(),
+            Action::Menu(menu) => {
+                let keys: String = menu.keys.iter().map(|(key, choice)| format!(" {key}:{:?}", choice.leads)).collect();
+                format!("menu{keys}")
+            }
             Action::Reject(_) => "reject".to_owned(),
             Action::Hangup => "hangup".to_owned(),
             Action::Goto { first, .. } => format!("goto {}", first.0),

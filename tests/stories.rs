@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use switchhook::call::Kind;
 use switchhook::play::{Play, Trouble};
-use switchhook::routing::{Rules, Sources, load};
+use switchhook::routing::{Action, Prompt, Rules, Sources, load};
 use switchhook::sim::{CallOutcome, Callee, Fault, Mishap, Rates, Script, Settings, Side};
 
 const CALLER: &str = "+12025550142";
@@ -338,4 +338,88 @@ fn killed_while_phones_ring() {
     let trouble = Trouble { deaths, ..Trouble::default() };
     let rules = route("    - ring: [anna, ben]\n    - hangup\n");
     insta::assert_snapshot!(told(rules, &script, Settings::default(), trouble));
+}
+
+/// A menu that is heard twice at most, with two ways out of it.
+fn menu() -> Rules {
+    rules(&format!(
+        "numbers: {{'{LINE}': main}}
+menus:
+  office:
+    greeting: {{say: 'For Anna press 1, for Ben press 2.'}}
+    keys:
+      1: [{{dial: anna}}]
+      2: {{dial: ben}}
+      star: {{repeat: true}}
+    timeout: 4s
+    tries: 2
+    invalid: {{say: 'That was no choice.'}}
+    on: {{exhausted: [{{say: 'Goodbye.'}}, hangup]}}
+routes:
+  main:
+    - menu: office
+    - say: Nobody is here.
+    - hangup
+"
+    ))
+}
+
+#[test]
+fn a_key_pressed_in_a_menu() {
+    let script = call().press(millis(1_200), '2').callee(BEN, answers(3));
+    insta::assert_snapshot!(plain(menu(), &script));
+}
+
+#[test]
+fn a_key_that_leads_to_nobody_falls_to_the_step_after_the_menu() {
+    let script = call().press(secs(5), '1').callee(ANNA, Callee::Busy { after: secs(1) });
+    insta::assert_snapshot!(plain(menu(), &script));
+}
+
+#[test]
+fn a_wrong_key_and_then_a_right_one() {
+    let script = call().press(secs(1), '9').press(secs(1), '1').callee(ANNA, answers(3));
+    insta::assert_snapshot!(plain(menu(), &script));
+}
+
+#[test]
+fn nobody_presses_a_key() {
+    insta::assert_snapshot!(plain(menu(), &call()));
+}
+
+#[test]
+fn a_menu_heard_again() {
+    let script = call().press(secs(1), '*').press(secs(3), '2').callee(BEN, answers(3));
+    insta::assert_snapshot!(plain(menu(), &script));
+}
+
+#[test]
+fn a_caller_hangs_up_in_a_menu() {
+    insta::assert_snapshot!(plain(menu(), &call().patience(secs(3))));
+}
+
+#[test]
+fn a_gather_is_refused() {
+    let mut rules = menu();
+    for step in &mut rules.steps {
+        if let Action::Menu(menu) = &mut step.action {
+            // The loader lets none of these pass: it is what Telnyx refuses.
+            menu.greeting = Prompt::Play(switchhook::routing::Play { url: "nowhere".into() });
+        }
+    }
+    insta::assert_snapshot!(plain(rules, &call().press(secs(1), '1')));
+}
+
+#[test]
+fn the_end_of_a_gather_is_lost() {
+    let trouble = Trouble { lost: vec!["call.gather.ended"], ..Trouble::default() };
+    let script = call().press(secs(1), '2').callee(BEN, answers(3));
+    insta::assert_snapshot!(told(menu(), &script, Settings::default(), trouble));
+}
+
+#[test]
+fn a_gather_that_does_nothing_is_asked_for_again() {
+    let trouble = Trouble { ignored: vec![Kind::Gather], ..Trouble::default() };
+    let script = call().press(secs(1), '2').callee(BEN, answers(3));
+    insta::assert_snapshot!(told(menu(), &script, Settings::default(), trouble));
 }

@@ -24,15 +24,24 @@ const CALLER: &str = "+12025550142";
 const ANNA: &str = "+12025550111";
 const BEN: &str = "+12025550112";
 
-const KINDS: [Kind; 8] =
-    [Kind::Dial, Kind::Transfer, Kind::Bridge, Kind::Speak, Kind::Play, Kind::Answer, Kind::Hangup, Kind::Reject];
+const KINDS: [Kind; 9] = [
+    Kind::Dial,
+    Kind::Transfer,
+    Kind::Bridge,
+    Kind::Speak,
+    Kind::Play,
+    Kind::Gather,
+    Kind::Answer,
+    Kind::Hangup,
+    Kind::Reject,
+];
 /// When a repeat arrives, or another takes over, in milliseconds after the first try.
 const MOMENTS: [u64; 8] = [100, 1_000, 30_000, 44_000, 46_000, 59_000, 61_000, 120_000];
 /// Whether the node ends, and what runs on.
 const ENDS: [Option<House>; 4] = [None, Some(House::Alone), Some(House::Machine), Some(House::Shared)];
 const MUTES: [Mute; 3] = [Mute::Nothing, Mute::Begin, Mute::All];
 /// Cases of one seed: kinds, moments, ends, effect or not, webhooks.
-const CASES: u64 = 8 * 8 * 4 * 2 * 3;
+const CASES: u64 = 9 * 8 * 4 * 2 * 3;
 const SEEDS: u64 = 4;
 /// How long a leg may live on beside the next one to the same person: until its hangup has arrived.
 const HANGING_UP: Duration = Duration::from_millis(500);
@@ -78,6 +87,9 @@ fn case(no: u64) -> Case {
             script = script.callee(target, callee(&mut rng));
         }
     }
+    if kind == Kind::Gather && rng.bool() {
+        script = script.press(Duration::from_millis(rng.u64(200..8_000)), *rng.choice(&['1', '2', '7']).unwrap());
+    }
     let cut = Cut { kind, done, lasts, dies: ends.is_some(), mute };
     Case { cut, text, settings, script, house: ends.unwrap_or_default() }
 }
@@ -116,6 +128,10 @@ fn rules(kind: Kind) -> &'static [&'static str] {
             "    - {dial: anna, timeout: 8s}\n    - {dial: anna, timeout: 8s}\n    - dial: ben\n    - hangup:\n",
         ],
         Kind::Reject => &["    - reject: busy\n", "    - {dial: anna, timeout: 8s}\n    - hangup:\n"],
+        Kind::Gather => &[
+            "    - menu: {greeting: {say: Press one or two.}, keys: {1: {dial: anna}, 2: {dial: ben}}, timeout: 4s, tries: 1}\n    - dial: anna\n    - hangup:\n",
+            "    - menu: {greeting: {play: https://example.com/one.mp3}, keys: {1: {dial: anna}}, timeout: 4s, tries: 1}\n    - hangup:\n",
+        ],
         Kind::StopPlay | Kind::Look | Kind::Find => &[],
     }
 }
@@ -168,9 +184,12 @@ fn twice_at_once(call: &PlayedCall, broken: &mut Vec<String>) {
     }
 }
 
-/// What was heard once is not said again, unless no word of its beginning ever reached us: then nobody can know.
+/// What was heard once is not said again, unless no word of its beginning ever reached us, or of the end of a gather,
+/// which is all that is told of it: then nobody can know.
 fn said_twice(call: &PlayedCall, broken: &mut Vec<String>) {
-    let begins = |post: &&PostEntry| matches!(post.event_type, "call.speak.started" | "call.playback.started");
+    let begins = |post: &&PostEntry| {
+        matches!(post.event_type, "call.speak.started" | "call.playback.started" | "call.gather.ended")
+    };
     let lost = call.posts.iter().filter(begins).filter(|post| matches!(post.fate, Fate::GivenUp(_))).count();
     let mut heard: BTreeMap<&str, usize> = BTreeMap::new();
     call.outcome.heard.iter().for_each(|text| *heard.entry(text).or_default() += 1);
@@ -201,7 +220,7 @@ fn accepted_is_done(call: &PlayedCall, broken: &mut Vec<String>) {
             // Refused first, unheard, and its repeat was told that it is ignored.
             _ if tries.iter().any(|entry| entry.code.is_some()) => true,
             Kind::Dial | Kind::Transfer => false,
-            Kind::Speak | Kind::Play | Kind::Bridge => ends.iter().any(soon),
+            Kind::Speak | Kind::Play | Kind::Gather | Kind::Bridge => ends.iter().any(soon),
             Kind::Answer | Kind::Reject | Kind::Hangup | Kind::StopPlay | Kind::Look | Kind::Find => true,
         };
         if done > 1 || (done == 0 && !excused) {

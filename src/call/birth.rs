@@ -49,6 +49,7 @@ pub(super) fn first(event: &Event, turn: &mut Turn<'_>) -> Flow {
             Phase::Discovered { since: now }
         }
         News::Bridged | News::Other { .. } => Phase::Discovered { since: now },
+        News::Pressed { .. } | News::Gathered { .. } => Phase::Discovered { since: now },
         News::SpeechStarted | News::SpeechEnded | News::PlaybackStarted | News::PlaybackEnded { .. } => {
             Phase::Discovered { since: now }
         }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{CommandId, Handle, LegNo, Tag};
+use super::ids::{CommandId, Handle, LegNo, Mark, Tag};
 use super::kind::Kind;
+use crate::phone::Key;
 use crate::phone::{Number, Target};
 use crate::routing::RejectWith;
 
@@ -104,6 +105,21 @@ pub enum Verb {
         /// Over and over, until it is stopped.
         looped: bool,
     },
+    /// Speaks or plays, and asks for one key, which cuts what is heard.
+    Gather {
+        /// Whom.
+        on: Handle,
+        /// What the leg says of itself from now on.
+        tag: Tag,
+        /// And the mark behind it.
+        mark: Mark,
+        /// What is heard.
+        prompt: Heard,
+        /// How long the key may take after that.
+        timeout: Duration,
+        /// A key that ends the input without being one.
+        ends_with: Key,
+    },
     /// Stops audio.
     StopPlay {
         /// For whom.
@@ -122,6 +138,27 @@ pub enum Verb {
     },
 }
 
+/// What is heard while a key is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Heard {
+    /// A text.
+    Text {
+        /// The text, 3,000 characters at most.
+        text: String,
+        /// The voice.
+        voice: String,
+        /// The language, for voices that want one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        language: Option<String>,
+    },
+    /// Audio.
+    Audio {
+        /// Address of the audio.
+        url: String,
+    },
+}
+
 impl Verb {
     /// What kind of command it is.
     pub fn kind(&self) -> Kind {
@@ -134,6 +171,7 @@ impl Verb {
             Self::Transfer { .. } => Kind::Transfer,
             Self::Speak { .. } => Kind::Speak,
             Self::Play { .. } => Kind::Play,
+            Self::Gather { .. } => Kind::Gather,
             Self::StopPlay { .. } => Kind::StopPlay,
             Self::Look { .. } => Kind::Look,
             Self::Find { .. } => Kind::Find,

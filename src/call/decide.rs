@@ -14,7 +14,7 @@ use super::phase::{Joining, Phase};
 use super::remark::{EndWhy, Remark, StepWord};
 use super::state::Call;
 use super::turn::{Flow, Turn, later};
-use super::{answer, birth, ending, ring, sorry, speech, talk, transfer};
+use super::{answer, birth, ending, menu, ring, sorry, speech, talk, transfer};
 use crate::routing::{Action, Outcome, Place, RejectWith, RingAsked, Rules, Step, StepId};
 
 /// What came of an event.
@@ -58,6 +58,7 @@ pub fn deadline(call: &Call, rules: &Rules) -> Option<Timestamp> {
         Phase::Foreign { .. } => Some(birth::foreign_deadline(call.began)),
         Phase::Answering(answering) => Some(answering.pickup.deadline()),
         Phase::Speaking(speaking) => Some(speaking.until),
+        Phase::Choosing(choosing) => Some(choosing.until),
         Phase::Ringing(ringing) => ring::deadline(ringing, call, rules),
         Phase::Transferring(transferring) => Some(transferring.until),
         Phase::Apologising(apology) => Some(sorry::deadline(apology)),
@@ -110,7 +111,7 @@ fn matters_more(phase: &Phase) -> bool {
         Phase::Ringing(ringing) => ringing.joining.as_ref().is_some_and(Joining::is_asked),
         Phase::Apologising(_) => true,
         Phase::Arriving | Phase::Discovered { .. } | Phase::Foreign { .. } | Phase::Answering(_) => false,
-        Phase::Speaking(_) | Phase::Transferring(_) | Phase::Talking { .. } => false,
+        Phase::Speaking(_) | Phase::Choosing(_) | Phase::Transferring(_) | Phase::Talking { .. } => false,
         Phase::Ending { .. } | Phase::Ended { .. } => false,
     }
 }
@@ -121,6 +122,8 @@ fn quiet(phase: Phase, turn: &mut Turn<'_>) {
         ringing.silence(turn);
     } else if let Phase::Speaking(speaking) = phase {
         speech::silence(&speaking, turn);
+    } else if let Phase::Choosing(choosing) = phase {
+        menu::silence(&choosing, turn);
     }
 }
 
@@ -149,6 +152,7 @@ fn hear(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
         Phase::Foreign { since } => Flow::Stay(birth::foreign(since, turn)),
         Phase::Answering(answering) => answer::on(answering, fact, turn),
         Phase::Speaking(speaking) => speech::on(speaking, fact, turn),
+        Phase::Choosing(choosing) => menu::on(choosing, fact, turn),
         Phase::Ringing(ringing) => ring::on(ringing, fact, turn),
         Phase::Transferring(transferring) => transfer::on(transferring, fact, turn),
         Phase::Apologising(apology) => sorry::on(apology, fact, turn),
@@ -218,6 +222,7 @@ fn enter(id: StepId, turn: &mut Turn<'_>) -> Flow {
         Action::Play(play) => speech::enter_play(id, play, turn),
         Action::Ring(ring) => ring::enter(id, ring, turn),
         Action::Transfer(transfer) => transfer::enter(id, transfer, turn),
+        Action::Menu(menu) => menu::enter(id, menu, turn),
         Action::Reject(with) => Flow::Stay(ending::reject(*with, EndWhy::Step, turn)),
         Action::Hangup => Flow::Stay(ending::begin(EndWhy::Step, None, turn)),
         Action::Goto { first, .. } | Action::Do { first } => Flow::Enter(*first),
@@ -232,6 +237,7 @@ fn word(action: &Action) -> StepWord {
         Action::Ring(ring) if ring.asked == RingAsked::Dial => StepWord::Dial,
         Action::Ring(_) => StepWord::Ring,
         Action::Transfer(_) => StepWord::Transfer,
+        Action::Menu(_) => StepWord::Menu,
         Action::Reject(_) => StepWord::Reject,
         Action::Hangup => StepWord::Hangup,
         Action::Goto { .. } => StepWord::Goto,

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{CommandId, EventId, Handle, LegNo, Tag};
+use super::ids::{CommandId, EventId, Handle, LegNo, Mark, Tag};
 use super::kind::Kind;
+use crate::phone::Key;
 use crate::phone::Party;
 
 /// Something happened.
@@ -100,11 +101,39 @@ pub enum News {
         /// Whether anything was heard: false if the file was not found or broken.
         played: bool,
     },
+    /// A key was pressed.
+    Pressed {
+        /// Which.
+        key: Key,
+        /// The mark the leg has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mark: Option<Mark>,
+    },
+    /// A gather is over.
+    Gathered {
+        /// What came of it.
+        entered: Entered,
+        /// The mark the leg has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mark: Option<Mark>,
+    },
     /// Something we do nothing about; kept under the sender's name for it.
     Other {
         /// That name.
         name: String,
     },
+}
+
+/// What came of a gather.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entered {
+    /// This key, the first if there were several.
+    Key(Key),
+    /// Something that is no key: the one alone that ends an input.
+    Other,
+    /// Nothing: no key came in time.
+    Nothing,
 }
 
 /// Why a leg ended.

@@ -198,7 +198,7 @@ impl World {
                 // Their answers change nothing that news of the leg would not change.
                 Verb::Hangup { .. } | Verb::Reject { .. } | Verb::Look { .. } | Verb::Find { .. } => {}
                 Verb::Play { .. } | Verb::StopPlay { .. } => {}
-                Verb::Speak { .. } | Verb::Transfer { .. } => panic!("{verb:?}"),
+                Verb::Gather { .. } | Verb::Speak { .. } | Verb::Transfer { .. } => panic!("{verb:?}"),
             }
         }
         // A leg that showed itself has a handle: what its dial is answered says nothing new.

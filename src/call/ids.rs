@@ -51,6 +51,11 @@ impl CallId {
     }
 }
 
+/// What a leg says of itself beside its tag since a command that gave it: news that comes late carries an older one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mark(pub u32);
+
 impl LegNo {
     /// The caller's leg.
     pub const CALLER: Self = Self(0);
@@ -91,7 +96,21 @@ impl Tag {
     /// Reads what [`Tag::to_text`] wrote; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let (call, leg) = text.strip_prefix("sw1:")?.split_once(':')?;
+        let leg = leg.split_once(':').map_or(leg, |(leg, _)| leg);
         Some(Self { call: CallId(Uuid::try_parse(call).ok()?), leg: LegNo(leg.parse().ok()?) })
+    }
+}
+
+impl Mark {
+    /// A tag with the mark behind it, as one short line of text: [`Tag::parse`] reads the tag of it.
+    pub fn to_text(self, tag: Tag) -> String {
+        format!("{}:{}", tag.to_text(), self.0)
+    }
+
+    /// The mark that [`Mark::to_text`] wrote; `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix("sw1:")?.splitn(3, ':');
+        parts.nth(2)?.parse().ok().map(Self)
     }
 }
 
@@ -128,6 +147,9 @@ mod tests {
     fn a_tag_reads_back_and_nothing_else_does() {
         let tag = Tag { call: CallId::of("leg"), leg: LegNo(3) };
         assert_eq!(Tag::parse(&tag.to_text()), Some(tag));
+        let marked = Mark(7).to_text(tag);
+        assert_eq!((Tag::parse(&marked), Mark::parse(&marked)), (Some(tag), Some(Mark(7))));
+        assert_eq!(Mark::parse(&tag.to_text()), None);
         for other in ["", "sw1:", "sw1:x:1", "sw2:0:1", "{\"route\":\"sales\"}"] {
             assert_eq!(Tag::parse(other), None, "{other}");
         }

@@ -24,6 +24,8 @@ pub enum Kind {
     Speak,
     /// [`Verb::Play`](super::Verb::Play)
     Play,
+    /// [`Verb::Gather`](super::Verb::Gather)
+    Gather,
     /// [`Verb::StopPlay`](super::Verb::StopPlay)
     StopPlay,
     /// [`Verb::Look`](super::Verb::Look)
@@ -37,7 +39,7 @@ impl Kind {
     pub fn may_come_twice(self) -> bool {
         match self {
             Self::Answer | Self::Reject | Self::Hangup | Self::StopPlay | Self::Look | Self::Find => true,
-            Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play => false,
+            Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather => false,
         }
     }
 
@@ -45,7 +47,9 @@ impl Kind {
     pub fn may_come_late(self) -> bool {
         match self {
             Self::Answer | Self::Reject | Self::Hangup | Self::Look | Self::Find => true,
-            Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::StopPlay => false,
+            Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather | Self::StopPlay => {
+                false
+            }
         }
     }
 
@@ -62,6 +66,7 @@ impl Kind {
             | Self::Transfer
             | Self::Speak
             | Self::Play
+            | Self::Gather
             | Self::Look
             | Self::Find => true,
         }
@@ -70,7 +75,7 @@ impl Kind {
     /// Whether somebody may be in silence for as long as it is put off.
     pub fn is_waited_for(self) -> bool {
         match self {
-            Self::Dial | Self::Transfer | Self::Speak | Self::Play => true,
+            Self::Dial | Self::Transfer | Self::Speak | Self::Play | Self::Gather => true,
             Self::Answer | Self::Reject | Self::Hangup | Self::Bridge | Self::StopPlay | Self::Look | Self::Find => {
                 false
             }
@@ -88,6 +93,7 @@ impl Kind {
             Self::Transfer => "transfer",
             Self::Speak => "speak",
             Self::Play => "play",
+            Self::Gather => "gather",
             Self::StopPlay => "stop_play",
             Self::Look => "look",
             Self::Find => "find",
@@ -100,7 +106,7 @@ impl Kind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Answer,
         Self::Reject,
         Self::Hangup,
@@ -109,6 +115,7 @@ impl Kind {
         Self::Transfer,
         Self::Speak,
         Self::Play,
+        Self::Gather,
         Self::StopPlay,
         Self::Look,
         Self::Find,

@@ -215,6 +215,7 @@ pub fn left_alone(call: &Call) -> Vec<LegNo> {
     let waited_for: Vec<LegNo> = match &call.phase {
         Phase::Discovered { .. } | Phase::Foreign { .. } => vec![LegNo::CALLER],
         Phase::Answering(_) | Phase::Speaking(_) | Phase::Apologising(_) => vec![LegNo::CALLER],
+        Phase::Choosing(_) => vec![LegNo::CALLER],
         Phase::Ringing(ringing) => {
             let accepted = |joining: &&Joining| match joining.stage {
                 Stage::PickingUp(_) => false,

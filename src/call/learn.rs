@@ -8,13 +8,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::ending::{self, TWICE};
-use super::event::{Cause, Event, Made, News, Refusal, Settled, Verdict, What, Who};
-use super::ids::LegNo;
+use super::event::{Cause, Entered, Event, Made, News, Refusal, Settled, Verdict, What, Who};
+use super::ids::{LegNo, Mark};
 use super::kind::Kind;
 use super::leg::{Doubted, Leg, LegState, Role};
 use super::remark::{Ignored, Remark};
 use super::turn::{Turn, later};
-use crate::phone::Party;
+use crate::phone::{Key, Party};
 
 /// How long after the news that a party is joined that of his picking up may take.
 const PICKS_UP: Duration = Duration::from_secs(2);
@@ -48,6 +48,14 @@ pub(super) enum Change {
     SpeechEnded,
     PlaybackStarted,
     PlaybackEnded,
+    Pressed {
+        key: Key,
+        mark: Option<Mark>,
+    },
+    Gathered {
+        entered: Entered,
+        mark: Option<Mark>,
+    },
     /// A look-up found it alive.
     Alive,
     /// A look-up found it not alive, as it finds every leg that was never picked up, rung or gone.
@@ -73,8 +81,7 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
         turn.call.legs.push(leg);
     }
     let no = find(turn, who).ok_or(Ignored::NotOurs)?;
-    let now = turn.now;
-    let leg = turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?;
+    let (now, leg) = (turn.now, turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?);
     // A dial that was refused, or never sent, can have made a leg all the same: a try of it that was long on its way.
     if leg.never_was() && !matches!(news, News::HungUp { .. }) {
         if who.handle.is_none() || !matches!(news, News::Placed | News::Answered | News::Bridged) {
@@ -121,6 +128,8 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
         News::SpeechEnded => Change::SpeechEnded,
         News::PlaybackStarted => Change::PlaybackStarted,
         News::PlaybackEnded { .. } => Change::PlaybackEnded,
+        News::Pressed { key, mark } => Change::Pressed { key: *key, mark: *mark },
+        News::Gathered { entered, mark } => Change::Gathered { entered: *entered, mark: *mark },
     };
     found_again(turn, no, change);
     Ok(Fact::Leg { no, change })

@@ -18,6 +18,7 @@ mod kind;
 pub(crate) mod kit;
 mod learn;
 mod leg;
+mod menu;
 mod phase;
 mod plan;
 mod remark;
@@ -34,13 +35,15 @@ mod talk;
 mod transfer;
 mod turn;
 
-pub use command::{Command, Verb};
+pub use command::{Command, Heard, Verb};
 pub use decide::{Decision, deadline, decide};
-pub use event::{Cause, Event, Made, News, Refusal, Settled, Verdict, What, Who};
-pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Tag};
+pub use event::{Cause, Entered, Event, Made, News, Refusal, Settled, Verdict, What, Who};
+pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Mark, Tag};
 pub use kind::Kind;
 pub use leg::{Doubted, Leg, LegState, Role, Stop};
-pub use phase::{Answering, Apology, Chair, Joining, Phase, PickUp, Ringing, Sound, Speaking, Stage, Transferring};
+pub use phase::{
+    Answering, Apology, Asking, Chair, Choosing, Joining, Phase, PickUp, Ringing, Sound, Speaking, Stage, Transferring,
+};
 pub use remark::{EndWhy, Ignored, Remark, StepWord};
 pub use state::Call;
 pub use story::{Chapter, replay, story, told};

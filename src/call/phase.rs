@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{CommandId, LegNo};
+use super::ids::{CommandId, LegNo, Mark};
+use crate::phone::Key;
 use crate::routing::{Outcome, StepId};
 
 /// The phase of a call.
@@ -27,6 +28,8 @@ pub enum Phase {
     Answering(Answering),
     /// The caller listens to a text or to audio.
     Speaking(Speaking),
+    /// The caller hears a menu and chooses.
+    Choosing(Choosing),
     /// Parties are being rung.
     Ringing(Ringing),
     /// The caller is being given away.
@@ -86,6 +89,44 @@ pub struct Speaking {
     pub sound: Sound,
     /// When it is looked after at the latest.
     pub until: Timestamp,
+}
+
+/// The caller hears a menu and chooses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choosing {
+    /// The step.
+    pub step: StepId,
+    /// How often he was asked, this time included.
+    pub tries: u8,
+    /// Nothing came of this time, and it was asked for a second time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// What news of the last gather carries.
+    pub mark: Mark,
+    /// The last command.
+    pub command: CommandId,
+    /// What it is for.
+    #[serde(default)]
+    pub part: Asking,
+    /// How far what he hears has come.
+    #[serde(default)]
+    pub sound: Sound,
+    /// The first key that was heard since he was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
+    /// When it is looked after at the latest.
+    pub until: Timestamp,
+}
+
+/// What a caller in a menu is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asking {
+    /// For a key.
+    #[default]
+    Key,
+    /// For nothing: he is told that the last one leads nowhere.
+    Nothing,
 }
 
 /// How far what is spoken or played has come.
@@ -242,6 +283,7 @@ impl Phase {
             Self::Foreign { .. } => "foreign",
             Self::Answering(_) => "answering",
             Self::Speaking(_) => "speaking",
+            Self::Choosing(_) => "choosing",
             Self::Ringing(_) => "ringing",
             Self::Transferring(_) => "transferring",
             Self::Apologising(_) => "apologising",
@@ -257,7 +299,7 @@ impl Phase {
             Self::Talking { with, .. } => Some(*with),
             Self::Arriving | Self::Discovered { .. } | Self::Foreign { .. } | Self::Answering(_) => None,
             Self::Speaking(_) | Self::Ringing(_) | Self::Transferring(_) | Self::Apologising(_) => None,
-            Self::Ending { .. } | Self::Ended { .. } => None,
+            Self::Choosing(_) | Self::Ending { .. } | Self::Ended { .. } => None,
         }
     }
 
@@ -265,7 +307,7 @@ impl Phase {
     pub fn is_under_way(&self) -> bool {
         match self {
             Self::Answering(_) | Self::Speaking(_) | Self::Ringing(_) | Self::Transferring(_) => true,
-            Self::Apologising(_) | Self::Talking { .. } => true,
+            Self::Apologising(_) | Self::Choosing(_) | Self::Talking { .. } => true,
             Self::Arriving | Self::Discovered { .. } | Self::Foreign { .. } => false,
             Self::Ending { .. } | Self::Ended { .. } => false,
         }

@@ -141,6 +141,8 @@ fn outcome(ring: &Ring, seats: &[Seat]) -> Outcome {
         outcome if ring.asked == RingAsked::Dial => outcome,
         Outcome::Declined | Outcome::Failed if all => first,
         Outcome::Busy | Outcome::NoAnswer | Outcome::Declined | Outcome::Failed => Outcome::NoAnswer,
+        // No party is out of a ring so.
+        Outcome::Invalid | Outcome::Exhausted => Outcome::NoAnswer,
     }
 }
 

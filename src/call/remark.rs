@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::event::Cause;
 use super::ids::LegNo;
 use super::kind::Kind;
+use crate::phone::Key;
 use crate::phone::masked;
 use crate::routing::{Outcome, Place};
 
@@ -39,6 +40,25 @@ pub enum Remark {
         at: Place,
         /// How.
         outcome: Outcome,
+    },
+    /// A key of a menu was pressed.
+    KeyPressed {
+        /// The key's line.
+        at: Place,
+        /// Which.
+        key: Key,
+    },
+    /// What was pressed in a menu leads nowhere.
+    WrongKey {
+        /// The step's line.
+        at: Place,
+        /// Which; nothing, if it was only the one that ends an input.
+        key: Option<Key>,
+    },
+    /// No key was pressed in a menu.
+    NoKey {
+        /// The step's line.
+        at: Place,
     },
     /// The list of steps ended with the caller unconnected.
     ListEnded {
@@ -154,6 +174,8 @@ pub enum StepWord {
     Ring,
     /// `transfer`
     Transfer,
+    /// `menu`
+    Menu,
     /// `reject`
     Reject,
     /// `hangup`
@@ -208,6 +230,9 @@ impl Remark {
             | Self::StepBegan { at, .. }
             | Self::StepSkipped { at }
             | Self::StepEnded { at, .. }
+            | Self::KeyPressed { at, .. }
+            | Self::WrongKey { at, .. }
+            | Self::NoKey { at }
             | Self::ListEnded { at } => Some(*at),
             Self::NoRoute
             | Self::Rings { .. }
@@ -252,6 +277,7 @@ impl StepWord {
             Self::Dial => "dial",
             Self::Ring => "ring",
             Self::Transfer => "transfer",
+            Self::Menu => "menu",
             Self::Reject => "reject",
             Self::Hangup => "hangup",
             Self::Goto => "goto",

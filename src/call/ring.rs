@@ -217,6 +217,7 @@ impl Ringing {
                 }
             }
             Change::Answered | Change::Bridged | Change::Alive | Change::NotAlive => {}
+            Change::Pressed { .. } | Change::Gathered { .. } => {}
             Change::SpeechStarted | Change::SpeechEnded | Change::PlaybackStarted | Change::PlaybackEnded => {}
         }
     }

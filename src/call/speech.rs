@@ -13,9 +13,9 @@ use super::turn::{Flow, Turn};
 use crate::routing::{Action, Play, Say, StepId};
 
 /// How much longer than expected a speech may take before the call goes on without its end.
-const SLACK: Duration = Duration::from_secs(10);
+pub(super) const SLACK: Duration = Duration::from_secs(10);
 /// How long something accepted may go without being heard to begin before it is asked for again; captures show 1.5 s.
-const BEGINS: Duration = Duration::from_secs(8);
+pub(super) const BEGINS: Duration = Duration::from_secs(8);
 /// Time per character of a text, slowly spoken.
 const PER_CHARACTER: Duration = Duration::from_millis(80);
 /// The same for scripts in which a character is a syllable or a word: Chinese, Japanese, Korean.
@@ -23,7 +23,7 @@ const PER_SYLLABLE: Duration = Duration::from_millis(300);
 /// The first character of those scripts.
 const SYLLABLES: char = '\u{2e80}';
 /// The longest audio that is waited for; nobody tells its length beforehand.
-const LONGEST_PLAY: Duration = Duration::from_secs(600);
+pub(super) const LONGEST_PLAY: Duration = Duration::from_secs(600);
 
 /// Speaks a text.
 pub(super) fn enter_say(step: StepId, say: &Say, turn: &mut Turn<'_>) -> Flow {
@@ -60,6 +60,7 @@ pub(super) fn on(at: Speaking, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             Change::PlaybackStarted if !says => begun(at, length, turn),
             Change::SpeechStarted | Change::SpeechEnded | Change::PlaybackStarted | Change::PlaybackEnded => stay(at),
             Change::Placed | Change::Answered | Change::Bridged | Change::Ended(_) | Change::Refused(_) => stay(at),
+            Change::Pressed { .. } | Change::Gathered { .. } => stay(at),
             Change::Unsure | Change::Alive | Change::NotAlive => stay(at),
         },
         Fact::Settled(Settled { command, verdict, .. }) if *command == at.command => settled(at, verdict, turn),
@@ -119,15 +120,20 @@ fn verb_of(at: &Speaking, turn: &Turn<'_>) -> Option<(Verb, Duration)> {
         Action::Say(say) => speak(say, turn),
         Action::Play(play) => audio(play, turn),
         Action::Answer | Action::Ring(_) | Action::Transfer(_) | Action::Reject(_) | Action::Hangup => None,
-        Action::Goto { .. } | Action::Do { .. } => None,
+        Action::Menu(_) | Action::Goto { .. } | Action::Do { .. } => None,
     }
 }
 
 fn speak(say: &Say, turn: &Turn<'_>) -> Option<(Verb, Duration)> {
     let on = turn.caller_handle()?;
     let text = say.text.render(&turn.call.from, &turn.call.to);
-    let length = text.chars().map(|c| if c < SYLLABLES { PER_CHARACTER } else { PER_SYLLABLE }).sum();
+    let length = length_of(&text);
     Some((Verb::Speak { on, text, voice: say.voice.clone(), language: say.language.clone() }, length))
+}
+
+/// How long a text takes to speak at most.
+pub(super) fn length_of(text: &str) -> Duration {
+    text.chars().map(|c| if c < SYLLABLES { PER_CHARACTER } else { PER_SYLLABLE }).sum()
 }
 
 fn audio(play: &Play, turn: &Turn<'_>) -> Option<(Verb, Duration)> {

@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::command::{Command, Verb};
+use super::command::{Command, Heard, Verb};
 use super::decide::{Decision, decide};
-use super::event::{Cause, Event, News, Refusal, Settled, Verdict, What};
+use super::event::{Cause, Entered, Event, News, Refusal, Settled, Verdict, What};
 use super::ids::{CallId, LegNo};
 use super::leg::{Leg, Role};
 use super::remark::{EndWhy, Ignored, Remark};
@@ -101,7 +101,7 @@ fn is_minor(event: &Event) -> bool {
     match &event.what {
         What::Due { .. } => true,
         What::Settled(settled) => matches!(settled.verdict, Verdict::Accepted { .. }),
-        What::Leg { news, .. } => matches!(news, News::Bridged),
+        What::Leg { news, .. } => matches!(news, News::Bridged | News::Pressed { .. }),
         What::Fault { .. } => false,
     }
 }
@@ -168,6 +168,10 @@ fn news_of(news: &News, leg: Option<&Leg>) -> String {
         News::PlaybackStarted => "the audio is being played".to_owned(),
         News::PlaybackEnded { played: true } => "the audio has been played".to_owned(),
         News::PlaybackEnded { played: false } => "the audio could not be played".to_owned(),
+        News::Pressed { key, .. } => format!("{who} presses {key}"),
+        News::Gathered { entered: Entered::Key(key), .. } => format!("{who} has pressed {key}"),
+        News::Gathered { entered: Entered::Other, .. } => format!("{who} has pressed something"),
+        News::Gathered { entered: Entered::Nothing, .. } => format!("{who} has pressed nothing"),
         News::Other { name } => name.clone(),
     }
 }
@@ -224,6 +228,12 @@ fn asked(command: &Command, call: &Call) -> String {
         }
         Verb::Speak { text, .. } => format!("say “{text}”"),
         Verb::Play { url, .. } => format!("play {url}"),
+        Verb::Gather { prompt: Heard::Text { text, .. }, timeout, .. } => {
+            format!("say “{text}” and wait {}s for a key", timeout.as_secs())
+        }
+        Verb::Gather { prompt: Heard::Audio { url }, timeout, .. } => {
+            format!("play {url} and wait {}s for a key", timeout.as_secs())
+        }
         Verb::StopPlay { .. } => "stop the audio".to_owned(),
         Verb::Look { .. } => format!("ask whether {leg} is still there"),
         Verb::Find { .. } => format!("look for {leg} among all that live"),
@@ -239,6 +249,10 @@ pub fn told(remark: &Remark, rules: &Rules) -> Option<String> {
         Remark::StepBegan { at, step } => format!("step `{}` ({})", step.word(), place(at)),
         Remark::StepSkipped { at } => format!("passed over: its `when` does not hold ({})", place(at)),
         Remark::StepEnded { at, outcome } => format!("the step ends: {} ({})", outcome_word(*outcome), place(at)),
+        Remark::KeyPressed { at, key } => format!("key `{key}` ({})", place(at)),
+        Remark::WrongKey { at, key: Some(key) } => format!("key {key} leads nowhere ({})", place(at)),
+        Remark::WrongKey { at, key: None } => format!("no key that leads anywhere ({})", place(at)),
+        Remark::NoKey { at } => format!("no key ({})", place(at)),
         Remark::ListEnded { at } => format!("no step is left ({})", place(at)),
         Remark::Rings { name, .. } => format!("{name} is to be rung"),
         Remark::Out { name, outcome } => format!("{name}: {}", outcome_word(*outcome)),
@@ -281,6 +295,8 @@ fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::NoAnswer => "no answer",
         Outcome::Declined => "declined",
         Outcome::Failed => "not reached",
+        Outcome::Invalid => "a wrong key at last",
+        Outcome::Exhausted => "nothing chosen",
     }
 }
 

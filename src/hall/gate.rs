@@ -48,7 +48,7 @@ impl Gate {
             Kind::Dial | Kind::Transfer if self.stopped => Some("limits.stopped"),
             Kind::Dial | Kind::Transfer => self.list.iter().any(|stop| stop.meets(to)).then_some("limits.stop"),
             Kind::Answer | Kind::Reject | Kind::Hangup | Kind::Bridge => None,
-            Kind::Speak | Kind::Play | Kind::StopPlay | Kind::Look | Kind::Find => None,
+            Kind::Speak | Kind::Play | Kind::Gather | Kind::StopPlay | Kind::Look | Kind::Find => None,
         }
     }
 }

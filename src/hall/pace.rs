@@ -221,7 +221,7 @@ impl Rank {
     fn of(kind: Kind) -> Self {
         match kind {
             Kind::Hangup | Kind::Reject | Kind::Answer | Kind::Bridge => Self::Urgent,
-            Kind::Speak | Kind::Play | Kind::StopPlay | Kind::Look | Kind::Find => Self::Usual,
+            Kind::Speak | Kind::Play | Kind::Gather | Kind::StopPlay | Kind::Look | Kind::Find => Self::Usual,
             Kind::Transfer => Self::Transfer,
             Kind::Dial => Self::Dial,
         }

@@ -57,14 +57,18 @@ fn idles(case: &Case<'_>, broken: &mut Vec<String>) {
     for entry in &case.entries {
         let own = Some(entry.leg) == case.caller;
         match &entry.what {
-            What::Spoke { .. } | What::Played { .. } => *busy.entry((entry.leg, true)).or_default() += 1,
-            What::MediaEnded => drop(busy.entry((entry.leg, true)).and_modify(|n| *n = n.saturating_sub(1))),
+            What::Gathers | What::Spoke { .. } | What::Played { .. } => {
+                *busy.entry((entry.leg, true)).or_default() += 1;
+            }
+            What::GatherEnded { .. } | What::MediaEnded => {
+                busy.entry((entry.leg, true)).and_modify(|n| *n = n.saturating_sub(1));
+            }
             What::Rang { .. } => drop(busy.insert((entry.leg, false), 1)),
             What::Bridged { .. } if own => drop(busy.insert((entry.leg, false), 1)),
             What::Answered if !own => drop(busy.remove(&(entry.leg, false))),
             What::HungUp { .. } => drop(busy.remove(&(entry.leg, false))),
             What::Arrived { .. } | What::Dialled { .. } | What::Transferred { .. } | What::Answered => {}
-            What::Bridged { .. } | What::Parked | What::Rejected { .. } => {}
+            What::Bridged { .. } | What::Parked | What::Rejected { .. } | What::Pressed { .. } => {}
         }
         let ended = own && matches!(entry.what, What::HungUp { .. });
         let idle = !ended && busy.values().all(|n| *n == 0);

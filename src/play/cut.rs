@@ -61,7 +61,7 @@ fn begins(kind: Kind, news: &News, of_caller: bool) -> bool {
         Kind::Answer => *news == News::Answered && of_caller,
         Kind::Bridge => *news == News::Bridged,
         Kind::Speak => *news == News::SpeechStarted,
-        Kind::Play | Kind::StopPlay => *news == News::PlaybackStarted,
+        Kind::Play | Kind::Gather | Kind::StopPlay => *news == News::PlaybackStarted,
         Kind::Hangup | Kind::Reject | Kind::Look | Kind::Find => false,
     }
 }
@@ -73,6 +73,9 @@ fn ends(kind: Kind, news: &News, of_caller: bool) -> bool {
         Kind::Dial | Kind::Transfer => !of_caller && (over || matches!(news, News::Answered | News::Bridged)),
         Kind::Speak => *news == News::SpeechEnded,
         Kind::Play | Kind::StopPlay => matches!(news, News::PlaybackEnded { .. }),
+        Kind::Gather => {
+            matches!(news, News::Gathered { .. } | News::Pressed { .. } | News::PlaybackEnded { .. })
+        }
         Kind::Hangup | Kind::Reject => over,
         Kind::Answer | Kind::Bridge | Kind::Look | Kind::Find => false,
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::agenda::{between, later};
-use crate::call::{Chapter, Command, Ignored, News, Remark, Settled, Verb, What};
+use crate::call::{Chapter, Command, Heard, Ignored, News, Remark, Settled, Verb, Verdict, What};
 use crate::sim::{CommandEntry, Entry, Fate, Ledger, LegNo, PostEntry, What as Happened};
 
 /// A stretch of time; one moment, if it ends as it begins.
@@ -74,7 +74,7 @@ pub(super) struct Sight<'a> {
 }
 
 impl Sight<'_> {
-    /// When lost news shows at last, and nothing that can be asked of Telnyx would show it before. There are two such.
+    /// When lost news shows at last, and nothing that can be asked of Telnyx would show it before. There are three such.
     ///
     /// Of a leg that rings a look-up tells nothing: it may be called alive or not, and so may one that was picked up or
     /// has ended since. That one of these was lost shows when the time it was to ring is over.
@@ -85,12 +85,32 @@ impl Sight<'_> {
         match post.event_type {
             "call.answered" | "call.hangup" => self.rings_until(post.leg),
             "call.playback.ended" => {
-                let played = |entry: &&&Entry| entry.leg == post.leg && matches!(entry.what, Happened::Played { .. });
+                let played = |what: &Happened| matches!(what, Happened::Played { .. } | Happened::Gathers);
+                let played = |entry: &&&Entry| entry.leg == post.leg && played(&entry.what);
                 let began = self.entries.iter().rev().filter(|entry| entry.at <= post.at).find(played);
                 began.map(|entry| later(entry.at, LONGEST_AUDIO))
             }
+            "call.gather.ended" => {
+                let asked = self.sent.iter().rev().filter(|sent| sent.leg == Some(post.leg) && sent.at <= post.at);
+                asked
+                    .filter_map(|sent| self.chooses(sent.command_id.as_deref()?))
+                    .map(|time| later(post.at, time))
+                    .next()
+            }
             _ => None,
         }
+    }
+
+    /// The stretches in which a caller is thought to be asked for a key and is not: no word comes of that until the time
+    /// that he would have for it is over. That audio begins is told, so that it is missed soon.
+    pub fn unasked(&self, ledger: &Ledger) -> impl Iterator<Item = Stretch> {
+        self.chapters.iter().filter_map(|chapter| {
+            let What::Settled(settled) = &chapter.event.what else { return None };
+            let asked = matches!(settled.verdict, Verdict::Accepted { .. } | Verdict::Unknown);
+            let id = settled.command.to_string();
+            let time = self.chooses(&id).filter(|_| asked && ledger.effects(&id) == 0)?;
+            (time < LONGEST_AUDIO).then(|| (chapter.at, later(chapter.at, time)))
+        })
     }
 
     /// Until when a caller who is not picked up waits for a dial that was taken and did nothing: a leg that never was
@@ -113,9 +133,21 @@ impl Sight<'_> {
     }
 
     fn ring_of(&self, sent: &CommandEntry) -> Option<Duration> {
-        let id = sent.command_id.as_deref()?;
-        let commands = self.chapters.iter().flat_map(|chapter| &chapter.decision.commands);
-        commands.filter(|command| command.id.to_string() == id).find_map(ring_for)
+        ring_for(self.command(sent.command_id.as_deref()?)?)
+    }
+
+    /// How long a caller may be silent after he was asked for a key so.
+    fn chooses(&self, id: &str) -> Option<Duration> {
+        match &self.command(id)?.verb {
+            Verb::Gather { prompt: Heard::Text { .. }, timeout, .. } => Some(LONGEST_TEXT + *timeout),
+            Verb::Gather { prompt: Heard::Audio { .. }, timeout, .. } => Some(LONGEST_AUDIO + *timeout),
+            _ => None,
+        }
+    }
+
+    fn command(&self, id: &str) -> Option<&Command> {
+        let mut commands = self.chapters.iter().flat_map(|chapter| &chapter.decision.commands);
+        commands.find(|command| command.id.to_string() == id)
     }
 }
 
@@ -123,7 +155,7 @@ fn ring_for(command: &Command) -> Option<Duration> {
     match &command.verb {
         Verb::Dial { ring_for, .. } | Verb::Transfer { ring_for, .. } => Some(*ring_for),
         Verb::Answer { .. } | Verb::Reject { .. } | Verb::Hangup { .. } | Verb::Bridge { .. } => None,
-        Verb::Speak { .. } | Verb::Play { .. } | Verb::StopPlay { .. } => None,
+        Verb::Speak { .. } | Verb::Play { .. } | Verb::Gather { .. } | Verb::StopPlay { .. } => None,
         Verb::Look { .. } | Verb::Find { .. } => None,
     }
 }

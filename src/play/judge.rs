@@ -94,6 +94,7 @@ impl<'a> Case<'a> {
         let hears = |at: Timestamp| outcome.answered.is_none_or(|answered| answered > at) || is_mute(&nothing);
         let waits = nothing.iter().filter(|sent| hears(sent.at));
         blind.extend(waits.filter_map(|sent| Some((sent.at, sight.waits(sent)?))));
+        blind.extend(sight.unasked(ledger));
         let names = legs.iter().map(|leg| (*leg, world.control_id(*leg).map(str::to_owned))).collect();
         let is_pressed = world.settings().first_command_timeout.is_some();
         Self {
@@ -136,7 +137,7 @@ impl<'a> Case<'a> {
         let Some(then) = self.chapters.iter().rev().find(|chapter| chapter.at <= from) else { return false };
         let within = match then.decision.call.phase {
             Phase::Talking { .. } => A_TALK,
-            Phase::Speaking(_) => AUDIO,
+            Phase::Speaking(_) | Phase::Choosing(_) => AUDIO,
             Phase::Arriving | Phase::Discovered { .. } | Phase::Foreign { .. } | Phase::Answering(_) => return false,
             Phase::Ringing(_) | Phase::Transferring(_) | Phase::Apologising(_) => return false,
             Phase::Ending { .. } | Phase::Ended { .. } => return false,

@@ -152,7 +152,7 @@ fn unmade(id: CommandId, row: &Row, world: &World, diary: &Diary) -> Option<Stri
     let first = tries.find(|sent| !sent.repeated && taken(sent))?;
     let needless = match kind {
         // There was nothing to do: he was picked up, nothing was to be heard, or it was cut off before it began.
-        Kind::Answer | Kind::StopPlay | Kind::Speak | Kind::Play => true,
+        Kind::Answer | Kind::StopPlay | Kind::Speak | Kind::Play | Kind::Gather => true,
         Kind::Dial | Kind::Transfer | Kind::Reject | Kind::Hangup | Kind::Bridge | Kind::Look | Kind::Find => false,
     };
     // One of the legs ended between the acceptance and the effect, or was picked up by an answer before.
@@ -182,7 +182,7 @@ fn named(action: &Action) -> Vec<&str> {
         Action::Ring(ring) => ring.members.iter().map(|member| member.target.as_str()).collect(),
         Action::Transfer(transfer) => vec![transfer.target.as_str()],
         Action::Answer | Action::Say(_) | Action::Play(_) | Action::Reject(_) | Action::Hangup => Vec::new(),
-        Action::Goto { .. } | Action::Do { .. } => Vec::new(),
+        Action::Menu(_) | Action::Goto { .. } | Action::Do { .. } => Vec::new(),
     }
 }
 

@@ -86,10 +86,14 @@ fn leads(step: &Step, caller: Caller, answer_after: Option<Duration>) -> Vec<(Op
         Action::Answer => ways.push((step.next, answered)),
         Action::Say(_) | Action::Play(_) => ways.push((step.next, Caller { spoken_to: true, ..answered })),
         Action::Ring(_) | Action::Transfer(_) => {
-            let fall_through = outcomes(&step.action).iter().any(|outcome| !step.on.contains_key(outcome));
-            let nexts = step.on.values().map(|first| Some(*first)).chain(fall_through.then_some(step.next));
+            let nexts = step.on.values().map(|first| Some(*first)).chain(falls_through(step).then_some(step.next));
             let after = after_waiting(&step.action, caller, answer_after);
             ways.extend(nexts.flat_map(|next| after.iter().map(move |caller| (next, *caller))));
+        }
+        Action::Menu(menu) => {
+            let heard = Caller { spoken_to: true, ..answered };
+            ways.extend(menu.firsts().chain(step.on.values().copied()).map(|first| (Some(first), heard)));
+            ways.extend(falls_through(step).then_some((step.next, heard)));
         }
         Action::Reject(_) | Action::Hangup => {}
         Action::Goto { first, .. } | Action::Do { first } => ways.push((Some(*first), caller)),
@@ -98,6 +102,11 @@ fn leads(step: &Step, caller: Caller, answer_after: Option<Duration>) -> Vec<(Op
         ways.push((step.next, caller));
     }
     ways
+}
+
+/// Whether an outcome of it leads to the next step.
+fn falls_through(step: &Step) -> bool {
+    outcomes(&step.action).iter().any(|outcome| !step.on.contains_key(outcome))
 }
 
 /// How a caller can be when phones have rung for him: in a ring that is long enough, he may have been picked up.
@@ -111,6 +120,7 @@ fn after_waiting(action: &Action, caller: Caller, answer_after: Option<Duration>
         Action::Answer
         | Action::Say(_)
         | Action::Play(_)
+        | Action::Menu(_)
         | Action::Reject(_)
         | Action::Hangup
         | Action::Goto { .. }
@@ -140,6 +150,7 @@ fn outcomes(action: &Action) -> &'static [Outcome] {
         Action::Ring(_) | Action::Transfer(_) => {
             &[Outcome::Busy, Outcome::NoAnswer, Outcome::Declined, Outcome::Failed]
         }
+        Action::Menu(_) => &[Outcome::Invalid, Outcome::Exhausted],
         Action::Answer
         | Action::Say(_)
         | Action::Play(_)

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::read::{Draft, Todo};
-use super::rules::{Action, Outcome, Place, Route, Step, StepId};
+use super::read::{Draft, MenuDraft, OnKey, Todo, count};
+use super::rules::{Action, Choice, Leads, Menu, Outcome, Place, Route, Step, StepId};
 use crate::yaml::Spot;
 
 /// The table, and what only the checks need to know of it.
@@ -78,9 +78,14 @@ impl Table {
             },
             Todo::Away(drafts) => Action::Goto { route: "[...]".to_owned(), first: take(drafts, None) },
             Todo::Do(drafts) => Action::Do { first: take(drafts, next) },
+            Todo::Menu(draft) => Action::Menu(menu(draft, |drafts| take(drafts, next))),
         };
-        let on: BTreeMap<Outcome, StepId> =
+        let mut on: BTreeMap<Outcome, StepId> =
             draft.on.iter().map(|(outcome, drafts)| (*outcome, take(drafts, next))).collect();
+        // Whoever says nothing of a wrong key at last means it too.
+        if let Some(first) = on.get(&Outcome::Exhausted).copied() {
+            on.entry(Outcome::Invalid).or_insert(first);
+        }
         self.steps.push(Step { at: place(draft.at), when: draft.when.clone(), action, on, next });
         self.origins.push(Origin { at: draft.at, before });
         for (drafts, after) in inner {
@@ -89,14 +94,29 @@ impl Table {
     }
 }
 
+/// A menu, with the first step of each key as `take` places it.
+fn menu<'d>(draft: &'d MenuDraft, mut take: impl FnMut(&'d [Draft]) -> StepId) -> Menu {
+    let mut choice = |at, does: &'d OnKey| {
+        let leads = match does {
+            OnKey::Again => Leads::Again,
+            OnKey::Steps(drafts) => Leads::To(take(drafts)),
+        };
+        Choice { at: place(at), leads }
+    };
+    Menu {
+        name: draft.name.clone(),
+        greeting: draft.greeting.clone(),
+        keys: draft.keys.iter().map(|(key, at, does)| (*key, choice(*at, does))).collect(),
+        timeout: draft.timeout,
+        tries: draft.tries,
+        invalid: draft.invalid.clone(),
+    }
+}
+
 fn size_of(drafts: &[Draft]) -> u32 {
-    drafts.iter().map(size).sum()
+    u32::try_from(count(drafts)).unwrap_or(u32::MAX)
 }
 
 fn size(draft: &Draft) -> u32 {
-    let inner = match &draft.todo {
-        Todo::Do(drafts) | Todo::Away(drafts) => size_of(drafts),
-        Todo::Act(_) | Todo::Goto(_) => 0,
-    };
-    1 + inner + draft.on.iter().map(|(_, drafts)| size_of(drafts)).sum::<u32>()
+    size_of(std::slice::from_ref(draft))
 }

@@ -21,8 +21,8 @@ pub use list::{List, Pattern};
 pub use load::{Loaded, load, recall};
 pub use problem::{Problem, Problems};
 pub use rules::{
-    Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Play, RejectWith, Ring, RingAsked,
-    Route, Rules, RulesHash, Say, Step, StepId, Transfer,
+    Action, CallerId, Choice, Defaults, Entry, Leads, Member, Menu, Order, Outbound, Outcome, Place, Play, Prompt,
+    RejectWith, Ring, RingAsked, Route, Rules, RulesHash, Say, Step, StepId, Transfer,
 };
 pub use schedule::{Hours, Odd, Schedule, Wall};
 pub use sources::{Sources, Wanted, wanted};

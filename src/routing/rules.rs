@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::text::Text;
-use crate::phone::{Country, Number, Party, Target};
+use crate::phone::{Country, Key, Number, Party, Target};
 
 /// A routing file with all it includes, read and found good.
 #[derive(Clone, Debug)]
@@ -102,6 +102,8 @@ pub enum Action {
     Ring(Ring),
     /// Gives the caller away: Telnyx dials and joins.
     Transfer(Transfer),
+    /// Lets the caller choose by a key.
+    Menu(Menu),
     /// Turns the caller away without answering.
     Reject(RejectWith),
     /// Ends the call.
@@ -132,6 +134,10 @@ pub enum Outcome {
     Declined,
     /// The party could not be reached at all.
     Failed,
+    /// The last key pressed in a menu leads nowhere.
+    Invalid,
+    /// A menu was heard as often as it may be, and nothing was chosen.
+    Exhausted,
 }
 
 /// What `say` speaks.
@@ -211,6 +217,50 @@ pub struct Transfer {
     pub ring_for: Duration,
     /// Which number the party sees.
     pub caller_id: CallerId,
+}
+
+/// What `menu` does: a caller hears the greeting and presses a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Menu {
+    /// Its name; empty where it is written in its place.
+    pub name: String,
+    /// What he hears.
+    pub greeting: Prompt,
+    /// What each key does. At least one, and not all there are.
+    pub keys: BTreeMap<Key, Choice>,
+    /// How long a key is waited for once the greeting is over.
+    pub timeout: Duration,
+    /// How often he hears the greeting at most.
+    pub tries: u8,
+    /// What he hears after a key that leads nowhere.
+    pub invalid: Option<Prompt>,
+}
+
+/// A text or audio.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// It is spoken.
+    Say(Say),
+    /// It is played.
+    Play(Play),
+}
+
+/// What a key of a menu does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The key's line.
+    pub at: Place,
+    /// Where it leads.
+    pub leads: Leads,
+}
+
+/// Where a key leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// To its first step.
+    To(StepId),
+    /// To the greeting again, as another try.
+    Again,
 }
 
 /// Which number the party rung sees.
@@ -309,13 +359,25 @@ impl Rules {
     }
 }
 
+impl Menu {
+    /// A key that leads nowhere here.
+    pub fn free_key(&self) -> Option<Key> {
+        Key::ALL.into_iter().find(|key| !self.keys.contains_key(key))
+    }
+
+    /// The first steps its keys lead to.
+    pub fn firsts(&self) -> impl Iterator<Item = StepId> {
+        self.keys.values().filter_map(|choice| match choice.leads {
+            Leads::To(first) => Some(first),
+            Leads::Again => None,
+        })
+    }
+}
+
 impl RejectWith {
     /// Whether it is the busy tone; else the call is declined.
     pub fn is_busy(self) -> bool {
-        match self {
-            Self::Busy => true,
-            Self::Decline => false,
-        }
+        self == Self::Busy
     }
 }
 
@@ -326,6 +388,8 @@ impl fmt::Display for Outcome {
             Self::NoAnswer => "no_answer",
             Self::Declined => "declined",
             Self::Failed => "failed",
+            Self::Invalid => "invalid",
+            Self::Exhausted => "exhausted",
         })
     }
 }

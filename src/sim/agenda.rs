@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::ledger::{CallNo, CommandNo, LegNo};
-use super::leg::Item;
+use super::leg::{Gather, Item};
 use super::wire::End;
 
 /// Something that will happen, unless it has lost its sense by then.
@@ -60,6 +60,23 @@ pub(super) enum Due {
     MediaOver {
         leg: LegNo,
         begun: u32,
+    },
+    /// An accepted gather takes effect.
+    Gather {
+        leg: LegNo,
+        gather: Box<Gather>,
+        command: CommandNo,
+    },
+    /// The time for a key is over.
+    GatherOver {
+        leg: LegNo,
+        gather: u32,
+        tries: u64,
+    },
+    /// Somebody presses a key.
+    Press {
+        leg: LegNo,
+        key: char,
     },
     StopMedia {
         leg: LegNo,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::agenda::{Due, Stop};
 use super::fields::Fields;
 use super::ledger::{CommandNo, LegNo};
-use super::leg::{Item, Leg, Source, State};
+use super::leg::{Gather, Item, Leg, Source, State};
 use super::moment::{between, later};
 use super::reply::{Refusal, Reply};
 use super::rest::Verb;
@@ -26,6 +26,7 @@ enum Plan {
         item: Item,
         stop: Option<Stop>,
     },
+    Gather(Box<Gather>),
     Stop(Stop),
     /// Accepted, and there is nothing to do.
     Nothing,
@@ -52,6 +53,8 @@ impl World {
             Verb::Transfer => return self.transfer(no, fields, client_state, command, ignored),
             Verb::Speak => self.plan_speak(answered, fields)?,
             Verb::PlaybackStart => self.plan_playback(answered, fields)?,
+            Verb::GatherUsingSpeak => gathers(self.plan_speak(answered, fields)?, fields)?,
+            Verb::GatherUsingAudio => gathers(self.plan_playback(answered, fields)?, fields)?,
             Verb::PlaybackStop => {
                 needs(answered)?;
                 Plan::Stop(stop(fields)?.unwrap_or(Stop::All))
@@ -80,6 +83,7 @@ impl World {
             Plan::LetGo => (self.in_turn(no, 50, 200), Due::LetGo(no, command)),
             Plan::Join { with, parks } => (self.in_turn(no, 100, 250), Due::Join { leg: no, with, parks, command }),
             Plan::Play { item, stop } => (self.in_turn(no, 100, 400), Due::Play { leg: no, item, stop, command }),
+            Plan::Gather(gather) => (self.in_turn(no, 100, 400), Due::Gather { leg: no, gather, command }),
             Plan::Stop(stop) => (self.in_turn(no, 50, 150), Due::StopMedia { leg: no, stop, command }),
             Plan::Nothing => return,
         };
@@ -185,6 +189,11 @@ fn plan_reject(fields: &Fields, waiting: bool) -> Result<Plan, Refusal> {
     } else {
         End { cause: "call_rejected", source: "callee", sip: "603" }
     }))
+}
+
+/// What is heard, with the keys that are asked for.
+fn gathers(plan: Plan, fields: &Fields) -> Result<Plan, Refusal> {
+    if let Plan::Play { item, .. } = plan { Ok(Plan::Gather(Box::new(Gather::read(fields, item)?))) } else { Ok(plan) }
 }
 
 fn needs(answered: bool) -> Result<(), Refusal> {

@@ -53,10 +53,15 @@ impl Fields {
 
     /// A number of seconds within a range.
     pub fn seconds(&self, name: &str, range: RangeInclusive<u64>) -> Result<Option<Duration>, Refusal> {
+        Ok(self.number(name, range)?.map(Duration::from_secs))
+    }
+
+    /// A whole number within a range.
+    pub fn number(&self, name: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, Refusal> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let number = value.as_u64().ok_or_else(|| wrong(name, "a whole number"))?;
         if range.contains(&number) {
-            return Ok(Some(Duration::from_secs(number)));
+            return Ok(Some(number));
         }
         let detail = format!("The value has to be from {} to {}.", range.start(), range.end());
         Err(Refusal::new(422, "10033", "Value outside of range", &detail).of(name))

@@ -35,6 +35,9 @@ impl World {
             Due::OriginLeft(leg) => self.origin_left(leg),
             Due::Play { leg, item, stop, command } => self.queue_media(leg, item, stop, command),
             Due::MediaOver { leg, begun } => self.media_over(leg, begun),
+            Due::Gather { leg, gather, command } => self.gather(leg, *gather, command),
+            Due::GatherOver { leg, gather, tries } => self.gather_over(leg, gather, tries),
+            Due::Press { leg, key } => self.press(leg, key),
             Due::StopMedia { leg, stop, command } => self.stop_by_command(leg, stop, command),
         }
     }

@@ -83,6 +83,20 @@ pub enum What {
     },
     /// A text or audio ended.
     MediaEnded,
+    /// Keys were asked for.
+    Gathers,
+    /// A key was pressed.
+    Pressed {
+        /// Which.
+        key: char,
+    },
+    /// Keys are asked for no more.
+    GatherEnded {
+        /// Its status as the wire tells it.
+        status: &'static str,
+        /// What was pressed.
+        digits: String,
+    },
     /// It was turned away unanswered.
     Rejected {
         /// `call_rejected` or `user_busy`.

@@ -40,6 +40,10 @@ pub(super) struct Leg {
     /// Stays when the other end of its bridge leaves.
     pub parks: bool,
     pub media: Media,
+    /// What is asked of it.
+    pub gather: Option<Gather>,
+    /// How many gathers it had.
+    pub gathers: u32,
     /// Legs that ring on its behalf, by transfers.
     pub ringing: Vec<LegNo>,
     /// What is to happen to it and loses its sense when it ends.
@@ -104,8 +108,19 @@ pub(super) struct Playing {
 /// Something to hear.
 #[derive(Clone, Debug)]
 pub(super) enum Item {
-    Speech { text: String, lasts: Option<Duration> },
-    Audio { source: Source, lasts: Option<Duration> },
+    Speech {
+        text: String,
+        lasts: Option<Duration>,
+    },
+    Audio {
+        source: Source,
+        lasts: Option<Duration>,
+    },
+    /// What is heard of a gather, by its number.
+    Prompt {
+        of: u32,
+        heard: Box<Item>,
+    },
 }
 
 /// Where audio is.
@@ -114,6 +129,23 @@ pub(super) enum Source {
     Url(String),
     Name(String),
     Inline,
+}
+
+/// What a gather asks for, and what came so far.
+#[derive(Clone, Debug)]
+pub(super) struct Gather {
+    /// Which of the leg's gathers it is.
+    pub no: u32,
+    pub prompt: Item,
+    /// How long a key is waited for when the prompt is over.
+    pub timeout: Duration,
+    pub least: usize,
+    pub most: usize,
+    pub valid: String,
+    pub terminating: String,
+    /// How often the prompt may still be heard anew.
+    pub tries: u64,
+    pub digits: String,
 }
 
 impl Leg {
@@ -140,6 +172,8 @@ impl Leg {
             talk: 0,
             parks: false,
             media: Media::default(),
+            gather: None,
+            gathers: 0,
             ringing: Vec::new(),
             timers: Vec::new(),
             retries: BTreeMap::new(),
@@ -167,11 +201,20 @@ impl Item {
     pub fn lasts(&self) -> Option<Duration> {
         match self {
             Self::Speech { lasts, .. } | Self::Audio { lasts, .. } => *lasts,
+            Self::Prompt { heard, .. } => heard.lasts(),
         }
     }
 
     pub fn is_audio(&self) -> bool {
-        matches!(self, Self::Audio { .. })
+        match self {
+            Self::Audio { .. } => true,
+            Self::Speech { .. } => false,
+            Self::Prompt { heard, .. } => heard.is_audio(),
+        }
+    }
+
+    pub fn is_prompt(&self) -> bool {
+        matches!(self, Self::Prompt { .. })
     }
 }
 

@@ -198,6 +198,7 @@ impl World {
         if self.live(no).is_none() {
             return;
         }
+        self.end_gather(no, "call_hangup");
         self.drop_media(no);
         let now = self.now;
         let Some(leg) = self.leg_mut(no) else { return };

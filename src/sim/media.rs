@@ -67,7 +67,7 @@ impl World {
         self.end_current(no, "call_hangup");
     }
 
-    fn begin_next(&mut self, no: LegNo) {
+    pub(super) fn begin_next(&mut self, no: LegNo) {
         let mut random = [0; 8];
         self.rng.fill(&mut random);
         let id = URL_SAFE_NO_PAD.encode(random);
@@ -76,32 +76,49 @@ impl World {
         leg.media.begun += 1;
         leg.media.current = Some(Playing { item: item.clone(), id: id.clone() });
         let begun = leg.media.begun;
-        match &item {
-            Item::Speech { text, .. } => {
-                self.enter(no, What::Spoke { text: text.clone() });
-                self.tell(no, &News::SpeakStarted { id: &id });
-            }
-            Item::Audio { source, .. } => {
-                self.enter(no, What::Played { audio: source.text().to_owned() });
-                self.tell(no, &News::PlaybackStarted { id: &id, source });
-            }
-        }
+        self.is_heard(no, &item, &id, true);
         if let Some(lasts) = item.lasts() {
             self.while_live(no, lasts, Due::MediaOver { leg: no, begun });
         }
     }
 
-    fn end_current(&mut self, no: LegNo, status: &'static str) {
+    /// Something begins to be heard. That a text does is not told where it belongs to a gather.
+    fn is_heard(&mut self, no: LegNo, item: &Item, id: &str, told: bool) {
+        match item {
+            Item::Speech { text, .. } => {
+                self.enter(no, What::Spoke { text: text.clone() });
+                if told {
+                    self.tell(no, &News::SpeakStarted { id });
+                }
+            }
+            Item::Audio { source, .. } => {
+                self.enter(no, What::Played { audio: source.text().to_owned() });
+                self.tell(no, &News::PlaybackStarted { id, source });
+            }
+            Item::Prompt { heard, .. } => self.is_heard(no, heard, id, false),
+        }
+    }
+
+    pub(super) fn end_current(&mut self, no: LegNo, status: &'static str) {
         let Some(playing) = self.leg_mut(no).and_then(|leg| leg.media.current.take()) else { return };
         self.enter(no, What::MediaEnded);
         let id = &playing.id;
-        match &playing.item {
+        let (item, gather) = match &playing.item {
+            Item::Prompt { of, heard } => (heard.as_ref(), Some(*of)),
+            item @ (Item::Speech { .. } | Item::Audio { .. }) => (item, None),
+        };
+        match item {
+            Item::Prompt { .. } => {}
+            Item::Speech { .. } if gather.is_some() => {}
             // A spoken text has no status for being stopped.
             Item::Speech { .. } if status == "cancelled" => {
                 self.tell(no, &News::SpeakEnded { id, status: "completed" });
             }
             Item::Speech { .. } => self.tell(no, &News::SpeakEnded { id, status }),
             Item::Audio { source, .. } => self.tell(no, &News::PlaybackEnded { id, source, status }),
+        }
+        if let Some(of) = gather {
+            self.prompt_over(no, of);
         }
     }
 }

@@ -12,6 +12,7 @@ mod chance;
 mod commands;
 pub mod face;
 mod fields;
+mod gather;
 mod happen;
 mod ids;
 mod ledger;
@@ -40,7 +41,7 @@ pub use ledger::{By, CallNo, CommandEntry, CommandNo, Entry, Fate, Ledger, LegNo
 pub use outcome::{CallOutcome, End, Ring, Silence};
 pub use posts::{Delivery, LONGEST_HELD};
 pub use reply::{NoAnswer, Reply};
-pub use script::{Callee, Script, Side, Talk};
+pub use script::{Callee, Press, Script, Side, Talk};
 pub use settings::Settings;
 pub use switches::Switches;
 pub use world::World;

@@ -144,6 +144,9 @@ impl What {
             | Self::Bridged { .. }
             | Self::Parked
             | Self::MediaEnded
+            | Self::Gathers
+            | Self::Pressed { .. }
+            | Self::GatherEnded { .. }
             | Self::Rejected { .. }
             | Self::HungUp { .. } => None,
         }
@@ -209,8 +212,8 @@ fn silences(caller: LegNo, entries: &[&Entry], now: Timestamp) -> Vec<Silence> {
             What::HungUp { .. } if own => ended = true,
             What::Bridged { .. } if own => bridged = true,
             What::Parked if own => bridged = false,
-            What::Spoke { .. } | What::Played { .. } if own => playing += 1,
-            What::MediaEnded if own => playing = playing.saturating_sub(1),
+            What::Spoke { .. } | What::Played { .. } | What::Gathers if own => playing += 1,
+            What::MediaEnded | What::GatherEnded { .. } if own => playing = playing.saturating_sub(1),
             What::Rang { .. } => ringing.push(entry.leg),
             What::Answered | What::HungUp { .. } => ringing.retain(|leg| *leg != entry.leg),
             What::Arrived { .. }
@@ -221,6 +224,9 @@ fn silences(caller: LegNo, entries: &[&Entry], now: Timestamp) -> Vec<Silence> {
             | What::Parked
             | What::Spoke { .. }
             | What::Played { .. }
+            | What::Gathers
+            | What::Pressed { .. }
+            | What::GatherEnded { .. }
             | What::MediaEnded => {}
         }
         let silent = answered && !ended && !bridged && playing == 0 && ringing.is_empty();

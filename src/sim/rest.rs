@@ -32,6 +32,8 @@ pub(super) enum Verb {
     Speak,
     PlaybackStart,
     PlaybackStop,
+    GatherUsingSpeak,
+    GatherUsingAudio,
 }
 
 impl World {
@@ -224,7 +226,7 @@ impl Ask {
 }
 
 impl Verb {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Answer,
         Self::Reject,
         Self::Hangup,
@@ -233,6 +235,8 @@ impl Verb {
         Self::Speak,
         Self::PlaybackStart,
         Self::PlaybackStop,
+        Self::GatherUsingSpeak,
+        Self::GatherUsingAudio,
     ];
 
     fn word(self) -> &'static str {
@@ -245,6 +249,8 @@ impl Verb {
             Self::Speak => "speak",
             Self::PlaybackStart => "playback_start",
             Self::PlaybackStop => "playback_stop",
+            Self::GatherUsingSpeak => "gather_using_speak",
+            Self::GatherUsingAudio => "gather_using_audio",
         }
     }
 

@@ -29,6 +29,20 @@ pub struct Script {
     /// `*` stands for all others; who is not listed lets it ring.
     #[serde(default)]
     pub callees: BTreeMap<String, Vec<Callee>>,
+    /// What the caller presses when he is asked for keys: the first time, the second time; then nothing more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub presses: Vec<Press>,
+}
+
+/// A key that a caller presses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Press {
+    /// How long after he was asked, whether he hears it to its end or not.
+    #[serde(with = "required")]
+    pub after: Duration,
+    /// `0` to `9`, `*` or `#`.
+    pub key: char,
 }
 
 /// How a conversation goes.
@@ -117,6 +131,7 @@ impl Script {
             patience: three_minutes(),
             talk: Talk::default(),
             callees: BTreeMap::new(),
+            presses: Vec::new(),
         }
     }
 
@@ -145,6 +160,13 @@ impl Script {
     #[must_use]
     pub fn callee(mut self, target: &str, does: Callee) -> Self {
         self.callees.entry(target.to_owned()).or_default().push(does);
+        self
+    }
+
+    /// The same call, in which the caller presses this key the next time he is asked for one.
+    #[must_use]
+    pub fn press(mut self, after: Duration, key: char) -> Self {
+        self.presses.push(Press { after, key });
         self
     }
 

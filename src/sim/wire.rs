@@ -21,6 +21,8 @@ pub(super) enum News<'a> {
     SpeakEnded { id: &'a str, status: &'static str },
     PlaybackStarted { id: &'a str, source: &'a Source },
     PlaybackEnded { id: &'a str, source: &'a Source, status: &'static str },
+    Dtmf { digit: char },
+    GatherEnded { digits: &'a str, status: &'static str },
 }
 
 /// How a leg ended, in the wire's words.
@@ -64,6 +66,23 @@ enum More<'a> {
     Hangup(Box<Hangup<'a>>),
     Speak(Speak<'a>),
     Playback(Playback<'a>),
+    Dtmf(Dtmf<'a>),
+    Gathered(Gathered<'a>),
+}
+
+#[derive(Serialize)]
+struct Dtmf<'a> {
+    digit: char,
+    from: &'a str,
+    to: &'a str,
+}
+
+#[derive(Serialize)]
+struct Gathered<'a> {
+    digits: &'a str,
+    from: &'a str,
+    status: &'static str,
+    to: &'a str,
 }
 
 #[derive(Serialize)]
@@ -257,6 +276,8 @@ impl News<'_> {
             Self::SpeakEnded { .. } => "call.speak.ended",
             Self::PlaybackStarted { .. } => "call.playback.started",
             Self::PlaybackEnded { .. } => "call.playback.ended",
+            Self::Dtmf { .. } => "call.dtmf.received",
+            Self::GatherEnded { .. } => "call.gather.ended",
         }
     }
 }
@@ -294,6 +315,10 @@ fn more<'a>(leg: &'a Leg, news: &News<'a>, switches: &Switches, now: Timestamp) 
         News::SpeakStarted { id } => More::Speak(Speak { speak_id: id, status: None }),
         News::SpeakEnded { id, status } => More::Speak(Speak { speak_id: id, status: Some(status) }),
         News::PlaybackStarted { id, source } => More::Playback(playback(id, source, None)),
+        News::Dtmf { digit } => More::Dtmf(Dtmf { digit: *digit, from: &leg.from, to: &leg.to }),
+        News::GatherEnded { digits, status } => {
+            More::Gathered(Gathered { digits, from: &leg.from, status, to: &leg.to })
+        }
         News::PlaybackEnded { id, source, status } => More::Playback(playback(id, source, Some(status))),
     }
 }

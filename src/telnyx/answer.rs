@@ -130,6 +130,7 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
         | Kind::Transfer
         | Kind::Speak
         | Kind::Play
+        | Kind::Gather
         | Kind::StopPlay => Some(Verdict::Accepted { made: None }),
     }
 }

@@ -4,8 +4,8 @@ use base64::Engine;
 use serde::Deserialize;
 
 use super::loose::{BASE64, LONGEST_ID, Loose, clean, id, text};
-use crate::call::{Cause, Handle, News, Tag, Who};
-use crate::phone::Party;
+use crate::call::{Cause, Entered, Handle, Mark, News, Tag, Who};
+use crate::phone::{Key, Party};
 
 /// The longest name of a party that we keep, in characters.
 const LONGEST_PARTY: usize = 255;
@@ -36,6 +36,10 @@ pub(super) struct Payload<'a> {
     #[serde(borrow)]
     status: Loose<'a>,
     #[serde(borrow)]
+    digit: Loose<'a>,
+    #[serde(borrow)]
+    digits: Loose<'a>,
+    #[serde(borrow)]
     pub(super) occurred_at: Loose<'a>,
 }
 
@@ -43,7 +47,7 @@ impl Payload<'_> {
     /// Whom it is about. Events of a whole conference name only the session of whoever began it.
     pub(super) fn who(&self) -> Who {
         Who {
-            tag: tag(self.client_state),
+            tag: state(self.client_state).as_deref().and_then(Tag::parse),
             handle: id(self.call_control_id).map(Handle),
             leg: id(self.call_leg_id),
             session: id(self.call_session_id).or_else(|| id(self.creator_call_session_id)),
@@ -74,8 +78,34 @@ impl Payload<'_> {
                 Some("call_hangup" | "cancelled") => other(name),
                 status => News::PlaybackEnded { played: !matches!(status, Some("file_not_found" | "failed")) },
             },
+            // A tone that no key of a phone sends is none.
+            "call.dtmf.received" => match key(self.digit) {
+                Some(key) => News::Pressed { key, mark: self.mark() },
+                None => other(name),
+            },
+            "call.gather.ended" => match text(self.status).as_deref() {
+                Some("call_hangup") => other(name),
+                status => News::Gathered { entered: entered(status, self.digits), mark: self.mark() },
+            },
             _ => other(name),
         }
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        Mark::parse(&state(self.client_state)?)
+    }
+}
+
+fn key(value: Loose<'_>) -> Option<Key> {
+    Key::of(text(value)?.chars().next()?)
+}
+
+/// A list of statuses may grow: what was entered says more than an unknown one.
+fn entered(status: Option<&str>, digits: Loose<'_>) -> Entered {
+    match (key(digits), status) {
+        (Some(key), _) => Entered::Key(key),
+        (None, Some("valid" | "invalid")) => Entered::Other,
+        (None, _) => Entered::Nothing,
     }
 }
 
@@ -100,13 +130,12 @@ fn cause(text: Option<&str>) -> Cause {
     }
 }
 
-/// Who the leg says it is. Others write here too: what is not ours is no tag.
-fn tag(client_state: Loose<'_>) -> Option<Tag> {
+/// What the leg says of itself. Others write here too.
+fn state(client_state: Loose<'_>) -> Option<String> {
     let state = text(client_state)?;
     let state = state.trim();
     if state.len() > LONGEST_ID {
         return None;
     }
-    let bytes = BASE64.decode(state).ok()?;
-    Tag::parse(std::str::from_utf8(&bytes).ok()?)
+    String::from_utf8(BASE64.decode(state).ok()?).ok()
 }

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
-use crate::call::{Command, CommandId, Kind, Tag, Verb};
+use crate::call::{Command, CommandId, Heard, Kind, Mark, Tag, Verb};
+use crate::phone::Key;
 
 /// A request, ready to be sent.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub enum Method {
 }
 
 /// Events we live from: those a call cannot go on without, so Telnyx is asked to try them again.
-const RETRIED: [&str; 8] = [
+const RETRIED: [&str; 10] = [
     "call.initiated",
     "call.answered",
     "call.bridged",
@@ -40,6 +41,8 @@ const RETRIED: [&str; 8] = [
     "call.speak.ended",
     "call.playback.started",
     "call.playback.ended",
+    "call.dtmf.received",
+    "call.gather.ended",
 ];
 
 /// Milliseconds between the tries of one event. Telnyx takes five at most, and 60,000 in all.
@@ -91,6 +94,7 @@ impl Method {
             | Kind::Transfer
             | Kind::Speak
             | Kind::Play
+            | Kind::Gather
             | Kind::StopPlay => Self::Post,
         }
     }
@@ -108,6 +112,8 @@ fn path(verb: &Verb, line: &str) -> String {
         Verb::Transfer { on, .. } => (on, "transfer"),
         Verb::Speak { on, .. } => (on, "speak"),
         Verb::Play { on, .. } => (on, "playback_start"),
+        Verb::Gather { on, prompt: Heard::Text { .. }, .. } => (on, "gather_using_speak"),
+        Verb::Gather { on, prompt: Heard::Audio { .. }, .. } => (on, "gather_using_audio"),
         Verb::StopPlay { on } => (on, "playback_stop"),
     };
     format!("/calls/{}/actions/{action}", escaped(&on.0))
@@ -191,10 +197,70 @@ enum Body<'a> {
         #[serde(rename = "loop", skip_serializing_if = "Option::is_none")]
         repeat: Option<&'static str>,
     },
+    Gather {
+        command_id: CommandId,
+        client_state: String,
+        #[serde(flatten)]
+        prompt: Asked<'a>,
+        #[serde(flatten)]
+        input: Input,
+    },
     StopPlay {
         command_id: CommandId,
         stop: &'static str,
     },
+}
+
+/// What is heard while a key is asked for.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Asked<'a> {
+    Speak {
+        payload: &'a str,
+        payload_type: &'static str,
+        voice: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        language: Option<&'a str>,
+    },
+    Play {
+        audio_url: &'a str,
+    },
+}
+
+impl<'a> Asked<'a> {
+    fn of(prompt: &'a Heard) -> Self {
+        match prompt {
+            Heard::Text { text, voice, language } => {
+                Self::Speak { payload: text, payload_type: "text", voice, language: language.as_deref() }
+            }
+            Heard::Audio { url } => Self::Play { audio_url: url },
+        }
+    }
+}
+
+/// What may be pressed. We count the tries, and any key ends one: which of them lead somewhere is ours to know.
+#[derive(Serialize)]
+struct Input {
+    minimum_digits: u8,
+    maximum_digits: u8,
+    maximum_tries: u8,
+    timeout_millis: u64,
+    valid_digits: &'static str,
+    terminating_digit: char,
+}
+
+impl Input {
+    fn one_key(timeout: Duration, ends_with: Key) -> Self {
+        let timeout_millis = whole_secs(timeout).saturating_mul(1_000);
+        Self {
+            minimum_digits: 1,
+            maximum_digits: 1,
+            maximum_tries: 1,
+            timeout_millis,
+            valid_digits: "0123456789*#",
+            terminating_digit: ends_with.tone(),
+        }
+    }
 }
 
 impl<'a> Body<'a> {
@@ -239,6 +305,12 @@ impl<'a> Body<'a> {
             Verb::Play { url, looped, .. } => {
                 Self::Play { command_id, audio_url: url, repeat: looped.then_some("infinity") }
             }
+            Verb::Gather { tag, mark, prompt, timeout, ends_with, .. } => Self::Gather {
+                command_id,
+                client_state: marked(*mark, *tag),
+                prompt: Asked::of(prompt),
+                input: Input::one_key(*timeout, *ends_with),
+            },
             Verb::StopPlay { .. } => Self::StopPlay { command_id, stop: "all" },
         })
     }
@@ -252,6 +324,11 @@ impl<'a> Body<'a> {
 /// A leg's tag as Telnyx echoes it: standard base64 on one line, since a line feed would cut it short.
 fn state(tag: Tag) -> String {
     BASE64.encode(tag.to_text())
+}
+
+/// The same with a mark behind it, which the news of the leg carries from then on.
+fn marked(mark: Mark, tag: Tag) -> String {
+    BASE64.encode(mark.to_text(tag))
 }
 
 fn ring_secs(ring_for: Duration) -> u64 {
@@ -309,7 +386,9 @@ mod tests {
         r#""call.speak.started":{"retries_ms":[500,1000,2000,5000,10000]},"#,
         r#""call.speak.ended":{"retries_ms":[500,1000,2000,5000,10000]},"#,
         r#""call.playback.started":{"retries_ms":[500,1000,2000,5000,10000]},"#,
-        r#""call.playback.ended":{"retries_ms":[500,1000,2000,5000,10000]}}"#,
+        r#""call.playback.ended":{"retries_ms":[500,1000,2000,5000,10000]},"#,
+        r#""call.dtmf.received":{"retries_ms":[500,1000,2000,5000,10000]},"#,
+        r#""call.gather.ended":{"retries_ms":[500,1000,2000,5000,10000]}}"#,
     );
 
     fn on() -> Handle {
@@ -381,7 +460,36 @@ mod tests {
         };
         let play = |looped| Verb::Play { on: on(), url: "https://a.example/b.mp3".into(), looped };
         let answer = format!(r#","client_state":"{TAG}","webhook_retries_policies":{RETRIES}"#);
-        let cases: [(Verb, &str, &str); 10] = [
+        let gather = |prompt| Verb::Gather {
+            on: on(),
+            tag: tag(1),
+            mark: Mark(9),
+            prompt,
+            timeout: Duration::from_secs(6),
+            ends_with: Key::of('#').unwrap(),
+        };
+        let said = Heard::Text { text: text.into(), voice: voice.into(), language: None };
+        let cases: [(Verb, &str, &str); 12] = [
+            (
+                gather(said),
+                "gather_using_speak",
+                concat!(
+                    r#","client_state":"c3cxOjAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMGMwOjE6OQ==","#,
+                    r#""payload":"Say \"hi\"\n","payload_type":"text","voice":"female","minimum_digits":1,"#,
+                    r#""maximum_digits":1,"maximum_tries":1,"timeout_millis":6000,"valid_digits":"0123456789*#","#,
+                    r##""terminating_digit":"#""##
+                ),
+            ),
+            (
+                gather(Heard::Audio { url: "https://a.example/b.mp3".into() }),
+                "gather_using_audio",
+                concat!(
+                    r#","client_state":"c3cxOjAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMGMwOjE6OQ==","#,
+                    r#""audio_url":"https://a.example/b.mp3","minimum_digits":1,"#,
+                    r#""maximum_digits":1,"maximum_tries":1,"timeout_millis":6000,"valid_digits":"0123456789*#","#,
+                    r##""terminating_digit":"#""##
+                ),
+            ),
             (Verb::Answer { on: on(), tag: tag(1) }, "answer", &answer),
             (Verb::Reject { on: on(), with: RejectWith::Busy }, "reject", r#","cause":"USER_BUSY""#),
             (Verb::Reject { on: on(), with: RejectWith::Decline }, "reject", r#","cause":"CALL_REJECTED""#),

@@ -116,8 +116,8 @@ fn moment(value: Loose<'_>) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{Cause, Handle, LegNo, News, Who};
-    use crate::phone::Party;
+    use crate::call::{Cause, Entered, Handle, LegNo, Mark, News, Who};
+    use crate::phone::{Key, Party};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -146,6 +146,8 @@ mod tests {
                 "call.playback.started" => News::PlaybackStarted,
                 "call.speak.ended" => News::SpeechEnded,
                 "call.playback.ended" => News::PlaybackEnded { played: false },
+                "call.dtmf.received" => News::Pressed { key: Key::of('5').unwrap(), mark: None },
+                "call.gather.ended" => News::Gathered { entered: Entered::Key(Key::of('5').unwrap()), mark: None },
                 _ => News::Other { name: name.to_owned() },
             };
             assert_eq!(*news, expected, "{name}");
@@ -211,6 +213,35 @@ mod tests {
         {
             assert_eq!(who(json!({"client_state": other})), Who::default());
         }
+    }
+
+    #[test]
+    fn keys_are_read_with_the_mark_of_what_asked_for_them() {
+        let news = |name: &str, payload: Value| parts(&event(&enveloped(name, payload))).1.clone();
+        let key = |tone| Key::of(tone).unwrap();
+        let state = "c3cxOjAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMGMwOjE6OQ==";
+        let (name, mark) = ("call.dtmf.received", Some(Mark(9)));
+        assert_eq!(news(name, json!({"digit": "*", "client_state": state})), News::Pressed { key: key('*'), mark });
+        assert_eq!(news(name, json!({"digit": 7})), News::Pressed { key: key('7'), mark: None });
+        for digit in [json!(null), json!(""), json!("A"), json!(["1"])] {
+            assert_eq!(news(name, json!({"digit": digit})), News::Other { name: name.into() }, "{digit}");
+        }
+        let name = "call.gather.ended";
+        let cases = [
+            (json!({"status": "valid", "digits": "1"}), Entered::Key(key('1'))),
+            (json!({"status": "invalid", "digits": "9"}), Entered::Key(key('9'))),
+            (json!({"status": "of next year", "digits": "12"}), Entered::Key(key('1'))),
+            (json!({"status": "valid", "digits": ""}), Entered::Other),
+            (json!({"status": "invalid"}), Entered::Other),
+            (json!({"status": "timeout", "digits": ""}), Entered::Nothing),
+            (json!({"status": "cancelled"}), Entered::Nothing),
+            (json!({}), Entered::Nothing),
+        ];
+        for (payload, entered) in cases {
+            assert_eq!(news(name, payload.clone()), News::Gathered { entered, mark: None }, "{payload}");
+        }
+        let gone = json!({"status": "call_hangup", "digits": "1"});
+        assert_eq!(news(name, gone), News::Other { name: name.into() });
     }
 
     #[test]

@@ -8,7 +8,7 @@ use switchhook::call::Kind;
 use switchhook::hall::Gate;
 use switchhook::play::{Death, House, Outage, Trouble};
 use switchhook::routing::{Rules, Sources, load};
-use switchhook::sim::{Callee, Fault, Mishap, Rates, Script, Settings, Side, Switches};
+use switchhook::sim::{Callee, Fault, Mishap, Press, Rates, Script, Settings, Side, Switches};
 
 pub const LINE: &str = "+12025550100";
 pub const OTHER_LINE: &str = "+12025550101";
@@ -34,11 +34,15 @@ pub fn draw(seed: u64) -> Life {
     let settings = settings(&mut rng);
     let scripts = (0..calls(&mut rng)).map(|no| script(no, &mut rng)).collect();
     let mut trouble = trouble(&mut rng);
-    // From a stream of its own, so that what was drawn before stays as it was.
+    let mut scripts: Vec<Script> = scripts;
+    // From streams of their own, so that what was drawn before stays as it was.
     let mut rng = Rng::with_seed(seed ^ 0x57a7);
     if one_in(10, &mut rng) {
         trouble.strays = rng.u32(1..=6);
     }
+    let mut rng = Rng::with_seed(seed ^ 0x6d65_6e75);
+    let (text, rules) = with_menus(text, rules, &mut rng);
+    scripts.iter_mut().for_each(|script| presses(script, &mut rng));
     Life { text, rules, settings, scripts, trouble }
 }
 
@@ -50,6 +54,61 @@ fn rules(rng: &mut Rng) -> (String, Rules) {
         if let Ok(loaded) = load(&sources) {
             return (text, loaded.rules);
         }
+    }
+}
+
+/// In some lives the lines lead to a menu first, whose keys lead on to what was there.
+fn with_menus(text: String, rules: Rules, rng: &mut Rng) -> (String, Rules) {
+    if !one_in(4, rng) {
+        return (text, rules);
+    }
+    let prompt = |rng: &mut Rng| match rng.u32(0..3) {
+        0 => "{play: https://example.com/menu.mp3}",
+        _ => "{say: Press a key.}",
+    };
+    let greeting = prompt(rng);
+    let mut menu = format!("menus:\n  choice:\n    greeting: {greeting}\n    keys:\n");
+    menu.push_str("      1: [{dial: anna}]\n      2: {ring: desk}\n      3: {goto: other}\n      pound: hangup\n");
+    if rng.bool() {
+        menu.push_str("      star: {repeat: true}\n");
+    }
+    if rng.bool() {
+        menu.push_str(
+            "      4: {menu: {greeting: {say: Once more.}, keys: {0: {dial: ben}, 1: {dial: cleo}}, timeout: 3s}}\n",
+        );
+    }
+    writeln!(menu, "    timeout: {}s\n    tries: {}", rng.u32(2..8), rng.u32(1..4)).unwrap();
+    if rng.bool() {
+        let invalid = prompt(rng);
+        writeln!(menu, "    invalid: {invalid}").unwrap();
+    }
+    match rng.u32(0..3) {
+        0 => menu.push_str("    on: {exhausted: [{say: Goodbye.}, hangup]}\n"),
+        1 => menu.push_str("    on: {invalid: [{dial: dora}], exhausted: hangup}\n"),
+        _ => {}
+    }
+    let chosen = text
+        .replace("numbers: {", "numbers: {\"+12025550102\": main, ")
+        .replace(": main, \"+12025550101\"", ": chosen, \"+12025550101\"");
+    let text = format!("{chosen}  chosen:\n    - menu: choice\n    - say: Nothing chosen.\n    - goto: main\n{menu}");
+    let loads = |text: &str| load(&Sources { name: "routes.yaml".into(), text: text.into(), ..Sources::default() });
+    if let Ok(loaded) = loads(&text) {
+        return (text, loaded.rules);
+    }
+    // What was there is not for callers who are answered: it leads there no more.
+    let text = text.replace("- goto: main", "- hangup").replace("3: {goto: other}", "3: [{say: Bye.}, hangup]");
+    match loads(&text) {
+        Ok(loaded) => (text, loaded.rules),
+        Err(problems) => panic!("{problems}\n{text}"),
+    }
+}
+
+/// Most callers press keys when they are asked for some.
+fn presses(script: &mut Script, rng: &mut Rng) {
+    for _ in 0..rng.u32(0..4) {
+        let key = *pick(&['1', '1', '2', '2', '3', '4', '0', '9', '*', '#'], rng);
+        let after = if one_in(4, rng) { millis(rng.u64(3_000..14_000)) } else { millis(rng.u64(100..4_000)) };
+        script.presses.push(Press { after, key });
     }
 }
 

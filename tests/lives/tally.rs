@@ -21,6 +21,7 @@ impl Tally {
         for name in [
             "phase.answering",
             "phase.speaking",
+            "phase.choosing",
             "phase.ringing",
             "phase.transferring",
             "phase.talking",
@@ -76,6 +77,9 @@ impl Tally {
             "us.ignored",
             "request.again",
             "remark.once_more",
+            "remark.key_pressed",
+            "remark.wrong_key",
+            "remark.no_key",
             "remark.nothing_came",
             "remark.leg_lost",
             "remark.leg_found",

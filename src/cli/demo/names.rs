@@ -23,6 +23,7 @@ impl Names {
                 Action::Answer
                 | Action::Say(_)
                 | Action::Play(_)
+                | Action::Menu(_)
                 | Action::Reject(_)
                 | Action::Hangup
                 | Action::Goto { .. }

@@ -4,6 +4,7 @@
 mod group;
 mod groups;
 mod lists;
+mod menus;
 mod numbers;
 mod outbound;
 mod people;
@@ -20,4 +21,4 @@ mod whole;
 mod words;
 
 pub(super) use reader::Reader;
-pub(super) use said::{Draft, Line, Said, Todo};
+pub(super) use said::{Draft, Line, MenuDraft, OnKey, Said, Todo, count};

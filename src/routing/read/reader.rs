@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::group::{Group, Raw};
 use super::register::Register;
-use super::said::Person;
+use super::said::{MenuDraft, Person};
 use super::values;
 use crate::phone::Target;
 use crate::routing::list::List;
@@ -34,6 +34,13 @@ pub struct Reader<'a> {
     pub(super) raws: BTreeMap<String, Raw>,
     /// Groups that are being flattened, each inside the one before.
     pub(super) open: Vec<String>,
+    pub(super) menus: Register<MenuDraft>,
+    /// Menus that are not read yet.
+    pub(super) unread_menus: BTreeMap<String, Node>,
+    /// Menus that are being read, each inside the one before.
+    pub(super) open_menus: Vec<String>,
+    /// How many steps the menus used so far come to.
+    pub(super) menu_steps: usize,
     pub(super) routes: Register<()>,
     /// Everybody the file can dial, and where that is written.
     pub(super) targets: Vec<(Spot, Target)>,
@@ -53,6 +60,10 @@ impl<'a> Reader<'a> {
             groups: Register::new("ring group"),
             raws: BTreeMap::new(),
             open: Vec::new(),
+            menus: Register::new("menu"),
+            unread_menus: BTreeMap::new(),
+            open_menus: Vec::new(),
+            menu_steps: 0,
             routes: Register::new("route"),
             targets: Vec::new(),
         }

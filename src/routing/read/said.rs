@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::phone::{Number, Target};
+use crate::phone::{Key, Number, Target};
 use crate::routing::condition::Condition;
-use crate::routing::rules::{Action, Defaults, Outbound, Outcome};
+use crate::routing::rules::{Action, Defaults, Outbound, Outcome, Prompt};
 use crate::yaml::Spot;
 
 /// What a file says.
@@ -54,6 +54,7 @@ pub struct Callee {
 }
 
 /// A step that is read, but not laid out yet.
+#[derive(Clone)]
 pub struct Draft {
     pub at: Spot,
     pub when: Option<Condition>,
@@ -62,10 +63,65 @@ pub struct Draft {
 }
 
 /// What a step does, as far as it is known before all steps have their places.
+#[derive(Clone)]
 pub enum Todo {
     Act(Action),
     Goto(String),
     /// A route in its place: nothing follows on it.
     Away(Vec<Draft>),
     Do(Vec<Draft>),
+    Menu(MenuDraft),
+}
+
+/// A menu that is read. Its steps are laid out wherever it is used: where they fall through to is another step there.
+#[derive(Clone)]
+pub struct MenuDraft {
+    pub name: String,
+    pub greeting: Prompt,
+    pub keys: Vec<(Key, Spot, OnKey)>,
+    pub timeout: Duration,
+    pub tries: u8,
+    pub invalid: Option<Prompt>,
+    /// What the menu itself says of its outcomes.
+    pub on: Vec<(Outcome, Vec<Draft>)>,
+    /// How many menus lie in each other here, this one included.
+    pub depth: usize,
+}
+
+/// What a key does.
+#[derive(Clone)]
+pub enum OnKey {
+    Again,
+    Steps(Vec<Draft>),
+}
+
+impl OnKey {
+    pub fn steps(&self) -> &[Draft] {
+        match self {
+            Self::Again => &[],
+            Self::Steps(steps) => steps,
+        }
+    }
+}
+
+impl MenuDraft {
+    /// How many steps lie in it.
+    pub fn steps(&self) -> usize {
+        let keys = self.keys.iter().map(|(_, _, does)| count(does.steps()));
+        keys.chain(self.on.iter().map(|(_, steps)| count(steps))).sum()
+    }
+}
+
+/// How many steps a list comes to, with all that lies in them.
+pub fn count(drafts: &[Draft]) -> usize {
+    let one = |draft: &Draft| {
+        let inner = match &draft.todo {
+            Todo::Do(drafts) | Todo::Away(drafts) => count(drafts),
+            // What it says of its outcomes stands under `on` of the step.
+            Todo::Menu(menu) => menu.keys.iter().map(|(_, _, does)| count(does.steps())).sum(),
+            Todo::Act(_) | Todo::Goto(_) => 0,
+        };
+        1 + inner + draft.on.iter().map(|(_, drafts)| count(drafts)).sum::<usize>()
+    };
+    drafts.iter().map(one).sum()
 }

@@ -24,7 +24,7 @@ impl Reader<'_> {
     }
 
     /// A list of steps, or one step in its place.
-    fn step_or_list(&mut self, node: &Node) -> Vec<Draft> {
+    pub(super) fn step_or_list(&mut self, node: &Node) -> Vec<Draft> {
         match &node.value {
             Value::List(_) => self.list_of_steps(node),
             Value::Text(_) | Value::Map(_) => self.step(node).into_iter().collect(),
@@ -69,11 +69,18 @@ impl Reader<'_> {
     fn full_step(&mut self, node: &Node, map: &Map) -> Option<Draft> {
         let action = self.the_action(node, map);
         let when = map.get("when").map(|node| self.condition(node));
-        let on = match (action, map.get("on")) {
+        let mut on = match (action, map.get("on")) {
             (Some(action), Some(node)) => self.outcomes(node, &action.key),
             (_, _) => Vec::new(),
         };
-        let todo = self.todo(action?, map)?;
+        let mut todo = self.todo(action?, map)?;
+        if let Todo::Menu(menu) = &mut todo {
+            // The step's word counts before the menu's.
+            let own = std::mem::take(&mut menu.on);
+            on.extend(
+                own.into_iter().filter(|(outcome, _)| !on.iter().any(|(said, _)| said == outcome)).collect::<Vec<_>>(),
+            );
+        }
         // A step whose guard cannot be read is not one without a guard.
         let when = match when {
             Some(condition) => Some(condition?),
@@ -138,6 +145,7 @@ impl Reader<'_> {
             "dial" => self.ring_or_transfer(node, map, To::Dial)?,
             "ring" => self.ring_or_transfer(node, map, To::Ring)?,
             "transfer" => self.ring_or_transfer(node, map, To::Transfer)?,
+            "menu" => return self.menu(node).map(Todo::Menu),
             "reject" => Action::Reject(self.reject(node)?),
             "goto" if matches!(node.value, Value::List(_)) => {
                 let steps = self.list_of_steps(node);
@@ -167,7 +175,7 @@ impl Reader<'_> {
         })
     }
 
-    fn say(&mut self, node: &Node) -> Option<Say> {
+    pub(super) fn say(&mut self, node: &Node) -> Option<Say> {
         let (mut voice, mut language) = (self.defaults.voice.clone(), self.defaults.language.clone());
         let mut text = Some(node);
         if let Value::Map(map) = &node.value {
@@ -202,7 +210,7 @@ impl Reader<'_> {
     }
 
     /// `on:`: where outcomes lead.
-    fn outcomes(&mut self, node: &Node, action: &str) -> Vec<(Outcome, Vec<Draft>)> {
+    pub(super) fn outcomes(&mut self, node: &Node, action: &str) -> Vec<(Outcome, Vec<Draft>)> {
         let known: &[(&str, Outcome)] = match action {
             "dial" | "transfer" => &[
                 ("busy", Outcome::Busy),
@@ -211,6 +219,7 @@ impl Reader<'_> {
                 ("failed", Outcome::Failed),
             ],
             "ring" => &[("no_answer", Outcome::NoAnswer), ("declined", Outcome::Declined), ("failed", Outcome::Failed)],
+            "menu" => &[("invalid", Outcome::Invalid), ("exhausted", Outcome::Exhausted)],
             // `on` has no meaning there, which is told already.
             _ => return Vec::new(),
         };

@@ -21,6 +21,9 @@ pub const RINGING: Bounds =
 /// How long after the others a member begins to ring.
 pub const DELAY: Bounds =
     Bounds { what: "a delay", least: Duration::from_secs(1), most: Duration::from_secs(600), why: "" };
+/// How long a key is waited for.
+pub const KEY_WAIT: Bounds =
+    Bounds { what: "waiting for a key", least: Duration::from_secs(1), most: Duration::from_secs(60), why: "" };
 /// How long a call lasts. Telnyx ends any leg after 14,400 s, or after 14,000 s by another of its texts; what is left
 /// of that is ours, for an orderly end.
 pub const CALL: Bounds = Bounds {

@@ -29,15 +29,21 @@ impl Reader<'_> {
         self.lists.tell_unused(&mut self.found);
         self.people.tell_unused(&mut self.found);
         self.groups.tell_unused(&mut self.found);
+        self.menus.tell_unused(&mut self.found);
         Some(Said { defaults: self.defaults.clone(), numbers, outbound, routes })
     }
 
     fn read_routes(&mut self, root: &Node, map: &Map) -> Vec<(String, Spot, Vec<Draft>)> {
-        let Some(routes) = self.needed(root, map, "routes", "where calls go, step by step") else { return Vec::new() };
-        for entry in &routes.entries {
+        let routes = self.needed(root, map, "routes", "where calls go, step by step");
+        for entry in routes.into_iter().flat_map(|routes| &routes.entries) {
             self.check_name(entry);
             self.routes.add(&entry.key, entry.at, Some(()));
         }
+        // Keys of a menu may lead to any route, and steps of any route to a menu.
+        if let Some(menus) = self.section(map, "menus") {
+            self.read_menus(menus);
+        }
+        let Some(routes) = routes else { return Vec::new() };
         let read = |entry: &Entry| (entry.key.clone(), entry.at, self.list_of_steps(&entry.value));
         routes.entries.iter().map(read).collect()
     }

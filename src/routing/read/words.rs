@@ -1,14 +1,24 @@
 //! The words of the language: those of this version, and those of the whole language that it does not have yet.
 
 /// Keys at the top.
-pub const TOP: &[&str] =
-    &["version", "timezone", "defaults", "numbers", "lists", "schedules", "people", "ring_groups", "limits", "routes"];
+pub const TOP: &[&str] = &[
+    "version",
+    "timezone",
+    "defaults",
+    "numbers",
+    "lists",
+    "schedules",
+    "people",
+    "ring_groups",
+    "menus",
+    "limits",
+    "routes",
+];
 pub const TOP_LATER: &[&str] = &[
     "tables",
     "switches",
     "holidays",
     "confirmations",
-    "menus",
     "voicemail",
     "on_call",
     "escalations",
@@ -43,10 +53,10 @@ pub const MEMBER: &[&str] = &["person", "number", "group", "delay"];
 pub const MEMBER_LATER: &[&str] = &["weight", "confirm", "last_agent", "on_call"];
 
 /// What a step can do.
-pub const ACTIONS: &[&str] = &["answer", "say", "play", "dial", "ring", "transfer", "reject", "hangup", "goto", "do"];
+pub const ACTIONS: &[&str] =
+    &["answer", "say", "play", "dial", "ring", "transfer", "menu", "reject", "hangup", "goto", "do"];
 pub const ACTIONS_LATER: &[&str] = &[
     "escalate",
-    "menu",
     "voicemail",
     "queue",
     "conference",
@@ -63,6 +73,9 @@ pub const ACTIONS_LATER: &[&str] = &[
 /// What stands beside it.
 pub const OPTIONS: &[&str] = &["when", "on", "timeout", "caller_id", "ring_each", "strategy"];
 pub const OPTIONS_LATER: &[&str] = &["confirm", "after_talk", "amd"];
+pub const MENU: &[&str] = &["greeting", "keys", "timeout", "tries", "invalid", "on"];
+pub const MENU_LATER: &[&str] = &["extensions"];
+pub const PROMPT: &[&str] = &["say", "play"];
 pub const SAY: &[&str] = &["text", "voice", "language"];
 
 pub const OUTCOMES_LATER: &[&str] = &["unavailable", "invalid", "exhausted", "timeout", "full"];
@@ -75,6 +88,7 @@ pub const PATTERNS: &[&str] = &["list", "number", "prefix", "country"];
 pub fn options_of(action: &str) -> &'static [&'static str] {
     match action {
         "dial" | "transfer" => &["on", "timeout", "caller_id"],
+        "menu" => &["on"],
         "ring" => &["on", "timeout", "caller_id", "ring_each", "strategy"],
         _ => &[],
     }
