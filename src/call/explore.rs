@@ -1,10 +1,10 @@
 //! A ring of three in every order in which things can happen.
 //!
-//! The walk is exhaustive: every move that is possible in a state is made from it, and it goes on until the caller talks
-//! with somebody or the call has ended. Moves are news of every leg, also of those being hung up, before and after the
-//! answer to its dial; the answers to dials and bridges; and time. What bounds the walk: deadlines fall due [`DUES`]
-//! times on a path, and a refused dial is refused for good. What is not told apart: how somebody is out of the ring,
-//! since these rules do not ask, and answers that change nothing, to hangups, looks, and the picking-up of the caller.
+//! The walk is exhaustive: every move that is possible in a state is made from it, and it goes on until the call has
+//! ended, also while the caller talks with somebody. Moves are news of every leg, also of those being hung up, before and
+//! after the answer to its dial; the answers to dials and bridges; and time. What bounds the walk: deadlines fall due
+//! [`DUES`] times on a path, and a refused dial is refused for good. What is not told apart: how somebody is out of the
+//! ring, where the rules do not ask, and answers that change nothing, to hangups, looks, and the picking-up of the caller.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test: whatever it does not name is a failure")]
 
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use super::kit::{CALLER, Life, OURS, left_alone};
 use super::*;
 use crate::phone::Party;
-use crate::routing::Rules;
+use crate::routing::{Outcome, Rules};
 
 /// How many deadlines fall due on one path.
 const DUES: u8 = 3;
@@ -27,7 +27,7 @@ enum Move {
     Dial(LegNo, Dialled),
     Placed(LegNo),
     Answered(LegNo),
-    HungUp(LegNo),
+    HungUp(LegNo, Cause),
     /// The answer to the last bridge.
     Bridge(Answer),
     /// News of a bridge, from the one rung or from the caller.
@@ -74,10 +74,12 @@ struct World {
     /// The caller may be picked up: we asked for it.
     answering: bool,
     dues: u8,
+    /// How those who are rung may end.
+    ends: &'static [Cause],
 }
 
 impl World {
-    fn begun(rules: &Rules, answered: bool) -> Self {
+    fn begun(rules: &Rules, answered: bool, ends: &'static [Cause]) -> Self {
         let life = Life::new(rules);
         let mut world = Self {
             call: life.call,
@@ -87,6 +89,7 @@ impl World {
             stray: false,
             answering: false,
             dues: 0,
+            ends,
         };
         if answered {
             world.news(rules, LegNo::CALLER, News::Answered);
@@ -104,12 +107,14 @@ impl World {
             let caller = no == LegNo::CALLER;
             match leg.state {
                 // Webhooks overtake the answer to the dial, and each other.
-                LegState::Dialled => moves.extend([Move::Placed(no), Move::Answered(no), Move::HungUp(no)]),
-                LegState::Ringing if caller && !self.answering => moves.push(Move::HungUp(no)),
-                LegState::Ringing => moves.extend([Move::Answered(no), Move::HungUp(no)]),
-                LegState::Answered { .. } => moves.push(Move::HungUp(no)),
-                LegState::Ended { .. } => {}
+                LegState::Dialled => moves.extend([Move::Placed(no), Move::Answered(no)]),
+                LegState::Ringing if caller && !self.answering => {}
+                LegState::Ringing => moves.push(Move::Answered(no)),
+                LegState::Answered { .. } => {}
+                LegState::Ended { .. } => continue,
             }
+            let ends = if caller { &[Cause::Normal] } else { self.ends };
+            moves.extend(ends.iter().map(|cause| Move::HungUp(no, *cause)));
         }
         if let Some(bridges) = &self.bridges {
             if bridges.open {
@@ -133,7 +138,7 @@ impl World {
         match it {
             Move::Placed(no) => self.news(rules, no, News::Placed),
             Move::Answered(no) => self.news(rules, no, News::Answered),
-            Move::HungUp(no) => self.news(rules, no, News::HungUp { cause: Cause::Busy }),
+            Move::HungUp(no, cause) => self.news(rules, no, News::HungUp { cause }),
             Move::Bridged(no) => self.news(rules, no, News::Bridged),
             Move::Dial(no, answer) => self.dialled(no, answer, rules),
             Move::Bridge(answer) => self.bridge(answer, rules),
@@ -239,7 +244,7 @@ fn check(world: &World, rules: &Rules) {
 }
 
 /// What tells two states apart: moments by how long ago they were, and no counters, no ids. How somebody is out of the
-/// ring is left out, for nothing in these rules depends on it.
+/// ring is left out where they end in one way only: nothing depends on it then.
 fn key(world: &World) -> Vec<u8> {
     let mut key = Key { bytes: vec![world.dues, u8::from(world.answering), u8::from(world.stray)], now: world.now };
     for leg in &world.call.legs {
@@ -249,6 +254,10 @@ fn key(world: &World) -> Vec<u8> {
         Phase::Ringing(ringing) => {
             key.bytes.push(1);
             ringing.chairs.iter().for_each(|chair| key.chair(chair, chair.leg.and_then(|no| world.call.leg(no))));
+            if world.ends.len() > 1 {
+                let out = |chair: &Chair| chair.out.map_or(0, |out| 1 + u8::from(out == Outcome::Declined));
+                key.bytes.extend(ringing.chairs.iter().map(out));
+            }
             key.bytes.push(u8::from(ringing.ringback));
             if !world.call.caller_is_answered() {
                 key.moment(world.call.began);
@@ -261,7 +270,11 @@ fn key(world: &World) -> Vec<u8> {
             key.moment(*since);
         }
         Phase::Ended { .. } => key.bytes.push(3),
-        Phase::Talking { with, .. } => key.bytes.extend([4, no(*with)]),
+        Phase::Talking { with, since, looked } => {
+            key.bytes.extend([4, no(*with)]);
+            key.moment(*since);
+            key.moment(*looked);
+        }
         other => panic!("{other:?}"),
     }
     if let Some(Bridges { leg, open, maybe, .. }) = world.bridges {
@@ -344,8 +357,8 @@ struct States {
     ended: usize,
 }
 
-fn explore(rules: &Rules, answered: bool) -> States {
-    let mut todo = vec![World::begun(rules, answered)];
+fn explore(rules: &Rules, answered: bool, ends: &'static [Cause]) -> States {
+    let mut todo = vec![World::begun(rules, answered, ends)];
     let mut seen: HashSet<Vec<u8>> = HashSet::new();
     let mut states = States::default();
     while let Some(world) = todo.pop() {
@@ -356,7 +369,6 @@ fn explore(rules: &Rules, answered: bool) -> States {
         states.all += 1;
         if world.call.phase.talks_with().is_some() {
             states.talking += 1;
-            continue;
         }
         if world.call.has_ended() {
             states.ended += 1;
@@ -377,7 +389,9 @@ mod tests {
 
     use super::super::kit::{member, ring, rules};
     use super::*;
-    use crate::routing::Order;
+    use crate::routing::{Action, Order, RejectWith};
+
+    const BUSY: &[Cause] = &[Cause::Busy];
 
     fn three(order: Order) -> Rules {
         let members = vec![member("a", 141, 20), member("b", 142, 20), member("c", 143, 20)];
@@ -388,7 +402,7 @@ mod tests {
     fn three_at_once_for_a_caller_not_picked_up() {
         let mut rules = three(Order::Simultaneous);
         rules.defaults.ringback = Some("https://example.com/ringback.mp3".into());
-        tell(&explore(&rules, false), 100_000);
+        tell(&explore(&rules, false, BUSY), 400_000);
     }
 
     #[test]
@@ -396,17 +410,25 @@ mod tests {
         let mut rules = three(Order::Simultaneous);
         rules.defaults.ringback = Some("https://example.com/ringback.mp3".into());
         rules.defaults.answer_after = Duration::from_secs(8);
-        tell(&explore(&rules, false), 100_000);
+        tell(&explore(&rules, false, BUSY), 450_000);
     }
 
     #[test]
     fn three_at_once_for_a_caller_picked_up() {
-        tell(&explore(&three(Order::Simultaneous), true), 100_000);
+        tell(&explore(&three(Order::Simultaneous), true, BUSY), 350_000);
     }
 
     #[test]
     fn three_in_turn() {
-        tell(&explore(&three(Order::Sequential), false), 50_000);
+        tell(&explore(&three(Order::Sequential), false, BUSY), 90_000);
+    }
+
+    #[test]
+    fn three_in_turn_who_may_decline_where_that_leads_elsewhere() {
+        let members = vec![member("a", 141, 20), member("b", 142, 20), member("c", 143, 20)];
+        let actions = vec![ring(Order::Sequential, members), Action::Hangup, Action::Reject(RejectWith::Busy)];
+        let rules = rules(actions, &[(0, Outcome::Declined, 2)]);
+        tell(&explore(&rules, false, &[Cause::Busy, Cause::Declined]), 100_000);
     }
 
     /// Fewer states than there were once are a walk that has become shorter without a word. Few ends are within its reach:

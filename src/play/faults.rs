@@ -138,11 +138,12 @@ impl Sight<'_> {
 
     /// How long a caller may be silent after he was asked for a key so.
     fn chooses(&self, id: &str) -> Option<Duration> {
-        match &self.command(id)?.verb {
-            Verb::Gather { prompt: Heard::Text { .. }, timeout, .. } => Some(LONGEST_TEXT + *timeout),
-            Verb::Gather { prompt: Heard::Audio { .. }, timeout, .. } => Some(LONGEST_AUDIO + *timeout),
-            _ => None,
-        }
+        let Verb::Gather { prompt, timeout, .. } = &self.command(id)?.verb else { return None };
+        let heard = match prompt {
+            Heard::Text { .. } => LONGEST_TEXT,
+            Heard::Audio { .. } => LONGEST_AUDIO,
+        };
+        Some(heard + *timeout)
     }
 
     fn command(&self, id: &str) -> Option<&Command> {
