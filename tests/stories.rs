@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use switchhook::call::Kind;
+use switchhook::call::{Kind, gist};
 use switchhook::play::{Play, Trouble};
 use switchhook::routing::{Action, Prompt, Rules, Sources, load};
 use switchhook::sim::{CallOutcome, Callee, Fault, Mishap, Rates, Script, Settings, Side};
@@ -52,9 +52,9 @@ fn call() -> Script {
 
 /// The story of one call, and what truly happened. Nothing in it may be against the law.
 fn told(rules: Rules, script: &Script, settings: Settings, trouble: Trouble) -> String {
-    let played = Play::new(rules, 1, settings, std::slice::from_ref(script)).troubled(trouble).run();
+    let played = Play::new(rules.clone(), 1, settings, std::slice::from_ref(script)).troubled(trouble).run();
     let [call] = played.calls.as_slice() else { panic!("one call") };
-    let text = format!("{}{}", call.story, truth(&call.outcome));
+    let text = format!("{}\n{}{}", gist(&call.chapters, &rules), call.story, truth(&call.outcome));
     assert!(played.broken.is_empty(), "{}\n{text}", played.broken.join("\n"));
     text
 }

@@ -11,6 +11,7 @@ mod ending;
 mod event;
 #[cfg(test)]
 mod explore;
+mod gist;
 mod ids;
 mod join;
 mod kind;
@@ -38,6 +39,7 @@ mod turn;
 pub use command::{Command, Heard, Verb};
 pub use decide::{Decision, deadline, decide};
 pub use event::{Cause, Entered, Event, Made, News, Refusal, Settled, Verdict, What, Who};
+pub use gist::gist;
 pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Mark, Tag};
 pub use kind::Kind;
 pub use leg::{Doubted, Leg, LegState, Role, Stop};

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::common::Common;
 use super::failure::Failure;
-use super::{check, demo, health, migrate, serve, sim};
+use super::{calls, check, demo, health, migrate, serve, sim};
 use crate::telemetry;
 
 /// Routes phone calls of a Telnyx Call Control application by a YAML file.
@@ -27,6 +27,10 @@ enum Command {
     Check(check::Check),
     /// Bring the database's tables up to this version
     Migrate(migrate::Migrate),
+    /// List the latest calls, or show one
+    Calls(calls::Calls),
+    /// Tell why a call went as it did
+    Explain(calls::Explain),
     /// Ask a running server whether it is well; for container health checks
     Health(health::Health),
     /// Play a dozen calls against a simulated Telnyx on this machine, and tell what became of each
@@ -54,6 +58,8 @@ impl Cli {
                 Command::Serve(serve) => serve.run(&common).await,
                 Command::Check(check) => check.run(&common),
                 Command::Migrate(migrate) => migrate.run(&common).await,
+                Command::Calls(calls) => calls.run(&common).await,
+                Command::Explain(explain) => explain.run(&common).await,
                 Command::Health(health) => health.run().await,
                 Command::Demo(demo) => demo.run().await,
                 Command::Sim(sim) => sim::run(sim).await,

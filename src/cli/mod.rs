@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod calls;
 mod check;
 mod common;
 pub mod demo;

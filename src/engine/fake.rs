@@ -143,6 +143,10 @@ impl Store for Fake {
         Err(gone())
     }
 
+    async fn calls_named(&self, _: &str) -> Result<Vec<CallRow>, StoreError> {
+        Err(gone())
+    }
+
     async fn counts(&self) -> Result<Vec<(&'static str, i64)>, StoreError> {
         Err(gone())
     }

@@ -257,6 +257,16 @@ impl Store for Postgres {
         rows.into_iter().map(rows::call).collect()
     }
 
+    async fn calls_named(&self, beginning: &str) -> Result<Vec<CallRow>, StoreError> {
+        let rows: Vec<(String, String, Option<i64>)> =
+            sqlx::query_as("select id::text, state, wake_at from calls where id::text like $1 || '%' limit 2")
+                .bind(beginning)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(failed)?;
+        rows.into_iter().map(rows::call).collect()
+    }
+
     async fn counts(&self) -> Result<Vec<(&'static str, i64)>, StoreError> {
         let mut counts = Vec::new();
         for (table, statement) in rows::COUNTS {

@@ -230,6 +230,16 @@ impl Store for Sqlite {
         rows.into_iter().map(rows::call).collect()
     }
 
+    async fn calls_named(&self, beginning: &str) -> Result<Vec<CallRow>, StoreError> {
+        let rows: Vec<(String, String, Option<i64>)> =
+            sqlx::query_as("select id, state, wake_at from calls where id like $1 || '%' limit 2")
+                .bind(beginning)
+                .fetch_all(&self.readers)
+                .await
+                .map_err(failed)?;
+        rows.into_iter().map(rows::call).collect()
+    }
+
     async fn counts(&self) -> Result<Vec<(&'static str, i64)>, StoreError> {
         let mut counts = Vec::new();
         for (table, statement) in rows::COUNTS {

@@ -57,6 +57,9 @@ pub trait Store: Send + Sync {
     /// Calls, the newest first.
     async fn calls(&self, limit: u32) -> Result<Vec<CallRow>, StoreError>;
 
+    /// Calls whose id begins so, two at most: one, if that says which.
+    async fn calls_named(&self, beginning: &str) -> Result<Vec<CallRow>, StoreError>;
+
     /// How many rows each table has; for tests and checks.
     async fn counts(&self) -> Result<Vec<(&'static str, i64)>, StoreError>;
 

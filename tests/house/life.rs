@@ -45,7 +45,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    fn new(base: Base) -> Self {
+    pub fn new(base: Base) -> Self {
         Self::serving(base, House::serve)
     }
 

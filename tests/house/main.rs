@@ -4,6 +4,7 @@
 
 mod base;
 mod commands;
+mod explain;
 mod intake;
 mod life;
 mod post;
