@@ -45,7 +45,8 @@ impl Callers {
 fn script(rng: &mut Rng) -> Script {
     let from = format!("+1312555{:04}", rng.u32(..10_000));
     let mut script = Script::call("a call", &from, LINES[rng.usize(..LINES.len())])
-        .patience(Duration::from_millis(rng.u64(2_000..15_000)))
+        // Some wait for as long as it takes: whoever is forgotten is there to be found.
+        .patience(Duration::from_millis(if rng.bool() { rng.u64(2_000..15_000) } else { 60_000 }))
         .talk(Duration::from_millis(rng.u64(300..3_000)), if rng.bool() { Side::Caller } else { Side::Callee });
     for person in PEOPLE {
         let after = Duration::from_millis(rng.u64(100..2_500));

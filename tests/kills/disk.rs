@@ -7,7 +7,7 @@ use crate::base::Base;
 use crate::hardship::suffer;
 use crate::orders::Orders;
 use crate::server::Server;
-use crate::stage::Stage;
+use crate::stage::{Stage, now};
 
 /// Has the server go through it, and what is left checked.
 pub fn is_full(orders: &Orders) -> Option<String> {
@@ -24,6 +24,7 @@ pub fn is_full(orders: &Orders) -> Option<String> {
     wrapped.envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
     wrapped.current_dir(serve.get_current_dir().unwrap());
     let mut server = Server::start(wrapped);
+    stage.is_up(now());
     server.expects = "the database does not answer";
     let limit = |pid: u32, size: &str| {
         let status = Command::new("prlimit").args(["--pid", &pid.to_string(), &format!("--fsize={size}:")]).status();

@@ -16,6 +16,7 @@ pub fn suffer(stage: &Stage, name: &str, lasts: Duration, begin: impl FnOnce(), 
     let before = now().as_millisecond();
     wait_for("all is well", || (stage.postman.answered(before, Some(200)) >= SOME).then_some(()));
     stage.wait_until_busy();
+    let since = now();
     begin();
     let out = now().as_millisecond();
     wait_for(&format!("{name} is felt"), || {
@@ -25,6 +26,7 @@ pub fn suffer(stage: &Stage, name: &str, lasts: Duration, begin: impl FnOnce(), 
     end();
     let back = now().as_millisecond();
     let taken = wait_for("it is used again", || stage.postman.first_taken(back));
+    stage.harm(since);
     let took = Duration::from_millis(taken.abs_diff(back));
     assert!(took <= BACK_WITHIN, "after {name} it took {took:?}");
     let (put_off, lost) = (stage.postman.answered(out, Some(503)), stage.postman.answered(out, None));

@@ -131,13 +131,17 @@ fn doubled(ledger: &mut Value) {
     *ledger["effects"].as_object_mut().unwrap().values_mut().next().unwrap() = json!(2);
 }
 
+/// A dial did nothing, and a leg of its session ended soon after: that is no excuse.
 fn undone(ledger: &mut Value) {
-    let dials = ledger["commands"].as_array_mut().unwrap().iter_mut().filter(|sent| sent["verb"] == "dial");
-    dials.filter(|sent| sent["status"] == 200).for_each(|sent| {
-        sent["took_effect"] = Value::Null;
-        sent["leg"] = Value::Null;
-        sent["swallowed"] = json!(false);
-    });
+    let at = |value: &Value| value["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let entries = ledger["entries"].as_array().unwrap().iter();
+    let ends: Vec<_> = entries.filter(|entry| entry["what"].get("hung_up").is_some()).cloned().collect();
+    let soon = |sent: &Value| {
+        ends.iter().any(|end| end["leg"] == sent["leg"] && at(end).duration_since(at(sent)).as_secs() < 4)
+    };
+    let mut dials = ledger["commands"].as_array_mut().unwrap().iter_mut();
+    let dial = dials.find(|sent| sent["verb"] == "dial" && sent["status"] == 200 && soon(sent)).unwrap();
+    (dial["took_effect"], dial["swallowed"]) = (Value::Null, json!(false));
 }
 
 /// Everything ended long before.

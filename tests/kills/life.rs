@@ -4,6 +4,19 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::stage::now;
+
+/// When a server died, as far as that is known. Times are milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct Death {
+    /// It lived then.
+    pub lived: i64,
+    /// It was dead then.
+    pub dead: i64,
+}
+
 /// A server that is not to live long.
 pub struct Life {
     child: Child,
@@ -17,21 +30,35 @@ impl Life {
         Self { child, log }
     }
 
-    pub fn ends_within(&mut self, span: Duration) -> bool {
+    /// Waits until it ends by itself. None: it lives on.
+    pub fn ends_within(&mut self, span: Duration) -> Option<Death> {
+        let mut lived = now().as_millisecond();
         for _ in 0..span.as_millis() / 5 {
+            let looked = now().as_millisecond();
             if self.child.try_wait().unwrap().is_some() {
                 self.check();
-                return true;
+                return Some(Death { lived, dead: now().as_millisecond() });
             }
+            lived = looked;
             thread::sleep(Duration::from_millis(5));
         }
-        false
+        None
     }
 
-    pub fn kill(&mut self) {
+    pub fn kill(&mut self) -> Death {
+        let lived = now().as_millisecond();
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.check();
+        Death { lived, dead: now().as_millisecond() }
+    }
+
+    /// Since when it listened, in milliseconds since 1970, as its log says. None: it never came so far.
+    pub fn listened_at(&self) -> Option<i64> {
+        let log = std::fs::read_to_string(self.log.path()).unwrap();
+        let line = log.lines().find(|line| line.contains("listening for webhooks"))?;
+        let line: Value = serde_json::from_str(line).ok()?;
+        Some(line["timestamp"].as_str()?.parse::<jiff::Timestamp>().ok()?.as_millisecond())
     }
 
     pub fn log(&self) -> String {

@@ -5,8 +5,10 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::base::Base;
-use crate::life::Life;
+use crate::life::{Death, Life};
 use crate::orders::Orders;
 use crate::server::{Server, wait_for};
 use crate::stage::{Stage, now};
@@ -21,23 +23,33 @@ const SOME: usize = 150;
 pub fn pause_and_kill(base: Base, orders: &Orders) -> String {
     let stage = Stage::busy(base, orders.seed, 2);
     let one = Server::start(stage.serve(0));
+    stage.is_up(now());
+    let first = wait_for("the first is known", || stage.nodes_seen().into_iter().next());
     let mut other = Life::new(&mut stage.serve(1));
+    let second = wait_for("the second is known", || stage.nodes_seen().into_iter().find(|node| *node != first));
     let taken = |since: i64| (stage.postman.answered(since, Some(200)) >= SOME).then_some(());
     wait_for("both are at work", || taken(0));
-    stage.wait_until_busy();
+    wait_for("it has something to do", || (stage.open_commands(Some(&first)) > 0).then_some(()));
+    let lived = now().as_millisecond();
     signal(one.id(), "STOP");
-    let still = stage.must_be_busy("when one stands still");
+    let stopped = Death { lived, dead: now().as_millisecond() };
+    let commands = stage.open_commands(Some(&first));
     thread::sleep(STANDSTILL);
     signal(one.id(), "CONT");
+    stage.harm(Timestamp::from_millisecond(lived).unwrap());
+    let still = stage.must_have_been_busy(0, stopped, commands, "when one stands still");
     let since = now().as_millisecond();
     wait_for("both are at work again", || taken(since));
-    stage.wait_until_busy();
-    other.kill();
-    let lost = stage.must_be_busy("when the other dies");
+    wait_for("the other has something to do", || (stage.open_commands(Some(&second)) > 0).then_some(()));
+    let since = now();
+    let death = other.kill();
+    stage.harm(since);
+    let commands = stage.open_commands(Some(&second));
+    let lost = stage.must_have_been_busy(1, death, commands, "when the other dies");
     let postman = stage.postman.clone();
     let told = stage.settle(one).told;
     format!(
-        "{told}\n  webhooks to each node {:?}; under way at the standstill {still:?}, at the death {lost:?}",
+        "{told}\n  webhooks to each node {:?}; cut off by the standstill {still:?}, by the death {lost:?}",
         postman.each()
     )
 }

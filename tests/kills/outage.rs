@@ -13,7 +13,7 @@ use crate::cluster::Cluster;
 use crate::hardship::suffer;
 use crate::orders::Orders;
 use crate::server::Server;
-use crate::stage::{Stage, free_address};
+use crate::stage::{Stage, free_address, now};
 
 /// How long each of it lasts at least.
 const A_WHILE: Duration = Duration::from_secs(2);
@@ -36,6 +36,7 @@ pub fn come_and_go(orders: &Orders) -> Option<String> {
     let mut serve = stage.serve(0);
     serve.env("DATABASE_URL", url);
     let mut server = Server::start(serve);
+    stage.is_up(now());
     server.expects = "the database does not answer";
     let mut told = String::new();
     let be = |now: Weather| _ = weather.send_replace(now);

@@ -20,6 +20,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 
 use crate::base::RUNTIME;
+use crate::life::Death;
+use crate::server::wait_for;
 use crate::stage::now;
 
 /// Longer than any server takes that is to be believed.
@@ -43,6 +45,8 @@ pub struct Post {
     pub status: Option<u16>,
     /// Which server it went to, at last.
     pub node: usize,
+    /// Whether that server, or the system for it, took the connection.
+    pub reached: bool,
 }
 
 /// Who carries webhooks.
@@ -50,6 +54,7 @@ pub struct Post {
 pub struct Postman {
     client: reqwest::Client,
     nodes: Arc<[SocketAddr]>,
+    /// How many have been carried: the number of the next, and whose turn it is.
     turn: Arc<AtomicUsize>,
     book: Arc<Mutex<Book>>,
 }
@@ -57,7 +62,10 @@ pub struct Postman {
 struct Book {
     file: File,
     posts: Vec<Post>,
-    acknowledged: BTreeSet<String>,
+    /// Events that were acknowledged, and when.
+    acknowledged: BTreeMap<String, i64>,
+    /// Posts that have no answer yet, numbered.
+    open: BTreeMap<usize, Post>,
     /// Events that nobody has acknowledged, and when they were first sent.
     waiting: BTreeMap<String, i64>,
 }
@@ -71,7 +79,8 @@ impl Postman {
         let book = Book {
             file: File::create(file).unwrap(),
             posts: Vec::new(),
-            acknowledged: BTreeSet::new(),
+            acknowledged: BTreeMap::new(),
+            open: BTreeMap::new(),
             waiting: BTreeMap::new(),
         };
         let postman = Self { client, nodes: nodes.into(), turn: Arc::default(), book: Arc::new(Mutex::new(book)) };
@@ -86,6 +95,22 @@ impl Postman {
     pub fn under_way(&self) -> usize {
         let since = now().as_millisecond() - TRIED_FOR_MS;
         self.book.lock().unwrap().waiting.values().filter(|sent_at| **sent_at > since).count()
+    }
+
+    /// How many events a server had before it died, or stood still, and left without an answer: posts that had reached it by
+    /// then, of events that nobody had acknowledged by then.
+    pub fn cut_off(&self, node: usize, death: Death) -> usize {
+        wait_for("whoever was cut off knows", || {
+            let book = self.book.lock().unwrap();
+            let waits = |post: &Post| post.node == node && post.sent_at <= death.dead;
+            (!book.open.values().any(waits)).then_some(())
+        });
+        let book = self.book.lock().unwrap();
+        let later = book.posts.iter().rev().take_while(|post| post.answered_at >= death.lived);
+        let cut = later.filter(|post| post.node == node && post.reached && post.status.is_none());
+        let cut = cut.filter(|post| post.sent_at <= death.dead);
+        let known = |post: &&Post| book.acknowledged.get(&post.event).is_some_and(|at| *at < death.lived);
+        cut.filter(|post| !known(post)).map(|post| &post.event).collect::<BTreeSet<_>>().len()
     }
 
     /// Everything that was posted so far, in the order of the answers.
@@ -121,23 +146,21 @@ impl Postman {
     /// told so.
     async fn carry(self, mut headers: HeaderMap, body: Bytes) -> StatusCode {
         let mut post = read(&headers, &body);
-        {
-            let mut book = self.book.lock().unwrap();
-            if !book.acknowledged.contains(&post.event) {
-                book.waiting.entry(post.event.clone()).or_insert(post.sent_at);
-            }
-        }
         headers.remove(header::HOST);
-        post.node = self.turn.fetch_add(1, Ordering::Relaxed) % self.nodes.len();
+        let no = self.turn.fetch_add(1, Ordering::Relaxed);
+        post.node = no % self.nodes.len();
+        self.book.lock().unwrap().begin(no, &post);
         let mut answer = self.ask(&post, &headers, &body).await;
         if answer.as_ref().is_err_and(reqwest::Error::is_connect) && self.nodes.len() > 1 {
             post.node = (post.node + 1) % self.nodes.len();
+            self.book.lock().unwrap().begin(no, &post);
             answer = self.ask(&post, &headers, &body).await;
         }
+        post.reached = !answer.as_ref().is_err_and(reqwest::Error::is_connect);
         post.status = answer.ok().map(|answer| answer.status().as_u16());
         post.answered_at = now().as_millisecond();
         let status = post.status.and_then(|status| StatusCode::from_u16(status).ok());
-        self.book.lock().unwrap().write(post);
+        self.book.lock().unwrap().write(no, post);
         status.unwrap_or(StatusCode::BAD_GATEWAY)
     }
 
@@ -148,12 +171,20 @@ impl Postman {
 }
 
 impl Book {
-    fn write(&mut self, post: Post) {
+    fn begin(&mut self, no: usize, post: &Post) {
+        if !self.acknowledged.contains_key(&post.event) {
+            self.waiting.entry(post.event.clone()).or_insert(post.sent_at);
+        }
+        self.open.insert(no, post.clone());
+    }
+
+    fn write(&mut self, no: usize, post: Post) {
+        self.open.remove(&no);
         let line = serde_json::to_string(&post).unwrap();
         writeln!(self.file, "{line}").unwrap();
         if post.status.is_some_and(|status| (200..300).contains(&status)) {
             self.waiting.remove(&post.event);
-            self.acknowledged.insert(post.event.clone());
+            self.acknowledged.entry(post.event.clone()).or_insert(post.answered_at);
         }
         self.posts.push(post);
     }
@@ -178,5 +209,6 @@ fn read(headers: &HeaderMap, body: &Bytes) -> Post {
         sha256: Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect(),
         status: None,
         node: 0,
+        reached: false,
     }
 }

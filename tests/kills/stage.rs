@@ -1,5 +1,6 @@
 //! A house with callers and a simulated Telnyx, and what is asked of it in the end.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -12,15 +13,21 @@ use switchhook::sim::face::{self, Face, FaceSettings, Pace};
 use switchhook::sim::{CallNo, CallOutcome, Fault, Mishap, Script, Settings, World};
 use tempfile::TempDir;
 
+use crate::again;
 use crate::base::{Base, RUNTIME, checkout};
 use crate::callers::Callers;
 use crate::left::Left;
+use crate::life::Death;
 use crate::postman::Postman;
 use crate::server::{API_KEY, House, LINE, Server, wait_for};
+use crate::silence::{self, Harm, Judged};
 
 /// How long after its caller's end a call may end with us, when servers died or something was out of reach: a leg of which
 /// nobody knows whether it was made is looked for for a minute.
 const ENDED_WITHIN_SECS: u64 = 120;
+
+/// How many callers are picked up after all harm is over, before people cease to call.
+const IN_PEACE: usize = 30;
 
 pub fn now() -> Timestamp {
     Clock::system().now()
@@ -42,7 +49,13 @@ pub struct Stage {
     pub postman: Postman,
     seed: u64,
     callers: Option<Callers>,
+    /// People called on after all harm was over.
+    in_peace: bool,
     face: Face,
+    /// When something was out of order for everybody.
+    harms: Mutex<Vec<Harm>>,
+    /// Since when nobody listens.
+    down: Mutex<Option<Timestamp>>,
     /// What is left for the checker.
     folder: TempDir,
 }
@@ -68,6 +81,13 @@ impl Phones {
     pub fn call(&self, script: &Script) {
         let call = self.world.lock().unwrap().call_in(now(), script);
         self.calls.lock().unwrap().push(call);
+    }
+
+    /// How many of the latest calls were picked up after that.
+    fn picked_up(&self, after: Timestamp) -> usize {
+        let (world, calls) = (self.world.lock().unwrap(), self.calls.lock().unwrap());
+        let latest = calls.iter().rev().take(4 * IN_PEACE).filter_map(|call| world.outcome(*call));
+        latest.filter(|call| call.answered.is_some_and(|at| at > after)).count()
     }
 
     /// How many of the latest calls are under way.
@@ -112,7 +132,36 @@ impl Stage {
         let migrated = house.command(&["migrate"]).stdout(std::process::Stdio::null()).status().unwrap();
         assert!(migrated.success(), "{migrated}");
         let phones = Phones { world, calls: Arc::default() };
-        Self { house, phones, nodes, postman, seed, callers: None, face, folder }
+        let down = Mutex::new(Some(now()));
+        Self {
+            house,
+            phones,
+            nodes,
+            postman,
+            seed,
+            callers: None,
+            in_peace: false,
+            face,
+            harms: Mutex::default(),
+            down,
+            folder,
+        }
+    }
+
+    /// Something was out of order for everybody, until now.
+    pub fn harm(&self, since: Timestamp) {
+        self.harms.lock().unwrap().push((since, now()));
+    }
+
+    /// The only server died, or may have.
+    pub fn is_down(&self, since: Timestamp) {
+        self.down.lock().unwrap().get_or_insert(since);
+    }
+
+    /// A server listens.
+    pub fn is_up(&self, since: Timestamp) {
+        let down = self.down.lock().unwrap().take();
+        self.harms.lock().unwrap().extend(down.map(|down| (down, since.max(down))));
     }
 
     /// A server, to be started.
@@ -132,29 +181,76 @@ impl Stage {
         wait_for("something is under way", || (self.under_way() != (0, 0)).then_some(()));
     }
 
-    /// What is under way; fails if there is nothing.
-    pub fn must_be_busy(&self, when: &str) -> (usize, usize) {
-        let (commands, events) = self.under_way();
-        assert!(commands + events > 0, "seed {}: nothing was under way: {when}", self.seed);
+    /// The nodes that the database has heard of.
+    pub fn nodes_seen(&self) -> BTreeSet<String> {
+        let nodes: Vec<(String,)> = self.house.base.rows("select cast(node as text) from nodes");
+        nodes.into_iter().map(|(node,)| node).collect()
+    }
+
+    /// How many commands have no outcome, all of them or those of one node. Nobody writes for a node that is dead: that
+    /// is what it left, as long as no other has taken it over.
+    pub fn open_commands(&self, of: Option<&str>) -> usize {
+        let open: Vec<(String,)> = self.house.base.rows("select cast(node as text) from outbox where status = 'open'");
+        open.iter().filter(|(node,)| of.is_none_or(|of| of == node)).count()
+    }
+
+    /// What a server had under way when it died, or stood still: commands without an outcome, and events that had reached
+    /// it and were not acknowledged. Fails if there was nothing. `commands` were counted before another took them over.
+    pub fn must_have_been_busy(&self, node: usize, death: Death, commands: usize, when: &str) -> (usize, usize) {
+        let events = self.postman.cut_off(node, death);
+        assert!(commands + events > 0, "seed {}: nothing was under way at the death: {when}", self.seed);
         (commands, events)
     }
 
-    /// Nobody calls any more and nothing goes wrong any more; once all has ended, what is left is checked.
+    /// People go on calling until some were picked up to whom all harm is nothing any more.
+    fn wait_for_peace(&self) {
+        let last = self.harms.lock().unwrap().iter().map(|harm| harm.1).max();
+        let from = last.map_or(Timestamp::MIN, silence::forgotten);
+        wait_for("callers are picked up in peace", || {
+            let picked = if now() < from { 0 } else { self.phones.picked_up(from) };
+            (picked >= IN_PEACE).then_some(())
+        });
+    }
+
+    /// Nothing goes wrong any more, and soon nobody calls any more; once all has ended, what is left is checked.
     pub fn settle(mut self, server: Server) -> Settled {
-        self.callers.take().into_iter().for_each(Callers::stop);
         self.phones.world.lock().unwrap().calm();
+        if let Some(callers) = self.callers.take() {
+            self.wait_for_peace();
+            callers.stop();
+            self.in_peace = true;
+        }
         self.wait_for_the_end();
         let (status, _) = server.terminate();
         assert!(status.success(), "{status}");
         let told = self.ledger();
         let calls = self.phones.world.lock().unwrap().outcomes();
+        let heard = self.nobody_is_left_in_silence();
+        let (all, apart) = again::must_come_to_the_same(&self.house.base);
         RUNTIME.block_on(self.face.stop());
         let left = Left { folder: self.folder, base: self.house.base };
         std::fs::write(left.ledger(), &told).unwrap();
         println!("seed {}: all is settled", self.seed);
         let (left, said) = left.must_be_whole(ENDED_WITHIN_SECS);
-        let told = format!("seed {}, {said}", self.seed);
+        let told = format!("seed {}, {said}\n  {heard}\n  decided again {all}, by another process {apart}", self.seed);
         Settled { told, calls, left }
+    }
+
+    /// What was judged, in words.
+    fn nobody_is_left_in_silence(&self) -> String {
+        assert!(self.down.lock().unwrap().is_none(), "nobody said that a server listens");
+        let calls: Vec<(String, String)> =
+            self.house.base.rows("select cast(id as text), cast(call as text) from outbox");
+        let (world, harms) = (self.phones.world.lock().unwrap(), self.harms.lock().unwrap());
+        let Judged { callers, faultless, calm, longest, longest_calm, broken } =
+            silence::judge(&world, &calls.into_iter().collect(), &harms);
+        assert!(broken.is_empty(), "seed {}: {} left in silence:\n{}", self.seed, broken.len(), broken.join("\n"));
+        assert!(faultless > 0, "of {callers} callers who were picked up none had a call without a fault");
+        assert!(calm > 0 || !self.in_peace, "of {callers} callers who were picked up none had peace");
+        format!(
+            "picked up {callers}, {faultless} with no fault of their own, {calm} with nothing wrong at all; \
+             silence {longest:?} at most, {longest_calm:?} with nothing wrong"
+        )
     }
 
     /// The simulator's own account, as anybody may ask for it.

@@ -8,7 +8,7 @@ use switchhook::sim::{End, Fault};
 use crate::base::Base;
 use crate::orders::Orders;
 use crate::server::{Server, wait_for};
-use crate::stage::Stage;
+use crate::stage::{Stage, now};
 
 /// How many commands must meet a fault before it ends.
 const SOME: u64 = 25;
@@ -23,16 +23,18 @@ pub fn does_not_do_its_part(base: Base, orders: &Orders) -> String {
     // Who says that he speaks, and does not, is another matter.
     world.lock().unwrap().trouble(Fault::Ignored, 0.0);
     let server = Server::start(stage.serve(0));
+    stage.is_up(now());
     for (fault, name, rate) in FAULTS {
         let taken = || world.lock().unwrap().ledger().commands().iter().filter(|sent| sent.status == Some(200)).count();
         let before = taken();
         wait_for("commands are taken", || (taken() >= before + 25).then_some(()));
         let met = || world.lock().unwrap().counts()[name];
         let before = met();
+        let since = now();
         world.lock().unwrap().trouble(fault, 1.0);
         wait_for(name, || (met() >= before + SOME).then_some(()));
-        stage.must_be_busy(name);
         world.lock().unwrap().trouble(fault, rate);
+        stage.harm(since);
     }
     let settled = stage.settle(server);
     let mut ends: BTreeMap<&str, usize> = BTreeMap::new();

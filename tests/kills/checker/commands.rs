@@ -72,7 +72,7 @@ fn took_effect_once(
             report.count("accepted and swallowed by Telnyx", 1);
         } else if sent.iter().any(|command| was_so(sources, command)) {
             report.count("accepted, and it was so already", 1);
-        } else if sent.iter().any(|command| nothing_left(sources, command)) {
+        } else if sent.iter().any(|command| nothing_left(sources, row, command)) {
             report.count("accepted, and their leg ended first", 1);
         } else {
             report.breaches.push(format!("I4: {} {id} was accepted and took no effect", row.kind));
@@ -86,11 +86,13 @@ fn was_so(sources: &Sources, command: &Sent) -> bool {
     command.verb == "answer" && of_leg.any(|entry| entry.is("answered") && entry.at.duration_since(command.at) <= LAG)
 }
 
-/// Whether a leg of the command's session ended before it can have been carried out.
-fn nothing_left(sources: &Sources, command: &Sent) -> bool {
-    let entries = &sources.ledger.entries;
-    let session = entries.iter().find(|entry| Some(entry.leg) == command.leg).map(|entry| entry.session.as_str());
-    let mut ends = entries.iter().filter(|entry| entry.is("hung_up") && Some(entry.session.as_str()) == session);
+/// Whether a leg that the command is about ended before it can have been carried out: its own, and for a bridge the one
+/// it is to be joined with. A dial is about none.
+fn nothing_left(sources: &Sources, row: &Row, command: &Sent) -> bool {
+    let joined = row.with.as_deref().and_then(|handle| sources.leg(handle));
+    let about: Vec<u32> =
+        if command.verb == "dial" { Vec::new() } else { command.leg.into_iter().chain(joined).collect() };
+    let mut ends = sources.ledger.entries.iter().filter(|entry| entry.is("hung_up") && about.contains(&entry.leg));
     ends.any(|end| end.at >= command.at && end.at.duration_since(command.at) <= LAG)
 }
 

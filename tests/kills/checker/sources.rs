@@ -48,6 +48,8 @@ pub struct Sources {
     pub aside: Vec<String>,
     pub outbox: Vec<Row>,
     pub legs: BTreeSet<(String, i64)>,
+    /// Command ids of the dials that made our legs, by the handle of the leg.
+    dials: BTreeMap<String, String>,
 }
 
 /// A webhook that was posted, as whoever posted it wrote down. Times are milliseconds since 1970.
@@ -144,6 +146,8 @@ pub struct Row {
     pub sha256: String,
     /// Whom it rings.
     pub to: Option<String>,
+    /// The handle of the leg that its own is to be joined with.
+    pub with: Option<String>,
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -182,6 +186,12 @@ impl Sources {
         };
         let aside: Vec<(Vec<u8>,)> = rows(url, "select raw from quarantine").await;
         let legs: Vec<(String, i64)> = rows(url, "select cast(call as text), leg from legs").await;
+        let dials: Vec<(String, String)> = rows(
+            url,
+            "select h.handle, cast(o.id as text) from handles h join outbox o on o.call = h.call and o.leg = h.leg
+             where o.kind = 'dial' and h.handle is not null",
+        )
+        .await;
         Self {
             posts,
             ledger,
@@ -190,7 +200,15 @@ impl Sources {
             aside: aside.iter().map(|(raw,)| sha256(raw)).collect(),
             outbox: outbox(url).await,
             legs: legs.into_iter().collect(),
+            dials: dials.into_iter().collect(),
         }
+    }
+
+    /// The leg that was made by a dial of ours, by its handle.
+    pub fn leg(&self, handle: &str) -> Option<u32> {
+        let dial = self.dials.get(handle)?;
+        let made = |sent: &&Sent| sent.command_id.as_ref() == Some(dial) && sent.took_effect.is_some();
+        self.ledger.commands.iter().find(made)?.leg
     }
 }
 
@@ -203,8 +221,9 @@ async fn outbox(url: &str) -> Vec<Row> {
     .await;
     let row = |(call, seq, version, id, kind, path, status, body): Columns| {
         let asks: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let to = asks.get("to").and_then(Value::as_str).map(str::to_owned);
-        Row { call, seq, version, id, kind, path, status, sha256: sha256(&body), to }
+        let text = |name| asks.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (to, with) = (text("to"), text("call_control_id").filter(|_| kind == "bridge"));
+        Row { call, seq, version, id, kind, path, status, sha256: sha256(&body), to, with }
     };
     found.into_iter().map(row).collect()
 }
