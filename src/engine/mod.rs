@@ -9,6 +9,7 @@ mod dispatch;
 mod fake;
 mod letter;
 mod library;
+mod queue;
 mod rung;
 mod sender;
 mod start;
