@@ -6,7 +6,7 @@ mod alarm;
 mod apply;
 mod dispatch;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod letter;
 mod library;
 mod queue;
