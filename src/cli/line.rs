@@ -27,7 +27,7 @@ enum Command {
     Check(check::Check),
     /// Bring the database's tables up to this version
     Migrate(migrate::Migrate),
-    /// Ask a running server whether it is well; for container health checks
+    /// Ask a running server whether it answers; for container health checks
     Health(health::Health),
     /// Play a dozen calls against a simulated Telnyx on this machine, and tell what became of each
     Demo(demo::Demo),
@@ -54,7 +54,7 @@ impl Cli {
                 Command::Serve(serve) => serve.run(&common).await,
                 Command::Check(check) => check.run(&common),
                 Command::Migrate(migrate) => migrate.run(&common).await,
-                Command::Health(health) => health.run().await,
+                Command::Health(health) => health.run(&common).await,
                 Command::Demo(demo) => demo.run().await,
                 Command::Sim(sim) => sim::run(sim).await,
             }

@@ -59,7 +59,7 @@ impl Settings {
     /// Everything that is missing or malformed, at once.
     pub fn server(&self) -> Result<Server, BadSettings> {
         let mut bad = Vec::new();
-        let listen = self.parsed("server.listen", "an address and a port, like 0.0.0.0:8080", &mut bad);
+        let listen = self.listen().map_err(|why| bad.extend(why.0)).ok();
         let connections = self.parsed("server.connections", ABOVE_ZERO, &mut bad).map(NonZeroUsize::get);
         let database = self.database().map_err(|why| bad.extend(why.0)).ok();
         let telnyx = self.telnyx(&mut bad);
@@ -70,6 +70,16 @@ impl Settings {
             }
             _ => Err(BadSettings(bad)),
         }
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// It is no address.
+    pub fn listen(&self) -> Result<SocketAddr, BadSettings> {
+        let mut bad = Vec::new();
+        let listen = self.parsed("server.listen", "an address and a port, like 0.0.0.0:8080", &mut bad);
+        listen.ok_or(BadSettings(bad))
     }
 
     /// The routing file.
