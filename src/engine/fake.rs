@@ -103,10 +103,6 @@ impl Store for Fake {
         Err(gone())
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        Err(gone())
-    }
-
     async fn take(&self, batch: &[Arrival], _: &Stamp, _: Decider<'_>) -> Result<Taken, StoreError> {
         self.ask(|answer| Asked::Take { batch: batch.to_vec(), answer }).await
     }
