@@ -19,6 +19,7 @@ VOLUME /data
 ENV DATABASE_URL=sqlite:///data/switchhook.db
 # Webhooks.
 EXPOSE 8080
+# Asks the address that settings and environment name. Who starts the server with --listen gives that to this as well.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/usr/local/bin/switchhook", "health"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/local/bin/switchhook"]

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -18,6 +20,11 @@ use crate::routing::{Rules, Sources};
 use crate::store::Store;
 use crate::telnyx::client::Client;
 use crate::telnyx::signature::Keys;
+
+/// How long a stop may take in all: 15 s are promised, and the process has to end in them.
+const STOP: Duration = Duration::from_secs(14);
+/// How much of that is left to the database at the end.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// What a server is made of.
 pub struct Parts {
@@ -95,19 +102,49 @@ impl App {
         }
     }
 
-    /// Stops: takes no more connections, finishes what it has, and closes the database.
+    /// Stops: takes no more connections, finishes what it has, and closes the database. What does not finish in time is
+    /// left to the next life: everything is in the database.
     pub async fn stop(self) {
-        let Self { stop, server, engine, store, recorder, .. } = self;
+        let Self { stop, mut server, engine, store, recorder, .. } = self;
+        let by = Instant::now() + STOP;
         let _ = stop.send(());
-        match server.await {
-            Ok(0) => {}
-            Ok(cut) => warn!(cut, "connections did not finish in time and were cut off"),
-            Err(why) => warn!(%why, "the server ended badly"),
+        match timeout_at(by - CLOSING, &mut server).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(cut)) => warn!(cut, "connections did not finish in time and were cut off"),
+            Ok(Err(why)) => warn!(%why, "the server ended badly"),
+            Err(_) => server.abort(),
         }
-        engine.stop().await;
-        store.close().await;
-        if let Some(recorder) = recorder {
-            recorder.stop().await;
+        engine.stop(by - CLOSING).await;
+        let recorded = async {
+            if let Some(recorder) = recorder {
+                recorder.stop().await;
+            }
+        };
+        if timeout_at(by, async { tokio::join!(store.close(), recorded) }).await.is_err() {
+            warn!("the database does not close in time; it is left as it is");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake::{Fake, engine};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_is_over_in_time_whoever_is_silent() {
+        let silent: fn() -> JoinHandle<usize> = || tokio::spawn(std::future::pending());
+        for server in [silent, || tokio::spawn(async { 0 })] {
+            let (store, mut asked) = Fake::new();
+            let (stop, _stopped) = oneshot::channel();
+            let engine = engine(&store);
+            let address = SocketAddr::from(([127, 0, 0, 1], 1));
+            let app = App { address, stop, server: server(), engine, store, recorder: None };
+            let unanswered = [asked.recv().await.unwrap(), asked.recv().await.unwrap()];
+            let began = Instant::now();
+            app.stop().await;
+            assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+            drop(unanswered);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::command::Verb;
+use super::event::{Refusal, Settled, Verdict};
 use super::ids::LegNo;
 use super::kind::Kind;
 use super::learn::Fact;
@@ -16,7 +17,7 @@ use crate::routing::{Action, StepId};
 /// How long an accepted answer may take to show; captures show less than a second.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is asked for before the call goes on as if it had worked: the caller may be picked up and in silence,
-/// with only the news of it lost.
+/// with only the news of it lost, and a refusal may say no more than that.
 const TRIES: u8 = 2;
 
 /// What a fact means for a picking-up.
@@ -30,31 +31,35 @@ pub(super) enum Picked {
 impl PickUp {
     /// Asks for it, or goes on with what the step before asked for. `None`: we cannot command this caller.
     pub(super) fn begin(turn: &mut Turn<'_>) -> Option<Self> {
-        turn.pickup.take().or_else(|| Self::ask(turn, 1))
+        turn.pickup.take().or_else(|| Self::ask(turn, 1, false))
     }
 
-    fn ask(turn: &mut Turn<'_>, tries: u8) -> Option<Self> {
+    fn ask(turn: &mut Turn<'_>, tries: u8, open: bool) -> Option<Self> {
         let on = turn.caller_handle()?;
         let tag = turn.tag(LegNo::CALLER);
         let command = turn.command(LegNo::CALLER, Verb::Answer { on, tag });
-        Some(Self { command, asked: turn.now, tries })
+        Some(Self { command, asked: turn.now, tries, open })
     }
 
     pub(super) fn deadline(&self) -> Timestamp {
         later(self.asked, PATIENCE)
     }
 
-    /// A refusal changes nothing by itself: of a second answer it only says that the first one works.
+    /// Refused, or if nothing comes, it is asked for again at once. Of an answer that follows one without a refusal that
+    /// says only that the first one works: he may be on his way to it.
     pub(super) fn hear(self, fact: &Fact, turn: &mut Turn<'_>) -> Picked {
         if turn.call.caller_is_answered() {
             return Picked::Up;
         }
-        if !matches!(fact, Fact::Due) || turn.now < self.deadline() {
+        let overdue = matches!(fact, Fact::Due) && turn.now >= self.deadline();
+        if !overdue && (self.open || !self.is_refused_by(fact)) {
             return Picked::Waiting(self);
         }
-        turn.remark(Remark::NothingCame { kind: Kind::Answer });
+        if overdue {
+            turn.remark(Remark::NothingCame { kind: Kind::Answer });
+        }
         if self.tries < TRIES
-            && let Some(again) = Self::ask(turn, self.tries + 1)
+            && let Some(again) = Self::ask(turn, self.tries + 1, overdue)
         {
             return Picked::Waiting(again);
         }
@@ -64,6 +69,12 @@ impl PickUp {
             caller.suppose_answered(now);
         }
         Picked::Up
+    }
+
+    /// Whether nothing will come of it. A caller who is said to be gone is looked at instead.
+    fn is_refused_by(&self, fact: &Fact) -> bool {
+        let Fact::Settled(Settled { command, verdict: Verdict::Refused { why, .. }, .. }) = fact else { return false };
+        *command == self.command && *why != Refusal::Ended
     }
 }
 
@@ -133,21 +144,41 @@ mod tests {
         life.wait();
         assert_eq!(life.remarks, [Remark::NothingCame { kind: Kind::Answer }]);
         assert_eq!(life.wants(), ["answer 0", "answer 0"]);
-        life.refuse(Kind::Answer, 0, Refusal::Invalid);
-        assert_eq!((life.wants(), life.phase()), (vec![], "answering"), "he may be on his way to it");
         life.wait();
         assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"));
         assert_eq!(life.now.duration_since(began), secs(10).try_into().unwrap(), "he may have been in silence since");
     }
 
     #[test]
-    fn a_refusal_alone_changes_nothing() {
-        for why in [Refusal::NotAnswered, Refusal::Limit, Refusal::Key, Refusal::Invalid] {
+    fn refused_it_is_asked_for_again_at_once_and_then_taken_for_done() {
+        for why in [Refusal::NotAnswered, Refusal::Limit, Refusal::Key, Refusal::Invalid, Refusal::Unavailable] {
             let rules = hello();
             let mut life = Life::begun(&rules);
+            let first = life.clone();
             life.refuse(Kind::Answer, 0, why);
-            assert_eq!((life.wants(), life.phase()), (vec!["answer 0".into()], "answering"), "{why:?}");
+            assert_eq!((life.wants(), life.phase()), (vec!["answer 0".into(); 2], "answering"), "{why:?}");
+            let second = life.asked.clone();
+            life.asked = first.asked;
+            life.refuse(Kind::Answer, 0, why);
+            assert_eq!(life.phase(), "answering", "{why:?}: of the first, heard once more");
+            life.asked = second;
+            life.refuse(Kind::Answer, 0, why);
+            assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"), "{why:?}");
+            assert_eq!(life.now, first.now, "{why:?}: he waited for nothing");
         }
+    }
+
+    #[test]
+    fn refused_after_one_that_may_work_it_is_waited_for() {
+        let rules = hello();
+        let mut life = Life::begun(&rules);
+        life.accept(Kind::Answer, 0);
+        life.wait();
+        assert_eq!(life.wants(), ["answer 0", "answer 0"]);
+        life.refuse(Kind::Answer, 0, Refusal::Invalid);
+        assert_eq!((life.wants(), life.phase()), (vec![], "answering"), "he may be on his way to it");
+        life.wait();
+        assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"));
     }
 
     #[test]

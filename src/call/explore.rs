@@ -325,7 +325,7 @@ impl Key {
     }
 
     fn pickup(&mut self, pickup: &PickUp) {
-        self.bytes.extend([1, pickup.tries]);
+        self.bytes.extend([1, pickup.tries, u8::from(pickup.open)]);
         self.moment(pickup.asked);
     }
 

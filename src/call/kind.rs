@@ -82,6 +82,22 @@ impl Kind {
         }
     }
 
+    /// Whether it does nothing to a leg: nothing comes too late for it.
+    pub fn only_looks(self) -> bool {
+        match self {
+            Self::Look | Self::Find => true,
+            Self::Answer
+            | Self::Reject
+            | Self::Hangup
+            | Self::Dial
+            | Self::Bridge
+            | Self::Transfer
+            | Self::Speak
+            | Self::Play
+            | Self::StopPlay => false,
+        }
+    }
+
     /// Its word, as stored and shown.
     pub fn word(self) -> &'static str {
         match self {

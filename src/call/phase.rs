@@ -75,6 +75,9 @@ pub struct PickUp {
     pub asked: Timestamp,
     /// How many were.
     pub tries: u8,
+    /// One before it was not refused, and may still work.
+    #[serde(default)]
+    pub open: bool,
 }
 
 /// The caller listens to something.

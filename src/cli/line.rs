@@ -31,7 +31,7 @@ enum Command {
     Calls(calls::Calls),
     /// Tell why a call went as it did
     Explain(calls::Explain),
-    /// Ask a running server whether it is well; for container health checks
+    /// Ask a running server whether it answers; for container health checks
     Health(health::Health),
     /// Play a dozen calls against a simulated Telnyx on this machine, and tell what became of each
     Demo(demo::Demo),
@@ -60,7 +60,7 @@ impl Cli {
                 Command::Migrate(migrate) => migrate.run(&common).await,
                 Command::Calls(calls) => calls.run(&common).await,
                 Command::Explain(explain) => explain.run(&common).await,
-                Command::Health(health) => health.run().await,
+                Command::Health(health) => health.run(&common).await,
                 Command::Demo(demo) => demo.run().await,
                 Command::Sim(sim) => sim::run(sim).await,
             }

@@ -61,9 +61,11 @@ impl Serve {
         let (clock, node) = (Clock::system(), new_node());
         let recorder = self.record_contract.map(|folder| Recorder::start(&folder, node, clock.clone())).transpose();
         let recorder = recorder.map_err(|why| Failure::config(format!("--record-contract: {why:#}")))?;
+        let limits = Limits::of(server.connections);
+        let connections_per_source = server.connections_per_source.unwrap_or(limits.connections_per_source);
         let parts = Parts {
             listener,
-            limits: Limits { connections: server.connections, ..Limits::default() },
+            limits: Limits { connections_per_source, ..limits },
             alone: opened.lock.is_some(),
             store: opened.store,
             rules: (sources, loaded.rules),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 /// Every setting: its name, the environment variable it has besides `SWITCHHOOK_SECTION__KEY`, and its default.
-pub(super) const KNOWN: [(&str, Option<&str>, Option<&str>); 13] = [
+pub(super) const KNOWN: [(&str, Option<&str>, Option<&str>); 14] = [
     ("server.listen", None, Some("0.0.0.0:8080")),
     ("server.connections", None, Some("2048")),
+    ("server.connections_per_source", None, None),
     ("routes.file", None, Some("config/routes.yaml")),
     ("database.url", Some("DATABASE_URL"), Some("sqlite://switchhook.db")),
     ("database.connections", None, Some("4")),

@@ -18,6 +18,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// How many connections it takes at once.
     pub connections: usize,
+    /// How many of them from one address, if that is said.
+    pub connections_per_source: Option<usize>,
     /// The routing file.
     pub routes: PathBuf,
     /// The database.
@@ -59,17 +61,29 @@ impl Settings {
     /// Everything that is missing or malformed, at once.
     pub fn server(&self) -> Result<Server, BadSettings> {
         let mut bad = Vec::new();
-        let listen = self.parsed("server.listen", "an address and a port, like 0.0.0.0:8080", &mut bad);
+        let listen = self.listen().map_err(|why| bad.extend(why.0)).ok();
         let connections = self.parsed("server.connections", ABOVE_ZERO, &mut bad).map(NonZeroUsize::get);
+        let connections_per_source = self.some_above_zero("server.connections_per_source", &mut bad);
         let database = self.database().map_err(|why| bad.extend(why.0)).ok();
         let telnyx = self.telnyx(&mut bad);
         let limits = self.limits(&mut bad);
         match (listen, connections, database, telnyx) {
             (Some(listen), Some(connections), Some(database), Some(telnyx)) if bad.is_empty() => {
-                Ok(Server { listen, connections, routes: self.routes(), database, telnyx, limits })
+                let routes = self.routes();
+                Ok(Server { listen, connections, connections_per_source, routes, database, telnyx, limits })
             }
             _ => Err(BadSettings(bad)),
         }
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// It is no address.
+    pub fn listen(&self) -> Result<SocketAddr, BadSettings> {
+        let mut bad = Vec::new();
+        let listen = self.parsed("server.listen", "an address and a port, like 0.0.0.0:8080", &mut bad);
+        listen.ok_or(BadSettings(bad))
     }
 
     /// The routing file.
@@ -115,6 +129,10 @@ impl Settings {
         let rate = self.some("telnyx.rate").and_then(|_| self.parsed("telnyx.rate", ABOVE_ZERO, bad));
         let base_url = self.text("telnyx.base_url").to_owned();
         Some(Telnyx { api_key: api_key?, keys: keys?, line: line?, base_url, rate })
+    }
+
+    fn some_above_zero(&self, key: &str, bad: &mut Vec<String>) -> Option<usize> {
+        self.some(key).and_then(|_| self.parsed(key, ABOVE_ZERO, bad)).map(NonZeroUsize::get)
     }
 
     fn limits(&self, bad: &mut Vec<String>) -> Limits {

@@ -1,4 +1,4 @@
-//! A database for tests: whatever it is asked, the test answers, or does not.
+//! A database for tests: whatever it is asked, the test answers, or does not. It is never closed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::apply::{self, Inlet, Parts, Writer};
 use super::library::Library;
+use super::start::{Engine, House, Sending};
 use crate::call::{CallId, CommandId};
 use crate::clock::Clock;
 use crate::hall::{Arrival, Changes, Digest, Fate};
@@ -21,7 +22,7 @@ use crate::store::{
 use crate::telnyx::client::Client;
 
 /// A question, with the way to answer it. An answer that is thrown away makes whoever asked panic.
-pub(super) enum Asked {
+pub(crate) enum Asked {
     Due { limit: u32, answer: oneshot::Sender<Result<Due, StoreError>> },
     Claim { limit: u32, answer: oneshot::Sender<Result<Vec<Claimed>, StoreError>> },
     Take { batch: Vec<Arrival>, answer: oneshot::Sender<Result<Taken, StoreError>> },
@@ -29,7 +30,7 @@ pub(super) enum Asked {
 }
 
 /// A database that has no answers of its own, but for how many nodes there are.
-pub(super) struct Fake(mpsc::UnboundedSender<Asked>, AtomicU32);
+pub(crate) struct Fake(mpsc::UnboundedSender<Asked>, AtomicU32);
 
 impl Fake {
     /// It, and what it is asked.
@@ -80,6 +81,13 @@ pub(super) fn inlet(store: &Arc<Fake>, clock: &Clock) -> (Inlet, Writer) {
     (inlet, writers.pop().unwrap())
 }
 
+/// An engine on this database, which asks the test.
+pub(crate) fn engine(store: &Arc<Fake>) -> Engine {
+    let (library, sending) = (Arc::new(Library::new(rules())), Sending::default());
+    let (client, clock, node, line) = (nowhere(), clock(), Uuid::nil(), "1".into());
+    Engine::start(House { store: store.clone(), library, client, clock, node, line, alone: true, sending })
+}
+
 /// Where nobody listens.
 pub(super) fn nowhere() -> Client {
     Client::new("http://127.0.0.1:1", &"KEY".into()).unwrap()
@@ -92,10 +100,6 @@ fn gone() -> StoreError {
 #[async_trait]
 impl Store for Fake {
     async fn migrate(&self) -> Result<(), StoreError> {
-        Err(gone())
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
         Err(gone())
     }
 
@@ -151,5 +155,7 @@ impl Store for Fake {
         Err(gone())
     }
 
-    async fn close(&self) {}
+    async fn close(&self) {
+        std::future::pending().await
+    }
 }

@@ -6,9 +6,10 @@ mod alarm;
 mod apply;
 mod dispatch;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod letter;
 mod library;
+mod queue;
 mod rung;
 mod sender;
 mod start;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -119,13 +119,13 @@ impl Engine {
         self.ended.recv().await.unwrap_or("engine")
     }
 
-    /// Stops: nothing new is begun, what is under way is finished if it finishes soon. Whatever does not is in the
-    /// database, for this process's next life or for another node.
-    pub async fn stop(self) {
+    /// Stops: nothing new is begun, what is under way is finished if it finishes soon, and by then at the latest. Whatever
+    /// does not is in the database, for this process's next life or for another node.
+    pub async fn stop(self, by: Instant) {
         let Self { inlet, stop, mut watchers, mut writers, mut sender, ended: _, gate: _ } = self;
         let _ = stop.send(true);
         drop(inlet);
-        let finished = timeout(LAST_WORDS, async {
+        let finished = timeout_at(by.min(Instant::now() + LAST_WORDS), async {
             for watcher in &mut watchers {
                 let _ = watcher.await;
             }
@@ -144,35 +144,33 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
     use crate::call::{CallId, Event, EventId, What};
-    use crate::engine::fake::{Asked, Fake, clock, nowhere, rules};
+    use crate::engine::fake::{Asked, Fake, engine};
     use crate::hall::Arrival;
-
-    /// An engine on a database that asks the test.
-    fn engine() -> (Engine, mpsc::UnboundedReceiver<Asked>) {
-        let (store, asked) = Fake::new();
-        let (library, sending) = (Arc::new(Library::new(rules())), Sending::default());
-        let (client, clock, node, line) = (nowhere(), clock(), Uuid::nil(), "1".into());
-        (Engine::start(House { store, library, client, clock, node, line, alone: true, sending }), asked)
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_database_that_is_silent_does_not_keep_it_from_stopping() {
-        let (engine, mut asked) = engine();
-        let mut unanswered = Vec::new();
-        while unanswered.len() < 2 {
-            unanswered.push(asked.recv().await.unwrap());
+        for (allowed, taken) in [(3, 3), (60, LAST_WORDS.as_secs())] {
+            let (store, mut asked) = Fake::new();
+            let engine = engine(&store);
+            let mut unanswered = Vec::new();
+            while unanswered.len() < 2 {
+                unanswered.push(asked.recv().await.unwrap());
+            }
+            let began = Instant::now();
+            engine.stop(began + Duration::from_secs(allowed)).await;
+            assert!(began.elapsed() <= Duration::from_millis(1000 * taken + 1), "{:?}", began.elapsed());
         }
-        let began = tokio::time::Instant::now();
-        engine.stop().await;
-        assert!(began.elapsed() <= LAST_WORDS + Duration::from_millis(1), "{:?}", began.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_dies_is_noticed() {
         for part in ["alarm", "take-over", "writer"] {
-            let (mut engine, mut asked) = engine();
+            let (store, mut asked) = Fake::new();
+            let mut engine = engine(&store);
             let inlet = engine.inlet();
             let (id, what) = (EventId("due".into()), What::Due { version: 1 });
             tokio::spawn(

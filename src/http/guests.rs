@@ -72,7 +72,8 @@ impl Guests {
                 connections,
                 connections_per_source,
                 "connections dropped to make room for others: somebody holds many open without sending a whole request; \
-                 if they are your own, set server.connections higher"
+                 if they are your own, set server.connections higher, and server.connections_per_source if they come \
+                 through a proxy"
             );
         }
         Some(Visit { guests: self.clone(), number: number?, source, phase })

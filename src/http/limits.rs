@@ -1,4 +1,4 @@
-//! The figures of a listener; each is a setting.
+//! The figures of a listener; how many connections it takes, and how many of one source, are settings.
 
 use std::time::Duration;
 
@@ -24,11 +24,12 @@ pub struct Limits {
     pub grace: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl Limits {
+    /// As many connections, and half of them for one source: who fills his half sends away his own.
+    pub fn of(connections: usize) -> Self {
         Self {
-            connections: 2048,
-            connections_per_source: 1024,
+            connections,
+            connections_per_source: connections.div_ceil(2),
             head: Duration::from_secs(5),
             request: Duration::from_secs(10),
             idle: Duration::from_secs(30),
@@ -36,5 +37,11 @@ impl Default for Limits {
             refusals_per_second: 10,
             grace: Duration::from_secs(10),
         }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::of(2048)
     }
 }

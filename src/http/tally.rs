@@ -35,7 +35,7 @@ impl Tally {
         }
     }
 
-    /// All counters so far.
+    /// All counters so far. Nothing in the program reads them yet: they are to be its metrics.
     pub(super) fn read(&self) -> BTreeMap<&'static str, u64> {
         self.counts().by_name.clone()
     }

@@ -56,7 +56,7 @@ impl Intake for Inlet {
     }
 
     async fn quarantine(&self, raw: Bytes, why: String) -> Taken {
-        self.put_aside(raw, why).await.into()
+        self.put_body(raw, why).await.into()
     }
 }
 

@@ -187,7 +187,7 @@ impl Memory {
             Some(verdict) => *verdict != Verdict::Void,
         };
         let overtakes = |row: &&Row| {
-            row.call == call && row.leg == leg && row.seq > seq && row.kind != Kind::Look && elsewhere(row)
+            row.call == call && row.leg == leg && row.seq > seq && !row.kind.only_looks() && elsewhere(row)
         };
         if self.outbox.values().any(|row| overtakes(&row)) { Renewed::Overtaken } else { Renewed::Ours }
     }

@@ -102,10 +102,6 @@ impl Store for Postgres {
         connection.close().await.map_err(failed)
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("select 1").execute(&self.pool).await.map(drop).map_err(failed)
-    }
-
     async fn take(&self, batch: &[Arrival], stamp: &Stamp, decide: Decider<'_>) -> Result<Taken, StoreError> {
         let (mut held, loaded) = self.load(batch).await?;
         kill_point!("batch.locked");
@@ -178,13 +174,14 @@ impl Store for Postgres {
             "update outbox o set lease_until = now() + $4 * interval '1 millisecond'
              where call = $1 and id = $2 and node = $3 and status = 'open'
              returning exists (
-                select 1 from outbox l where l.call = o.call and l.leg = o.leg and l.kind <> 'look' and l.seq > o.seq
+                select 1 from outbox l where l.call = o.call and l.leg = o.leg and l.kind <> all($5) and l.seq > o.seq
                     and (l.status not in ('open', 'void') or (l.status = 'open' and l.node <> $3)))",
         )
         .bind(call.0)
         .bind(command.0)
         .bind(stamp.node)
         .bind(rows::millis(stamp.lease))
+        .bind(rows::look_ups())
         .fetch_optional(&self.pool)
         .await
         .map_err(failed)?;

@@ -172,6 +172,11 @@ pub(super) fn renewed(overtaken: Option<bool>) -> Renewed {
     }
 }
 
+/// The kinds of command that do nothing to a leg, as stored.
+pub(super) fn look_ups() -> Vec<&'static str> {
+    Kind::ALL.into_iter().filter(|kind| kind.only_looks()).map(Kind::word).collect()
+}
+
 /// This node and so many others.
 pub(super) fn nodes(others: i64) -> u32 {
     u32::try_from(others).unwrap_or(0).saturating_add(1)

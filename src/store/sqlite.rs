@@ -66,10 +66,6 @@ impl Store for Sqlite {
             .map_err(|why| StoreError::Unusable(format!("the tables cannot be brought up to this version: {why}")))
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("select 1").execute(&self.readers).await.map(drop).map_err(failed)
-    }
-
     async fn take(&self, batch: &[Arrival], stamp: &Stamp, decide: Decider<'_>) -> Result<Taken, StoreError> {
         // A transaction that first reads and then writes is refused at once where another writes meanwhile.
         let mut held = Held::new(self.writer.acquire().await.map_err(failed)?);
@@ -140,13 +136,14 @@ impl Store for Sqlite {
         let overtaken = sqlx::query_scalar(
             "update outbox set lease_until = $4 where call = $1 and id = $2 and node = $3 and status = 'open'
              returning exists (
-                select 1 from outbox l where l.call = outbox.call and l.leg = outbox.leg and l.kind <> 'look' and l.seq > outbox.seq
-                    and (l.status not in ('open', 'void') or (l.status = 'open' and l.node <> $3)))",
+                select 1 from outbox l where l.call = outbox.call and l.leg = outbox.leg and l.seq > outbox.seq
+                    and l.kind not in (select value from json_each($5)) and (l.status not in ('open', 'void') or (l.status = 'open' and l.node <> $3)))",
         )
         .bind(call.to_string())
         .bind(command.to_string())
         .bind(stamp.node.to_string())
         .bind(rows::millis(stamp.since + stamp.lease))
+        .bind(serde_json::json!(rows::look_ups()).to_string())
         .fetch_optional(&self.writer)
         .await
         .map_err(failed)?;

@@ -16,9 +16,6 @@ pub trait Store: Send + Sync {
     /// Brings the tables up to this version. Repeating it does nothing.
     async fn migrate(&self) -> Result<(), StoreError>;
 
-    /// Whether the database answers.
-    async fn ping(&self) -> Result<(), StoreError>;
-
     /// Takes a batch: reads the calls and what was seen, has it decided, writes all of it. Where another node wrote one of
     /// the calls meanwhile, nothing is written and it is to be taken again ([`StoreError::Again`]).
     ///

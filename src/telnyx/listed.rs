@@ -6,13 +6,27 @@ use serde_json::Value;
 
 use crate::call::{Handle, Tag, Verdict, Who};
 
+/// How the next page is named where pages have numbers; any other name is a cursor of Telnyx'.
+pub(super) const NUMBER: &str = "page:";
+
 /// Reads one page of the list. `None`: it is no such page.
 pub(super) fn listed(body: &Value) -> Option<Verdict> {
     let legs = body.get("data")?.as_array()?.iter().filter_map(leg).collect();
-    // The cursor alone may be of the last page: only an address says that there is more.
-    let more = text(body.get("meta"), "next").is_some();
-    let next = text(body.pointer("/meta/cursors"), "after").filter(|_| more);
+    let next = body.get("meta").and_then(|meta| by_cursor(meta).or_else(|| by_number(meta)));
     Some(Verdict::Listed { legs, next })
+}
+
+/// Where the next page begins. The cursor alone may be of the last page: only an address says that there is more.
+fn by_cursor(meta: &Value) -> Option<String> {
+    let more = text(Some(meta), "next").is_some();
+    text(meta.get("cursors"), "after").filter(|_| more)
+}
+
+/// The next page, where this one has a number and is not the last.
+fn by_number(meta: &Value) -> Option<String> {
+    let number = |name: &str| meta.get(name)?.as_u64();
+    let (this, last) = (number("page_number")?, number("total_pages")?);
+    (this < last).then(|| format!("{NUMBER}{}", this + 1))
 }
 
 /// A leg that says whose it is, and can be commanded.
@@ -36,8 +50,9 @@ mod tests {
     use serde_json::json;
 
     use super::super::answer::{Hints, Reading, read};
+    use super::super::request::render;
     use super::*;
-    use crate::call::{CallId, Kind, LegNo};
+    use crate::call::{CallId, Command, CommandId, EventId, Kind, LegNo, Verb};
 
     fn of(body: &Value) -> Reading {
         read(Kind::Find, 200, Hints::default(), body.to_string().as_bytes()).about(CallId::of("leg"))
@@ -68,6 +83,38 @@ mod tests {
             line: None,
         };
         assert_eq!(of(&body), Reading::Verdict(Verdict::Listed { legs: vec![who], next: Some("x1".into()) }));
+    }
+
+    /// What the paths end in that are asked for, page after page.
+    fn asked(page: impl Fn(&str) -> Value) -> Vec<String> {
+        let (mut paths, mut after) = (Vec::new(), None);
+        loop {
+            let verb = Verb::Find { after };
+            let id = CommandId::derive(CallId::of("leg"), 1, &EventId("e".into()), verb.kind(), LegNo(1));
+            let path = render(&Command { id, leg: LegNo(1), verb }, "7").path;
+            let Reading::Verdict(Verdict::Listed { next, .. }) = of(&page(&path)) else { panic!("no page: {path}") };
+            paths.push(path.strip_prefix("/connections/7/active_calls?page%5Blimit%5D=250").unwrap().to_owned());
+            after = next;
+            if after.is_none() {
+                return paths;
+            }
+        }
+    }
+
+    #[test]
+    fn every_page_is_asked_for_whether_pages_have_cursors_or_numbers() {
+        let by_cursor = |path: &str| {
+            let next = if path.contains("x2") { None } else { Some(if path.contains("x1") { "x2" } else { "x1" }) };
+            json!({ "data": [], "meta": { "cursors": { "after": next }, "next": next.map(|next| format!("/v2/{next}")) } })
+        };
+        assert_eq!(asked(by_cursor), ["", "&page%5Bafter%5D=x1", "&page%5Bafter%5D=x2"]);
+        let by_number = |path: &str| {
+            let this = path.split_once("number%5D=").map_or(1, |(_, number)| number.parse().unwrap());
+            json!({ "data": [], "meta": { "page_number": this, "page_size": 20, "total_pages": 3, "total_results": 41 } })
+        };
+        assert_eq!(asked(by_number), ["", "&page%5Bnumber%5D=2", "&page%5Bnumber%5D=3"]);
+        let none = |_: &str| json!({ "data": [], "meta": { "page_number": 1, "total_pages": 0, "total_results": 0 } });
+        assert_eq!(asked(none), [""]);
     }
 
     #[test]

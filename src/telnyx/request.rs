@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
+use super::listed::NUMBER;
 use crate::call::{Command, CommandId, Heard, Kind, Mark, Tag, Verb};
 use crate::phone::Key;
 
@@ -119,10 +120,14 @@ fn path(verb: &Verb, line: &str) -> String {
     format!("/calls/{}/actions/{action}", escaped(&on.0))
 }
 
-/// The list of all that live, from a cursor on, in the largest pages that Telnyx has.
+/// The list of all that live, from a cursor on or a page of it, in the largest pages that Telnyx has.
 fn list(line: &str, after: Option<&str>) -> String {
-    let after = after.map(|after| format!("&page%5Bafter%5D={}", escaped(after))).unwrap_or_default();
-    format!("/connections/{}/active_calls?page%5Blimit%5D=250{after}", escaped(line))
+    let from = match after.map(|after| (after, after.strip_prefix(NUMBER))) {
+        None => String::new(),
+        Some((_, Some(number))) => format!("&page%5Bnumber%5D={}", escaped(number)),
+        Some((cursor, None)) => format!("&page%5Bafter%5D={}", escaped(cursor)),
+    };
+    format!("/connections/{}/active_calls?page%5Blimit%5D=250{from}", escaped(line))
 }
 
 /// A handle or another name as one segment of a path. The colon in it stays, as the official libraries leave it.

@@ -125,17 +125,6 @@ impl<'a> Presented<'a> {
 }
 
 impl Refused {
-    /// Every reason, for counters.
-    pub const ALL: [Self; 7] = [
-        Self::Missing,
-        Self::Doubled,
-        Self::TimestampForm,
-        Self::SignatureForm,
-        Self::Stale,
-        Self::Early,
-        Self::NoMatch,
-    ];
-
     /// A short word for it.
     pub fn word(self) -> &'static str {
         match self {

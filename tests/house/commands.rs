@@ -145,6 +145,29 @@ fn health_is_what_the_server_says() {
 }
 
 #[test]
+fn health_asks_where_the_server_listens() {
+    let house = House::new(Base::sqlite(), NOWHERE);
+    let server = house.start();
+    let listen = format!("0.0.0.0:{}", server.address.port());
+    let well = |mut asks: std::process::Command| {
+        let output = asks.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    };
+    well(program(&["health", "--listen", &listen]));
+    let mut asks = program(&["health"]);
+    asks.env("SWITCHHOOK_SERVER__LISTEN", &listen);
+    well(asks);
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("settings.yaml");
+    std::fs::write(&settings, format!("server:\n  listen: {listen}\n")).unwrap();
+    well(program(&["health", "--config", settings.to_str().unwrap()]));
+    let output = run(&["health", "--config", "/no/such.yaml"]);
+    assert_eq!(output.status.code(), Some(78), "{}", told(&output));
+    let output = program(&["health"]).env("SWITCHHOOK_SERVER__LISTEN", "here").output().unwrap();
+    assert!(output.status.code() == Some(78) && told(&output).contains("server.listen"), "{}", told(&output));
+}
+
+#[test]
 fn every_command_has_help() {
     let help = run(&["--help"]);
     assert_eq!(help.status.code(), Some(0));

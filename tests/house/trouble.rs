@@ -96,4 +96,16 @@ fn a_house_full_of_silent_guests_is_told_and_takes_webhooks() {
     assert_eq!(post(server.address, &house.key, &bytes(&arrival(OLD_NUMBER))), 200);
     let told = wait_for("the log tells of it", || server.said("connections dropped").into_iter().next());
     assert_eq!((&told["level"], &told["connections"]), (&"WARN".into(), &2.into()), "{told}");
+    assert_eq!(told["connections_per_source"], 1, "half of them: {told}");
+}
+
+#[test]
+fn how_many_may_come_through_a_proxy_is_a_setting() {
+    let house = House::new(Base::sqlite(), "http://127.0.0.1:1/v2");
+    let mut serve = house.serve();
+    serve.env("SWITCHHOOK_SERVER__CONNECTIONS", "8").env("SWITCHHOOK_SERVER__CONNECTIONS_PER_SOURCE", "2");
+    let server = Server::start(serve);
+    let _silent: Vec<_> = (0..3).map(|_| connect(server.address).unwrap()).collect();
+    let told = wait_for("the log tells of it", || server.said("connections dropped").into_iter().next());
+    assert_eq!((&told["connections"], &told["connections_per_source"]), (&8.into(), &2.into()), "{told}");
 }

@@ -98,7 +98,7 @@ impl Reader<'_> {
     }
 
     fn matching_map(&mut self, node: &Node, map: &Map) -> Option<Match> {
-        values::keys(&mut self.found, map, words::PATTERNS, &[]);
+        values::keys(&mut self.found, map, words::PATTERNS, words::CONDITIONS_LATER);
         let [entry] = map.entries.as_slice() else {
             let known = one_of(words::PATTERNS);
             let message = format!("write one of {known} here; for any of several write a list [...]");
