@@ -94,6 +94,7 @@ impl Kind {
             | Self::Transfer
             | Self::Speak
             | Self::Play
+            | Self::Gather
             | Self::StopPlay => false,
         }
     }
