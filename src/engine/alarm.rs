@@ -28,7 +28,7 @@ const AT_ONCE: u32 = 256;
 /// How many deadlines may be rung for at once; the others wait until some of them are kept.
 const MOST_RINGING: usize = 4 * AT_ONCE as usize;
 /// How often commands are looked for whose node is gone.
-const TAKE_OVER_EVERY: Duration = Duration::from_millis(500);
+const TAKE_OVER_EVERY: Duration = Duration::from_millis(250);
 
 /// How often it is counted how many nodes there are.
 const COUNT_EVERY: Duration = Duration::from_secs(1);

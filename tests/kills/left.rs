@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -13,6 +14,8 @@ pub struct Left {
     /// The client's log and the ledger.
     pub folder: TempDir,
     pub base: Base,
+    /// When the last harm was over.
+    pub calm_since: Option<Timestamp>,
 }
 
 impl Left {
@@ -40,6 +43,7 @@ impl Left {
         let mut check = Command::new(env!("CARGO_BIN_EXE_switchhook-check"));
         check.arg("--client").arg(self.client()).arg("--ledger").arg(self.ledger());
         check.args(["--database", &self.base.url(), "--ended-within", &ended_within_secs.to_string()]);
+        check.args(self.calm_since.iter().flat_map(|since| ["--calm-since".to_owned(), since.to_string()]));
         let output = check.output().unwrap();
         (check, output)
     }
@@ -47,7 +51,7 @@ impl Left {
     /// Alters a copy of it in one way after another: each must be found. How many there were.
     pub fn every_harm_is_found(&self) -> usize {
         for (no, (breach, harm)) in HARMS.into_iter().enumerate() {
-            let copy = Self { folder: tempfile::tempdir().unwrap(), base: Base::sqlite() };
+            let copy = Self { folder: tempfile::tempdir().unwrap(), base: Base::sqlite(), calm_since: self.calm_since };
             std::fs::copy(self.base.file().unwrap(), copy.base.file().unwrap()).unwrap();
             std::fs::copy(self.client(), copy.client()).unwrap();
             std::fs::copy(self.ledger(), copy.ledger()).unwrap();

@@ -22,8 +22,8 @@ use crate::postman::Postman;
 use crate::server::{API_KEY, House, LINE, Server, wait_for};
 use crate::silence::{self, Harm, Judged};
 
-/// How long after its caller's end a call may end with us, when servers died or something was out of reach: a leg of which
-/// nobody knows whether it was made is looked for for a minute.
+/// How long after its caller's end, and after the last time that a server died or something was out of reach, a call may
+/// end with us: a leg of which nobody knows whether it was made is looked for for a minute.
 const ENDED_WITHIN_SECS: u64 = 120;
 
 /// How many callers are picked up after all harm is over, before people cease to call.
@@ -228,7 +228,8 @@ impl Stage {
         let heard = self.nobody_is_left_in_silence();
         let (all, apart) = again::must_come_to_the_same(&self.house.base);
         RUNTIME.block_on(self.face.stop());
-        let left = Left { folder: self.folder, base: self.house.base };
+        let calm_since = self.harms.lock().unwrap().iter().map(|harm| harm.1).max();
+        let left = Left { folder: self.folder, base: self.house.base, calm_since };
         std::fs::write(left.ledger(), &told).unwrap();
         println!("seed {}: all is settled", self.seed);
         let (left, said) = left.must_be_whole(ENDED_WITHIN_SECS);

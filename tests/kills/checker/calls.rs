@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::report::Report;
-use crate::sources::{Call, Sources};
+use crate::sources::{Call, Orders, Sources};
 
-pub fn check(sources: &Sources, ended_within: Duration, report: &mut Report) {
+pub fn check(sources: &Sources, orders: &Orders, report: &mut Report) {
     every_call_has_a_deadline(sources, report);
     every_call_is_whole(sources, report);
-    what_ended_there_ended_here(sources, ended_within, report);
+    what_ended_there_ended_here(sources, orders, report);
 }
 
 /// I6: a call that lives has a deadline; and in the end none lives.
@@ -63,8 +63,8 @@ fn every_call_is_whole(sources: &Sources, report: &mut Report) {
     report.count("decisions", sources.journal.len());
 }
 
-/// I6: a caller who is gone there is gone here soon after; and all are gone there.
-fn what_ended_there_ended_here(sources: &Sources, ended_within: Duration, report: &mut Report) {
+/// I6: a caller who is gone there is gone here soon after, or soon after the last harm; and all are gone there.
+fn what_ended_there_ended_here(sources: &Sources, orders: &Orders, report: &mut Report) {
     let heard_of: BTreeSet<&str> =
         sources.posts.iter().filter(|post| post.acknowledged()).map(|post| post.session.as_str()).collect();
     let mut ours: BTreeMap<&str, &Call> = BTreeMap::new();
@@ -89,10 +89,16 @@ fn what_ended_there_ended_here(sources: &Sources, ended_within: Duration, report
         let since = call.state.pointer("/phase/ended/since").and_then(Value::as_str);
         let Some(since) = since.and_then(|since| since.parse::<Timestamp>().ok()) else { continue };
         let Some(ended) = ended.get(&arrived.leg) else { continue };
-        let late = Duration::try_from(since.duration_since(*ended)).unwrap_or_default();
+        let known_by = orders.calm_since.map_or(*ended, |calm| calm.max(*ended));
+        let late = Duration::try_from(since.duration_since(known_by)).unwrap_or_default();
         longest = longest.max(late);
-        report.must(late <= ended_within, || format!("I6: call {} ended {late:?} after its caller was gone", call.id));
+        report.must(late <= orders.ended_within, || {
+            format!("I6: call {} ended {late:?} after its caller was gone and all was well", call.id)
+        });
     }
     report.count("callers", callers);
-    report.count("ms after a caller's end ours came, at most", usize::try_from(longest.as_millis()).unwrap());
+    report.count(
+        "ms after a caller's end, or the last harm, ours came, at most",
+        usize::try_from(longest.as_millis()).unwrap(),
+    );
 }

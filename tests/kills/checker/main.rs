@@ -3,6 +3,7 @@
 //! but the files it wrote.
 //!
 //!     switchhook-check --client client.jsonl --ledger ledger.json --database URL [--ended-within SECONDS]
+//!         [--calm-since MOMENT]
 //!
 //! It says what it counted, one line of JSON, and then what is broken, a line each. It ends with 1 if anything is.
 
@@ -22,14 +23,16 @@ use sources::{Orders, Sources};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Some(orders) = Orders::read(std::env::args().skip(1)) else {
-        eprintln!("usage: switchhook-check --client FILE --ledger FILE --database URL [--ended-within SECONDS]");
+        eprintln!(
+            "usage: switchhook-check --client FILE --ledger FILE --database URL [--ended-within SECONDS] [--calm-since MOMENT]"
+        );
         return ExitCode::from(64);
     };
     let sources = Sources::read(&orders).await;
     let mut report = Report::default();
     events::check(&sources, &mut report);
     commands::check(&sources, &mut report);
-    calls::check(&sources, orders.ended_within, &mut report);
+    calls::check(&sources, &orders, &mut report);
     println!("{}", serde_json::to_string(&report.counts).unwrap());
     for breach in &report.breaches {
         println!("{breach}");

@@ -14,12 +14,14 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, FromRow};
 
-/// Where the sources are, and how much time there was to learn that a call has ended.
+/// Where the sources are, and how much time there was to learn that a call has ended: from its end, or from the moment
+/// since which nothing was out of order, if that was later.
 pub struct Orders {
     client: PathBuf,
     ledger: PathBuf,
     database: String,
     pub ended_within: Duration,
+    pub calm_since: Option<Timestamp>,
 }
 
 impl Orders {
@@ -34,6 +36,7 @@ impl Orders {
             ledger: given.remove("--ledger")?.into(),
             database: given.remove("--database")?,
             ended_within: Duration::from_secs(within),
+            calm_since: given.remove("--calm-since").map(|moment| moment.parse().unwrap()),
         };
         given.is_empty().then_some(orders)
     }
