@@ -332,7 +332,8 @@ fn long_outage(rng: &mut Rng) -> Outage {
         Manner::TooMany { after: None },
         Manner::TooMany { after: Some(rng.u8(1..40)) },
     ];
-    Outage { at: millis(rng.u64(0..60_000)), lasts: secs(600), how: *pick(&manners, rng), of: *pick(&PARTS, rng) }
+    let of = PARTS[rng.usize(0..PARTS.len())];
+    Outage { at: millis(rng.u64(0..60_000)), lasts: secs(600), how: *pick(&manners, rng), of }
 }
 
 fn trouble(rng: &mut Rng) -> Trouble {
