@@ -20,8 +20,8 @@ const ITS_OWN: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_secs(5);
 /// How often it is asked for so soon; after that the pauses are doubled.
 const SOON: u8 = 4;
-/// The longest pause.
-const LONGEST_AGAIN: Duration = Duration::from_secs(60);
+/// The longest pause: as long as one is sent again and again, so that somebody is always trying to hang up.
+const LONGEST_AGAIN: Duration = Duration::from_secs(45);
 /// How long a leg that is to be hung up may go without the answer to its dial before it is looked for: longer than one
 /// try of that takes.
 const SEEK: Duration = Duration::from_secs(6);
@@ -29,7 +29,7 @@ const SEEK: Duration = Duration::from_secs(6);
 const SOUGHT: u8 = 2;
 /// How long after the first look that says so a second one may say that a leg is over.
 pub(super) const TWICE: Duration = Duration::from_secs(5);
-/// How often a hangup is asked for, within about an hour: nobody but us ends a leg that was picked up, and it costs.
+/// How often a hangup is asked for, within most of an hour: nobody but us ends a leg that was picked up, and it costs.
 const TRIES: u8 = 64;
 /// When a leg of which no word came is taken for gone: past any time in which its dial can still be settled.
 const BACKSTOP: Duration = Duration::from_secs(60);
@@ -149,7 +149,11 @@ fn again_at(leg: &Leg) -> Option<Timestamp> {
 fn sweep_at(leg: &Leg) -> Option<Timestamp> {
     let stop = leg.stop.as_ref().filter(|_| leg.is_live())?;
     let first = if leg.handle.is_some() { stop.from } else { later(leg.began, SEEK).max(stop.from) };
-    Some(stop.asked.as_ref().map_or(first, |(_, asked)| later(*asked, pause(stop.tries))))
+    let Some((_, asked)) = &stop.asked else { return Some(first) };
+    let again = later(*asked, pause(stop.tries));
+    // What is to be taken for gone is so at its time, however long the pauses have become.
+    let gone = later(leg.began, BACKSTOP).max(later(*asked, AGAIN));
+    Some(if leg.handle.is_none() && stop.tries >= SOUGHT { again.min(gone) } else { again })
 }
 
 /// How long after the last hangup or search of so many the next one is asked for.
@@ -212,10 +216,30 @@ mod tests {
             life.wait();
             assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
         }
-        assert_eq!(pauses[..10], [5.0, 5.0, 5.0, 5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0]);
+        assert_eq!(pauses[..10], [5.0, 5.0, 5.0, 5.0, 10.0, 20.0, 40.0, 45.0, 45.0, 45.0]);
         life.wait();
         assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
         assert_eq!(life.remarks, [Remark::LegLost { leg: LegNo::CALLER }, Remark::Over]);
+    }
+
+    #[test]
+    fn hangups_that_did_not_arrive_are_no_reason_to_wait_once_one_does() {
+        let rules = hangs_up();
+        let mut life = Life::answered(&rules);
+        for verdict in [Verdict::Unknown, Verdict::Refused { why: Refusal::Unavailable, code: "429".into() }] {
+            for _ in 0..10 {
+                life.settle(Kind::Hangup, 0, verdict.clone());
+                life.wait();
+            }
+        }
+        assert!((life.next_in() - 45.0).abs() < 0.001);
+        for _ in 0..SOON {
+            life.accept(Kind::Hangup, 0);
+            assert!((life.next_in() - 5.0).abs() < 0.001);
+            life.wait();
+        }
+        life.accept(Kind::Hangup, 0);
+        assert!((life.next_in() - 10.0).abs() < 0.001, "those that did nothing are");
     }
 
     #[test]

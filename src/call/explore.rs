@@ -305,7 +305,7 @@ impl Key {
         self.bytes.push(flags.iter().fold(state, |bits, flag| bits << 1 | u8::from(*flag)));
         self.bytes.push(leg.doubts);
         if let Some((_, asked)) = leg.stop.as_ref().and_then(|stop| stop.asked.as_ref()) {
-            self.bytes.push(leg.stop.as_ref().map_or(0, |stop| stop.tries));
+            self.bytes.extend(leg.stop.iter().flat_map(|stop| [stop.tries, stop.missed]));
             self.moment(*asked);
         }
     }

@@ -201,6 +201,10 @@ impl Bridge {
             Verdict::Refused { why: Refusal::NotAnswered, .. } if tries > DOUBTS_AFTER && turn.caller_is_doubted() => {
                 Joined::Waiting(Joining::begin(self.leg, None, turn))
             }
+            // That was found out so often that nobody can be joined with him.
+            Verdict::Refused { why: Refusal::NotAnswered, .. } if tries > DOUBTS_AFTER && turn.caller_is_supposed() => {
+                Joined::No
+            }
             Verdict::Refused { why: Refusal::NotAnswered | Refusal::Ended, .. } if tries < TRIES => {
                 turn.look(self.leg);
                 Joined::Waiting(too_early(self.leg, turn.after(TOO_EARLY), self.asked))
@@ -338,6 +342,24 @@ mod tests {
         assert_eq!(life.wants(), ["answer 0"]);
         life.news(0, News::Answered);
         assert_eq!(life.wants(), ["bridge 0"]);
+    }
+
+    #[test]
+    fn nobody_is_kept_waiting_for_a_caller_who_cannot_be_picked_up() {
+        let rules = rules(vec![dial(member("anna", 141, 20))], &[]);
+        let mut life = Life::begun(&rules);
+        life.news(1, News::Answered);
+        let mut bridges = 0;
+        while life.phase() == "ringing" {
+            life.wait();
+            let asks = life.wants().contains(&"bridge 0".to_owned());
+            bridges = if asks { bridges + 1 } else { bridges };
+            if asks {
+                life.refuse(Kind::Bridge, 0, Refusal::NotAnswered);
+            }
+        }
+        assert_eq!(life.wants(), ["hangup 0", "hangup 1"]);
+        assert_eq!(bridges % u32::from(DOUBTS_AFTER + 1), 0, "the last one is not asked for more often than the first");
     }
 
     #[test]

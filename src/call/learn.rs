@@ -209,7 +209,10 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) 
             leg.end(now, Cause::Normal);
             Ok(Fact::Leg { no, change: Change::Ended(Cause::Normal) })
         }
-        (Kind::Hangup, _) => Err(Ignored::NothingToDo),
+        (Kind::Hangup, verdict) => {
+            leg.stop.iter_mut().for_each(|stop| stop.hear(verdict));
+            Err(Ignored::NothingToDo)
+        }
         (Kind::Reject, Verdict::Refused { why, .. }) if *why != Refusal::Ended => {
             // He is picked up, and the news of it was lost: he is hung up at once.
             if let Some(stop) = &mut leg.stop {
@@ -229,6 +232,9 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) 
         }
         (Kind::Find, Verdict::Listed { legs, next }) if leg.is_live() && leg.handle.is_none() => {
             listed(turn, no, legs, next.as_ref())
+        }
+        (Kind::Look, Verdict::Unknown | Verdict::Refused { why: Refusal::Unavailable, .. }) if talk.is_some() => {
+            Ok(Fact::Settled(settled.clone()))
         }
         (Kind::Look | Kind::Find, _) => Err(Ignored::NothingToDo),
         (_, Verdict::Refused { why: Refusal::Ended, .. }) => {

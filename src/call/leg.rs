@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::event::{Cause, Who};
+use super::event::{Cause, Refusal, Verdict, Who};
 use super::ids::{CommandId, Handle, LegNo};
 use crate::phone::Target;
 
@@ -122,6 +122,24 @@ pub struct Stop {
     /// How many were asked for.
     #[serde(default)]
     pub tries: u8,
+    /// How many of them did not arrive, as far as is known, since one was taken.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub missed: u8,
+}
+
+impl Stop {
+    /// What came of a hangup. Once one is taken, those that did not arrive before it are no reason to wait for long.
+    pub(super) fn hear(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Unknown | Verdict::Refused { why: Refusal::Unavailable, .. } => {
+                self.missed = self.missed.saturating_add(1);
+            }
+            Verdict::Accepted { .. } => {
+                self.tries = self.tries.saturating_sub(std::mem::take(&mut self.missed)).max(1);
+            }
+            Verdict::Refused { .. } | Verdict::Void | Verdict::Found { .. } | Verdict::Listed { .. } => {}
+        }
+    }
 }
 
 impl Leg {
@@ -246,7 +264,7 @@ impl Leg {
     pub(super) fn stop_from(&mut self, from: Timestamp) {
         match &mut self.stop {
             Some(stop) => stop.from = stop.from.min(from),
-            None => self.stop = Some(Stop { from, asked: None, tries: 0 }),
+            None => self.stop = Some(Stop { from, asked: None, tries: 0, missed: 0 }),
         }
     }
 }

@@ -12,8 +12,8 @@ use super::ids::{LegNo, Mark};
 use super::learn::{Change, Fact};
 use super::phase::{Asking, Choosing, Phase, Sound};
 use super::remark::Remark;
-use super::speech::{BEGINS, LONGEST_PLAY, SLACK, length_of};
-use super::turn::{Flow, Turn};
+use super::speech::{BEGINS, LONGEST_PLAY, SLACK, WORDLESS, length_of};
+use super::turn::{Flow, Turn, later};
 use crate::phone::Key;
 use crate::routing::{Action, Leads, Menu, Outcome, Place, Prompt, StepId};
 
@@ -29,12 +29,12 @@ fn ask(step: StepId, menu: &Menu, tries: u8, again: bool, turn: &mut Turn<'_>) -
     let (Some(on), Some(ends_with)) = (turn.caller_handle(), menu.free_key()) else {
         return Flow::Advance(step, Some(Outcome::Exhausted));
     };
-    let (prompt, length) = heard(&menu.greeting, turn);
+    let (prompt, _) = heard(&menu.greeting, turn);
     let mark = Mark(turn.call.commands.saturating_add(1));
     let tag = turn.tag(LegNo::CALLER);
     let verb = Verb::Gather { on, tag, mark, prompt, timeout: menu.timeout, ends_with };
     let command = turn.command(LegNo::CALLER, verb);
-    let until = turn.after(length + menu.timeout + SLACK);
+    let until = turn.after(WORDLESS);
     let part = Asking::Key;
     stay(Choosing { step, tries, again, mark, command, part, sound: Sound::Asked, key: None, until })
 }
@@ -137,13 +137,13 @@ fn once_more(at: Choosing, menu: &Menu, outcome: Outcome, turn: &mut Turn<'_>) -
 /// Tells him that the key leads nowhere, before he is asked again.
 fn tell(at: Choosing, menu: &Menu, prompt: &Prompt, turn: &mut Turn<'_>) -> Flow {
     let Some(on) = turn.caller_handle() else { return once_more(at, menu, Outcome::Invalid, turn) };
-    let (heard, length) = heard(prompt, turn);
+    let (heard, _) = heard(prompt, turn);
     let verb = match heard {
         Heard::Text { text, voice, language } => Verb::Speak { on, text, voice, language },
         Heard::Audio { url } => Verb::Play { on, url, looped: false },
     };
     let command = turn.command(LegNo::CALLER, verb);
-    let until = turn.after(length + SLACK);
+    let until = turn.after(WORDLESS);
     stay(Choosing { command, part: Asking::Nothing, sound: Sound::Asked, key: None, until, ..at })
 }
 
@@ -171,7 +171,16 @@ fn settled(at: Choosing, menu: &Menu, verdict: &Verdict, turn: &mut Turn<'_>) ->
         Verdict::Accepted { .. } | Verdict::Unknown if at.sound == Sound::Asked => {
             // That a spoken greeting begins is not told.
             let is_told = !at.asks() || is_audio(&menu.greeting);
-            let until = if is_told && at.key.is_none() { turn.after(BEGINS) } else { at.until };
+            let (_, length) = heard(&menu.greeting, turn);
+            let until = match at.key {
+                Some(_) => at.until,
+                None if is_told => turn.after(BEGINS),
+                // If it was taken, that was when it was sent: the time for it runs from there.
+                None if *verdict == Verdict::Unknown => {
+                    later(at.until, (length + menu.timeout + SLACK).saturating_sub(WORDLESS))
+                }
+                None => turn.after(length + menu.timeout + SLACK),
+            };
             stay(Choosing { sound: Sound::Accepted, until, ..at })
         }
         Verdict::Refused { why: Refusal::NotAnswered, .. } if turn.caller_is_doubted() => Flow::AnswerFor(at.step),
@@ -275,6 +284,7 @@ mod tests {
         let mut life = Life::answered(&rules);
         ended(&mut life, Entered::Nothing, Some(2));
         assert_eq!(life.wants(), ["gather 0", "gather 0"]);
+        life.accept(Kind::Gather, 0);
         for entered in [Entered::Key(key('1')), Entered::Other, Entered::Nothing] {
             ended(&mut life, entered, Some(2));
             life.news(0, News::Pressed { key: key('1'), mark: Some(Mark(2)) });

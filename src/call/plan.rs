@@ -11,7 +11,8 @@ use crate::routing::{Order, Outcome, Ring, RingAsked};
 
 /// How much longer than its ring time a dial may go without any word before its seat is given up.
 const WORDLESS: Duration = Duration::from_secs(10);
-/// How long an accepted dial may go without any word of its leg while the caller hears nothing.
+/// How long a dial may go without its outcome, and without any word of its leg after that, while the caller hears
+/// nothing: nearly two tries of it.
 const UNSEEN: Duration = Duration::from_secs(7);
 
 /// What is known of a member.
@@ -21,9 +22,9 @@ pub(super) enum Seat {
     Waiting,
     /// To be rung once his phone does not ring on another leg any more, and out of it if it still may at a moment.
     Held(Timestamp),
-    /// Dialled at a moment; nothing heard of it.
+    /// Dialled at a moment, with no other sign of it since; the caller hears ringing meanwhile.
     Dialled(Timestamp),
-    /// Its dial was accepted at a moment, with no other sign of it since, and the caller hears nothing meanwhile.
+    /// Dialled or accepted at a moment, with no other sign of it since, and the caller hears nothing meanwhile.
     Unseen(Timestamp),
     /// Ringing since a moment.
     Ringing(Timestamp),

@@ -154,6 +154,7 @@ impl Ringing {
                 // Told to hang up for somebody else's sake: he is out, whatever becomes of that.
                 (None, Some(leg)) if leg.stop.is_some() => Seat::Out(Outcome::NoAnswer),
                 (None, Some(leg)) => match leg.state {
+                    LegState::Dialled if silent => Seat::Unseen(leg.began),
                     LegState::Dialled => Seat::Dialled(leg.began),
                     LegState::Ringing if silent && !leg.heard => Seat::Unseen(chair.rings_since.unwrap_or(leg.began)),
                     LegState::Ringing => Seat::Ringing(chair.rings_since.unwrap_or(leg.began)),

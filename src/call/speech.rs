@@ -14,6 +14,9 @@ use crate::routing::{Action, Play, Say, StepId};
 
 /// How much longer than expected a speech may take before the call goes on without its end.
 pub(super) const SLACK: Duration = Duration::from_secs(10);
+/// How long something may go without word of it, and without being heard to begin, before the call goes on: two tries
+/// that nobody answers, and what follows from there is heard soon after.
+pub(super) const WORDLESS: Duration = Duration::from_secs(9);
 /// How long something accepted may go without being heard to begin before it is asked for again; captures show 1.5 s.
 pub(super) const BEGINS: Duration = Duration::from_secs(8);
 /// Time per character of a text, slowly spoken.
@@ -27,22 +30,22 @@ pub(super) const LONGEST_PLAY: Duration = Duration::from_secs(600);
 
 /// Speaks a text.
 pub(super) fn enter_say(step: StepId, say: &Say, turn: &mut Turn<'_>) -> Flow {
-    let Some((verb, length)) = speak(say, turn) else { return Flow::Advance(step, None) };
-    listen(step, verb, length, turn)
+    let Some((verb, _)) = speak(say, turn) else { return Flow::Advance(step, None) };
+    listen(step, verb, turn)
 }
 
 /// Plays audio.
 pub(super) fn enter_play(step: StepId, play: &Play, turn: &mut Turn<'_>) -> Flow {
-    let Some((verb, length)) = audio(play, turn) else { return Flow::Advance(step, None) };
-    listen(step, verb, length, turn)
+    let Some((verb, _)) = audio(play, turn) else { return Flow::Advance(step, None) };
+    listen(step, verb, turn)
 }
 
-fn listen(step: StepId, verb: Verb, length: Duration, turn: &mut Turn<'_>) -> Flow {
+fn listen(step: StepId, verb: Verb, turn: &mut Turn<'_>) -> Flow {
     if !turn.call.caller_is_answered() {
         return Flow::AnswerFor(step);
     }
     let command = turn.command(LegNo::CALLER, verb);
-    Flow::Stay(Phase::Speaking(Speaking { step, command, sound: Sound::Asked, until: turn.after(length + SLACK) }))
+    Flow::Stay(Phase::Speaking(Speaking { step, command, sound: Sound::Asked, until: turn.after(WORDLESS) }))
 }
 
 /// Hears a fact while the caller listens.
@@ -64,7 +67,7 @@ pub(super) fn on(at: Speaking, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             Change::Unsure | Change::Alive | Change::NotAlive => stay(at),
         },
         Fact::Settled(Settled { command, verdict, .. }) if *command == at.command => settled(at, verdict, turn),
-        Fact::Due if turn.now >= at.until => overdue(at, verb, length, turn),
+        Fact::Due if turn.now >= at.until => overdue(at, verb, turn),
         Fact::Leg { .. } | Fact::Settled(_) | Fact::Due | Fact::Arrived { .. } | Fact::Fault => stay(at),
     }
 }
@@ -99,12 +102,12 @@ fn settled(at: Speaking, verdict: &Verdict, turn: &mut Turn<'_>) -> Flow {
 }
 
 /// What was accepted and never begins is asked for once more; what then never begins, or never ends, is left.
-fn overdue(at: Speaking, verb: Verb, length: Duration, turn: &mut Turn<'_>) -> Flow {
+fn overdue(at: Speaking, verb: Verb, turn: &mut Turn<'_>) -> Flow {
     turn.remark(Remark::NothingCame { kind: verb.kind() });
     match at.sound {
         Sound::Accepted => {
             let command = turn.command(LegNo::CALLER, verb);
-            stay(Speaking { command, sound: Sound::Again, until: turn.after(length + SLACK), ..at })
+            stay(Speaking { command, sound: Sound::Again, until: turn.after(WORDLESS), ..at })
         }
         Sound::Asked | Sound::Again | Sound::Begun => Flow::Advance(at.step, None),
     }
@@ -215,7 +218,7 @@ mod tests {
     fn what_was_accepted_and_never_begins_is_asked_for_once_more() {
         let rules = says(&"x".repeat(500));
         let mut life = Life::answered(&rules);
-        assert!(life.next_in() > 40.0, "nobody knows yet whether it was taken");
+        assert!((life.next_in() - 9.0).abs() < 0.001, "nobody knows yet whether it was taken");
         life.accept(Kind::Speak, 0);
         assert!((life.next_in() - 8.0).abs() < 0.001);
         life.wait();
@@ -228,6 +231,22 @@ mod tests {
         assert_eq!(life.wants(), ["hangup 0"], "the call goes on without it");
         begun.news(0, News::SpeechStarted);
         assert!((begun.next_in() - 50.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn what_no_word_comes_of_is_left_soon() {
+        for rules in [says(&"x".repeat(500)), plays()] {
+            let mut life = Life::answered(&rules);
+            let first = life.wants();
+            life.wait();
+            assert_eq!((first.len(), life.wants()), (1, vec!["hangup 0".into()]));
+        }
+        let rules = plays();
+        let mut life = Life::answered(&rules);
+        life.accept(Kind::Play, 0);
+        life.wait();
+        assert_eq!(life.wants(), ["play 0", "play 0"]);
+        assert!((life.next_in() - 9.0).abs() < 0.001, "the second one as well");
     }
 
     #[test]

@@ -11,8 +11,8 @@ use crate::phone::Party;
 use crate::routing::{Action, Order, Outcome, RejectWith, Ring, Rules};
 
 /// How many deadlines a call that hears nothing any more may take to its end: those of a talk of four hours, looked
-/// after every five minutes, as many again for all that comes before, and the hangups of a few legs.
-const MOST_DUES: usize = 400;
+/// after every minute where that comes to nothing, as many again for all that comes before, and the hangups of a few legs.
+const MOST_DUES: usize = 800;
 
 /// Something that happens to a call.
 #[derive(Clone, Debug)]

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::event::Settled;
 use super::ids::LegNo;
+use super::kind::Kind;
 use super::learn::{Change, Fact};
 use super::leg::Leg;
 use super::phase::Phase;
@@ -13,6 +15,8 @@ use super::turn::{Flow, Turn, later};
 
 /// How often both legs are looked at: a missed hangup must not keep a call for ever.
 const LOOK_EVERY: Duration = Duration::from_secs(300);
+/// How long after a look of which nothing came they are looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// How long two may each be the one the caller talks with, before whoever shows no sign of it is hung up.
 const UNDECIDED: Duration = Duration::from_secs(4);
 /// When both are looked at in that time: Telnyx hangs up whoever has lost him at once.
@@ -46,7 +50,12 @@ pub(super) fn spare(leg: LegNo, turn: &mut Turn<'_>) {
 
 /// A last look so long ago that the next one is due soon.
 fn soon(now: Timestamp) -> Timestamp {
-    now.checked_sub(LOOK_EVERY.saturating_sub(LOOK_SOON)).unwrap_or(now)
+    before(now, LOOK_SOON)
+}
+
+/// A last look so long ago that the next one is due in `span`.
+fn before(now: Timestamp, span: Duration) -> Timestamp {
+    now.checked_sub(LOOK_EVERY.saturating_sub(span)).unwrap_or(now)
 }
 
 pub(super) fn on(with: LegNo, since: Timestamp, looked: Timestamp, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
@@ -72,6 +81,10 @@ pub(super) fn on(with: LegNo, since: Timestamp, looked: Timestamp, fact: &Fact, 
             turn.look(LegNo::CALLER);
             turn.look(with);
             Flow::Stay(Phase::Talking { with, since, looked: turn.now })
+        }
+        // A look that came to nothing: else a talk whose end was lost would last until the next one.
+        Fact::Settled(Settled { kind: Kind::Look, .. }) => {
+            Flow::Stay(Phase::Talking { with, since, looked: looked.min(before(turn.now, LOOK_AGAIN)) })
         }
         Fact::Leg { .. } | Fact::Due | Fact::Arrived { .. } | Fact::Settled(_) | Fact::Fault => {
             Flow::Stay(Phase::Talking { with, since, looked })
@@ -101,6 +114,21 @@ mod tests {
     }
 
     #[test]
+    fn a_look_that_comes_to_nothing_is_taken_again_sooner() {
+        let rules = given_away();
+        let mut life = talking(&rules);
+        life.wait();
+        life.found(0, true);
+        life.sleep(45);
+        life.settle(Kind::Look, 1, Verdict::Unknown);
+        life.settle(Kind::Look, 0, Verdict::Refused { why: Refusal::Unavailable, code: "429".into() });
+        assert!((life.next_in() - 60.0).abs() < 0.001);
+        life.wait();
+        assert_eq!(life.wants(), ["look 0", "look 1", "look 0", "look 1"]);
+        assert!((life.next_in() - 300.0).abs() < 0.001);
+    }
+
+    #[test]
     fn both_are_looked_at_now_and_then() {
         let rules = given_away();
         let mut life = talking(&rules);
@@ -109,7 +137,7 @@ mod tests {
             life.wait();
             assert_eq!(life.wants(), ["look 0", "look 1"]);
             life.found(0, true);
-            life.settle(Kind::Look, 1, Verdict::Unknown);
+            life.found(1, true);
             assert_eq!((life.wants(), life.phase()), (vec![], "talking"));
         }
     }

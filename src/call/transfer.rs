@@ -18,10 +18,12 @@ use crate::routing::{Action, Outcome, StepId, Transfer};
 const BACKSTOP: Duration = Duration::from_secs(10);
 /// How much longer than it was asked to Telnyx may ring.
 const RINGS_ON: Duration = Duration::from_secs(3);
-/// How long an accepted transfer may go without any word of the new leg while the caller hears nothing.
+/// How long a transfer may go without its outcome, and without any word of the new leg after that, while the caller hears
+/// nothing: nearly two tries of it.
 const UNSEEN: Duration = Duration::from_secs(7);
-/// How long one of which nobody knows whether it was asked for at all: then it is looked for.
-const UNKNOWN: Duration = Duration::from_secs(5);
+/// How long one of which nobody knows whether it was asked for at all: then it is looked for. With the lease of a node
+/// that ended before, this is how long nothing is done for the caller.
+const UNKNOWN: Duration = Duration::from_secs(3);
 /// How long a look at a leg may take once that time is over: longer than a try that gets no answer.
 const LAST_LOOK: Duration = Duration::from_secs(6);
 
@@ -52,7 +54,7 @@ fn begin(step: StepId, transfer: &Transfer, own: bool, turn: &mut Turn<'_>) -> F
         target_tag: turn.tag(leg),
     };
     let command = turn.command(LegNo::CALLER, verb);
-    let until = turn.after(rings_for(transfer) + BACKSTOP);
+    let until = turn.after(if turn.call.caller_is_answered() { UNSEEN } else { rings_for(transfer) + BACKSTOP });
     let at = Transferring { step, leg, command, until, rings_since: None, own, looked: false };
     Flow::Stay(Phase::Transferring(at))
 }
@@ -400,7 +402,11 @@ mod tests {
     fn a_transfer_of_which_nothing_shows_leaves_nobody_in_silence() {
         let rules = given();
         let mut life = Life::answered(&rules);
-        assert!((life.next_in() - 32.0).abs() < 0.001);
+        assert!((life.next_in() - 7.0).abs() < 0.001);
+        let mut unheard = life.clone();
+        unheard.wait();
+        assert_eq!((unheard.wants(), unheard.phase()), (vec!["transfer 0".into(), "find 1".into()], "transferring"));
+        life.sleep(5);
         life.accept(Kind::Transfer, 0);
         assert!((life.next_in() - 7.0).abs() < 0.001);
         life.wait();
@@ -414,6 +420,7 @@ mod tests {
 
         let rules = unanswered();
         let mut life = Life::begun(&rules);
+        assert!((life.next_in() - 32.0).abs() < 0.001);
         life.accept(Kind::Transfer, 0);
         assert!((life.next_in() - 32.0).abs() < 0.001, "he hears it ring");
     }
@@ -493,7 +500,7 @@ mod tests {
         let rules = rules(vec![transfer(member("anna", 141, 60)), dial(member("ben", 142, 20))], &[]);
         let mut life = Life::begun(&rules);
         life.settle(Kind::Transfer, 0, Verdict::Unknown);
-        assert!((life.next_in() - 5.0).abs() < 0.001);
+        assert!((life.next_in() - 3.0).abs() < 0.001);
         let mut seen = life.clone();
         life.wait();
         life.absent(1);

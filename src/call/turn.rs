@@ -110,6 +110,11 @@ impl<'a> Turn<'a> {
         self.call.leg_mut(LegNo::CALLER).is_some_and(Leg::doubt_answer)
     }
 
+    /// Whether that the caller is picked up is only supposed.
+    pub fn caller_is_supposed(&self) -> bool {
+        self.call.caller().is_some_and(|caller| caller.is_answered() && caller.supposed)
+    }
+
     /// Asks whether a leg is alive, if we can. One that cannot be commanded yet is looked for among all that live.
     pub fn look(&mut self, leg: LegNo) -> Option<CommandId> {
         let live = self.call.leg(leg).filter(|leg| leg.is_live())?;

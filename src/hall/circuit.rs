@@ -1,6 +1,6 @@
 //! Whether Telnyx answers at all. While it does not, nothing that can be left is begun, and one dial at a time tries.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::call::CommandId;
@@ -15,8 +15,13 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Whether Telnyx answers.
 #[derive(Clone, Debug)]
 pub(super) enum Circuit {
-    /// It does, as far as is known; these were not answered since.
-    Closed(BTreeSet<CommandId>),
+    /// It does, as far as is known.
+    Closed {
+        /// Commands that were not answered since, and whether each rings somebody.
+        failed: BTreeMap<CommandId, bool>,
+        /// Others were answered meanwhile, and none that rings.
+        apart: bool,
+    },
     /// It does not.
     Open {
         /// When one may try.
@@ -25,12 +30,14 @@ pub(super) enum Circuit {
         pause: Duration,
         /// Who tries.
         probe: Option<CommandId>,
+        /// It answers, but nothing that rings somebody: that another is answered says nothing.
+        apart: bool,
     },
 }
 
 impl Default for Circuit {
     fn default() -> Self {
-        Self::Closed(BTreeSet::new())
+        Self::Closed { failed: BTreeMap::new(), apart: false }
     }
 }
 
@@ -38,7 +45,7 @@ impl Circuit {
     /// Whether what can be left is not to be begun.
     pub fn refuses(&self, now: Duration) -> bool {
         match self {
-            Self::Closed(_) => false,
+            Self::Closed { .. } => false,
             Self::Open { until, probe, .. } => now < *until || probe.is_some(),
         }
     }
@@ -57,17 +64,23 @@ impl Circuit {
         }
     }
 
-    /// A command was answered, or not.
-    pub fn heard(&mut self, id: CommandId, answered: bool, now: Duration) {
+    /// A command was answered, or not. `rings`: it rings somebody.
+    pub fn heard(&mut self, id: CommandId, rings: bool, answered: bool, now: Duration) {
         match self {
-            _ if answered => *self = Self::default(),
-            Self::Closed(failed) => {
-                failed.insert(id);
+            _ if answered && rings => *self = Self::default(),
+            Self::Closed { failed, apart } if answered => {
+                failed.retain(|_, rings| *rings);
+                *apart = !failed.is_empty();
+            }
+            Self::Open { apart: false, .. } if answered => *self = Self::default(),
+            Self::Open { .. } if answered => {}
+            Self::Closed { failed, apart } => {
+                failed.insert(id, rings);
                 if failed.len() >= FAILED {
-                    *self = Self::Open { until: now.saturating_add(FIRST), pause: FIRST, probe: None };
+                    *self = Self::Open { until: now.saturating_add(FIRST), pause: FIRST, probe: None, apart: *apart };
                 }
             }
-            Self::Open { until, pause, probe } if *probe == Some(id) => {
+            Self::Open { until, pause, probe, .. } if *probe == Some(id) => {
                 *pause = pause.saturating_mul(2).min(LONGEST);
                 (*until, *probe) = (now.saturating_add(*pause), None);
             }
@@ -94,7 +107,7 @@ mod tests {
         let mut circuit = Circuit::default();
         for no in 0..5 {
             assert!(!circuit.refuses(secs(9)));
-            circuit.heard(id(no), false, secs(9));
+            circuit.heard(id(no), true, false, secs(9));
         }
         assert!(circuit.refuses(secs(9)));
         circuit
@@ -104,10 +117,10 @@ mod tests {
     fn one_command_that_is_never_answered_says_nothing_of_the_others() {
         let mut circuit = Circuit::default();
         for no in [1, 1, 1, 1, 1, 1, 2, 3, 4] {
-            circuit.heard(id(no), false, secs(0));
+            circuit.heard(id(no), true, false, secs(0));
         }
-        circuit.heard(id(5), true, secs(0));
-        circuit.heard(id(6), false, secs(0));
+        circuit.heard(id(5), true, true, secs(0));
+        circuit.heard(id(6), true, false, secs(0));
         assert!(!circuit.refuses(secs(0)));
     }
 
@@ -119,14 +132,14 @@ mod tests {
             assert!(!circuit.refuses(now), "one may try");
             circuit.begins(id(9));
             assert!(circuit.refuses(now), "and one only");
-            circuit.heard(id(8), false, now);
+            circuit.heard(id(8), true, false, now);
             assert!(circuit.refuses(now), "whoever else is not answered is not asked");
-            circuit.heard(id(9), false, now);
+            circuit.heard(id(9), true, false, now);
             now += secs(pause);
             assert!(circuit.refuses(now - Duration::from_millis(1)));
         }
         circuit.begins(id(9));
-        circuit.heard(id(9), true, now);
+        circuit.heard(id(9), true, true, now);
         assert!(!circuit.refuses(now));
     }
 
@@ -139,7 +152,36 @@ mod tests {
         circuit.forget(id(9));
         assert!(!circuit.refuses(secs(60)), "another may try");
         let mut circuit = open();
-        circuit.heard(id(7), true, secs(9));
+        circuit.heard(id(7), false, true, secs(9));
         assert!(!circuit.refuses(secs(9)));
+    }
+
+    #[test]
+    fn where_only_what_rings_is_not_answered_other_answers_say_nothing() {
+        let mut circuit = Circuit::default();
+        for no in 0..5 {
+            assert!(!circuit.refuses(secs(9)));
+            circuit.heard(id(no), true, false, secs(9));
+            circuit.heard(id(10 + no), false, true, secs(9));
+        }
+        assert!(circuit.refuses(secs(9)));
+        circuit.begins(id(7));
+        circuit.heard(id(8), false, true, secs(10));
+        assert!(circuit.refuses(secs(60)));
+        circuit.heard(id(7), true, true, secs(60));
+        assert!(!circuit.refuses(secs(60)));
+    }
+
+    #[test]
+    fn what_does_not_ring_is_forgotten_when_another_is_answered() {
+        let mut circuit = Circuit::default();
+        (0..4).for_each(|no| circuit.heard(id(no), false, false, secs(9)));
+        circuit.heard(id(4), false, true, secs(9));
+        (5..9).for_each(|no| circuit.heard(id(no), no == 5, false, secs(9)));
+        assert!(!circuit.refuses(secs(9)));
+        circuit.heard(id(9), false, false, secs(9));
+        assert!(circuit.refuses(secs(9)));
+        circuit.heard(id(10), false, true, secs(9));
+        assert!(!circuit.refuses(secs(9)), "nothing was answered meanwhile, and this shows that it is back");
     }
 }

@@ -155,14 +155,20 @@ impl Pace {
     }
 
     /// What came of a try. `answered`: by Telnyx, whatever it said, and not that it is out of order; `hold`: how long it
-    /// wants no more of such. Said of a dial it may be meant for dials alone; else all heed it but what is urgent, of which
-    /// each command rests for itself.
+    /// wants no more of such. Its own rank heeds that, and who is to be rung; a transfer not what was said of a dial, which has
+    /// a limit of its own. What is heard may still be welcome, and is told if it is not. Of what is urgent each command
+    /// rests for itself.
     pub fn heard(&mut self, id: CommandId, answered: bool, hold: Option<Duration>, now: Duration) {
         let Some(rank) = self.under_way.get(&id).copied() else { return };
-        self.circuit.heard(id, answered, now);
+        self.circuit.heard(id, rank.rings(), answered, now);
         self.free(id);
         let until = now.saturating_add(hold.unwrap_or_default());
-        let heeds = |of: Rank| of == Rank::Dial || (of != Rank::Urgent && rank != Rank::Dial);
+        let heeds = |of: Rank| match of {
+            Rank::Urgent => false,
+            Rank::Usual => rank == Rank::Usual,
+            Rank::Transfer => rank != Rank::Dial,
+            Rank::Dial => true,
+        };
         let held = self.queues.iter_mut().filter(|(of, _)| hold.is_some() && heeds(**of));
         held.for_each(|(_, queue)| queue.held = queue.held.max(until));
     }
@@ -372,6 +378,21 @@ mod tests {
         (4..104).for_each(|no| pace.ask(wish(no, Kind::Transfer)));
         assert_eq!(gone(&mut pace, secs(10)).len(), 101, "a transfer is no dial");
         assert_eq!(gone(&mut pace, secs(11)), [2]);
+    }
+
+    #[test]
+    fn a_limit_of_anything_else_leaves_what_is_heard_alone() {
+        for kind in [Kind::Transfer, Kind::Answer, Kind::Speak] {
+            let mut pace = Pace::new(None);
+            pace.ask(wish(1, kind));
+            assert_eq!(gone(&mut pace, secs(10)), [1]);
+            pace.heard(id(1), true, Some(secs(1)), secs(10));
+            let rest = [(2, Kind::Dial), (3, Kind::Transfer), (4, Kind::Speak), (5, Kind::Hangup)];
+            rest.into_iter().for_each(|(no, kind)| pace.ask(wish(no, kind)));
+            let said_of_it = kind == Kind::Speak;
+            assert_eq!(gone(&mut pace, secs(10)), if said_of_it { vec![5] } else { vec![5, 4] }, "{kind}");
+            assert_eq!(gone(&mut pace, secs(11)), if said_of_it { vec![4, 3, 2] } else { vec![3, 2] }, "{kind}");
+        }
     }
 
     #[test]

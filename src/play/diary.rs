@@ -1,10 +1,11 @@
 //! What was noted on the way: when something went wrong, how often what happened, and what must never happen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::call::{CallId, CommandId};
+use crate::call::{CallId, CommandId, Kind, LegNo};
 
 /// A stretch in which something went wrong that a call may suffer from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,14 +16,30 @@ pub(super) struct Upset {
     pub to: Timestamp,
 }
 
+/// A command as it left us, whether it arrived or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Try {
+    /// After the beginning.
+    pub at: Duration,
+    /// Of which call.
+    pub call: CallId,
+    /// For which of its legs.
+    pub leg: LegNo,
+    /// Of which kind.
+    pub kind: Kind,
+}
+
 /// What was noted on the way.
 #[derive(Debug, Default)]
 pub(super) struct Diary {
     pub upsets: Vec<Upset>,
+    /// When nobody can be picked up.
+    pub unanswerable: Option<(Timestamp, Timestamp)>,
     /// Commands that were said to be taken and never reached Telnyx.
     pub ignored: BTreeSet<CommandId>,
     /// Calls that something was taken for which came from no leg of ours.
     pub strangers: BTreeSet<CallId>,
+    pub tries: Vec<Try>,
     pub counts: BTreeMap<String, u64>,
     pub broken: Vec<String>,
 }

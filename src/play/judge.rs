@@ -41,6 +41,8 @@ pub(super) struct Case<'a> {
     upsets: Vec<Stretch>,
     /// Stretches in which nobody can know of it.
     blind: Vec<Stretch>,
+    /// When nobody can be picked up.
+    unanswerable: Option<Stretch>,
 }
 
 /// How long something may last: undisturbed, and after a disturbance.
@@ -109,6 +111,7 @@ impl<'a> Case<'a> {
             names,
             upsets,
             blind,
+            unanswerable: diary.unanswerable,
         }
     }
 
@@ -122,6 +125,12 @@ impl<'a> Case<'a> {
             if *start <= until { until.max(later(*end, bound.upset)) } else { until }
         };
         to <= wrong.iter().fold(later(from, calm), more)
+    }
+
+    /// Whether a caller waits from `from` to `to` who cannot be picked up, since Telnyx takes no answers: nobody can be joined
+    /// with him, whoever picks up for him. He hears ringing from his carrier.
+    pub fn is_unanswerable(&self, from: Timestamp, to: Timestamp, bound: Bound) -> bool {
+        self.unanswerable.is_some_and(|(start, end)| start <= later(from, bound.calm) && to <= later(end, bound.upset))
     }
 
     /// Whether the caller is picked up and the news of it was lost before: that is felt only once he is needed.

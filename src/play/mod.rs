@@ -12,12 +12,14 @@ mod faults;
 mod judge;
 mod memory;
 mod order;
+mod outage;
 mod played;
 mod sender;
 mod stage;
 mod stray;
 mod trouble;
 
+pub use diary::Try;
 pub use played::{Played, PlayedCall};
 pub use stage::Play;
-pub use trouble::{Cut, Death, House, Mute, Outage, Trouble};
+pub use trouble::{Cut, Death, House, Manner, Mute, Outage, Trouble};

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::agenda::between;
 use super::check::check;
-use super::diary::Diary;
+use super::diary::{Diary, Try};
 use super::judge::Case;
 use super::memory::{Kept, Memory, Row};
 use super::order::tells_the_same;
@@ -27,6 +27,8 @@ pub struct Played {
     pub calls: Vec<PlayedCall>,
     /// Everything that must not happen and did, a sentence each; empty if all is well.
     pub broken: Vec<String>,
+    /// Every command as often as it left us, in order.
+    pub tries: Vec<Try>,
     /// How often what happened.
     pub counts: BTreeMap<String, u64>,
 }
@@ -96,7 +98,7 @@ impl Played {
         targets(&played, rules, &mut diary);
         let mut counts = world.counts();
         counts.extend(diary.counts);
-        Self { calls: played, broken: diary.broken, counts }
+        Self { calls: played, broken: diary.broken, tries: diary.tries, counts }
     }
 }
 

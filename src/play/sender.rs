@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::agenda::{Due, between, later};
+use super::diary::Try;
 use super::stage::{Job, Play, Then};
 use super::trouble::Step;
 use crate::call::{CommandId, Event, EventId, Refusal, Settled, Verdict, What};
@@ -150,7 +151,7 @@ impl Play {
     /// Sends a command once, if it is ours to send.
     fn send(&mut self, id: CommandId, again: bool) {
         let Some(row) = self.memory.row(id) else { return };
-        let (kind, taken_over) = (row.kind, row.taken_over);
+        let (call, leg, kind, taken_over) = (row.call, row.leg, row.kind, row.taken_over);
         let asks = asks_before_sending(again, taken_over, self.covers(id, courier::TRY));
         let holder = if asks { self.hold(id) } else { Holder::Us };
         match leave(kind, self.age(id), holder) {
@@ -173,6 +174,7 @@ impl Play {
                 self.diary.count(if again { "request.again" } else { "request.first" });
                 let way = self.way();
                 self.tries += 1;
+                self.diary.tries.push(Try { at: between(self.begin, self.now), call, leg, kind });
                 self.flying.insert(id, (self.tries, self.now));
                 self.agenda.add(later(self.now, way), Due::Reach(id, self.tries));
                 // A word that comes before has been heard by then, and this one is not.
@@ -202,7 +204,7 @@ impl Play {
     }
 
     /// How long a request is on its way.
-    fn way(&mut self) -> Duration {
+    pub(super) fn way(&mut self) -> Duration {
         if self.rng.f64() < self.trouble.slow {
             self.diary.count("us.slow");
             return Duration::from_millis(self.rng.u64(500..=9_000));
@@ -210,23 +212,9 @@ impl Play {
         Duration::from_micros(self.rng.u64(5_000..=60_000))
     }
 
-    /// Whether a request gets nowhere, since Telnyx is not to be reached.
-    fn is_lost(&mut self, id: CommandId, one: u64) -> bool {
-        let since = between(self.begin, self.now);
-        let Some(outage) = self.trouble.outage.filter(|it| (it.at..it.at + it.lasts).contains(&since)) else {
-            return false;
-        };
-        self.diary.count("us.outage");
-        if outage.refuses {
-            let none = Reading::Again { perhaps: false, after: None, code: "no connection".to_owned() };
-            self.agenda.add(self.now, Due::Hear(id, one, none, Pulse::default()));
-        }
-        true
-    }
-
     /// A request reaches Telnyx, whoever has sent it and whether he lives.
     pub(super) fn reach(&mut self, id: CommandId, one: u64) {
-        if self.is_lost(id, one) {
+        if self.fails(id, one) {
             return;
         }
         let Some(row) = self.memory.row(id).filter(|_| !self.is_swallowed(id, one)) else { return };
@@ -261,7 +249,10 @@ impl Play {
             header("x-ratelimit-reset"),
             header("x-ratelimit-remaining"),
         );
-        if self.flying.get(&id).is_some_and(|(flying, _)| *flying == one) && !self.is_unheard(id, one) {
+        if self.flying.get(&id).is_some_and(|(flying, _)| *flying == one)
+            && !self.is_unheard(id, one)
+            && !self.is_silent(kind)
+        {
             let way = Duration::from_micros(self.rng.u64(5_000..=60_000));
             let reading = read(kind, status, hints, &body).about(call);
             self.agenda.add(later(self.now, way), Due::Hear(id, one, reading, hints.pulse(status)));

@@ -13,7 +13,7 @@ use super::diary::Diary;
 use super::memory::Memory;
 use super::played::Played;
 use super::trouble::{Cutting, Step, Trouble};
-use crate::call::{CallId, CommandId, Event, EventId, What};
+use crate::call::{CallId, CommandId, Event, EventId, Kind, What};
 use crate::hall::{Arrival, Aside, Book, Fate, Lanes, Pace, fold};
 use crate::routing::Rules;
 use crate::sim::{CallNo, Script, Settings, World};
@@ -111,6 +111,14 @@ impl Play {
     pub fn troubled(mut self, trouble: Trouble) -> Self {
         for death in &trouble.deaths {
             self.agenda.add(later(self.now, death.at), Due::Die(death.down));
+        }
+        if let Some(outage) = trouble.outage {
+            let from = later(self.now, outage.at);
+            let to = later(from, outage.lasts);
+            self.diary.unanswerable = outage.of.contains(&Kind::Answer).then_some((from, to));
+            if outage.is_total() {
+                self.diary.upset(None, from, to);
+            }
         }
         self.trouble = trouble;
         self

@@ -22,7 +22,7 @@ pub struct Trouble {
     pub house: House,
     /// The first webhook of each of these types never comes: `call.answered`.
     pub lost: Vec<&'static str>,
-    /// When Telnyx is not to be reached.
+    /// When Telnyx is out of order.
     pub outage: Option<Outage>,
     /// What the operator has stopped.
     pub gate: Gate,
@@ -72,15 +72,58 @@ pub(super) struct Cutting {
     pub until: Timestamp,
 }
 
-/// Telnyx is not to be reached.
+/// For some time Telnyx' REST API does not do what it is asked to, or does not say so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outage {
     /// After the beginning.
     pub at: Duration,
     /// How long.
     pub lasts: Duration,
-    /// There is no connection; else there is, and nobody answers.
-    pub refuses: bool,
+    /// In which manner.
+    pub how: Manner,
+    /// Which commands it is of: [`Kind::ALL`] for all.
+    pub of: &'static [Kind],
+}
+
+/// How a request fares while Telnyx is out of order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// There is no connection.
+    Refuses,
+    /// It is answered 503, and nothing is done.
+    Fails,
+    /// There is never an answer, and nothing is done.
+    Hangs,
+    /// There is never an answer, and it is done.
+    HangsDone,
+    /// It is answered 429, and nothing is done.
+    TooMany {
+        /// How many seconds Telnyx wants to be left alone; `None`: it does not say.
+        after: Option<u8>,
+    },
+}
+
+impl Outage {
+    /// Whether nothing at all can be had of Telnyx. Then nobody can do anything for a caller, not even hang him up: he is
+    /// in silence, or rings, until it is over, and what may last for some time after a mishap may after the outage. Where
+    /// only some kinds of command fail, no more is excused than what follows from each try that does.
+    pub fn is_total(&self) -> bool {
+        Kind::ALL.iter().all(|kind| self.of.contains(kind))
+    }
+}
+
+impl Manner {
+    /// Its word in counters.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Refuses => "refuses",
+            Self::Fails => "fails",
+            Self::Hangs => "hangs",
+            Self::HangsDone => "hangs_done",
+            Self::TooMany { after: None } => "too_many",
+            Self::TooMany { after: Some(_) } => "too_many_for_long",
+        }
+    }
 }
 
 /// A webhook that is no news of a leg of ours.

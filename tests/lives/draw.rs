@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use switchhook::call::Kind;
 use switchhook::hall::Gate;
-use switchhook::play::{Death, House, Outage, Trouble};
+use switchhook::play::{Death, House, Manner, Outage, Trouble};
 use switchhook::routing::{Rules, Sources, load};
 use switchhook::sim::{Callee, Fault, Mishap, Press, Rates, Script, Settings, Side, Switches};
 
@@ -18,6 +18,17 @@ const PEOPLE: [(&str, &str); 4] =
     [("anna", "+12025550111"), ("ben", "sip:ben@example.com"), ("cleo", "+12025550113"), ("dora", "+493023125010")];
 const CALLERS: [&str; 7] =
     ["+12025550142", "+12025550143", "+493023125099", "anonymous", "sip:guest@example.net", "12345", "+13125550144"];
+
+/// What of Telnyx may be out of order for long: all of it, who is rung, what is heard, picking up, hanging up.
+const PARTS: [&[Kind]; 5] = [
+    &Kind::ALL,
+    &[Kind::Dial, Kind::Transfer],
+    &[Kind::Speak, Kind::Play, Kind::StopPlay],
+    &[Kind::Answer],
+    &[Kind::Hangup, Kind::Reject],
+];
+/// Where the chance of a long outage comes from: a stream of its own, so that what was drawn before stays as it was.
+const LONG: u64 = 0x7e4d;
 
 /// Everything a play needs.
 pub struct Life {
@@ -43,6 +54,10 @@ pub fn draw(seed: u64) -> Life {
     let mut rng = Rng::with_seed(seed ^ 0x6d65_6e75);
     let (text, rules) = with_menus(text, rules, &mut rng);
     scripts.iter_mut().for_each(|script| presses(script, &mut rng));
+    let mut rng = Rng::with_seed(seed ^ LONG);
+    if one_in(40, &mut rng) {
+        trouble.outage = Some(long_outage(&mut rng));
+    }
     Life { text, rules, settings, scripts, trouble }
 }
 
@@ -366,6 +381,20 @@ fn settings(rng: &mut Rng) -> Settings {
     settings
 }
 
+/// Telnyx is out of order for ten minutes, as a whole or in part.
+fn long_outage(rng: &mut Rng) -> Outage {
+    let manners = [
+        Manner::Refuses,
+        Manner::Fails,
+        Manner::Hangs,
+        Manner::HangsDone,
+        Manner::TooMany { after: None },
+        Manner::TooMany { after: Some(rng.u8(1..40)) },
+    ];
+    let of = PARTS[rng.usize(0..PARTS.len())];
+    Outage { at: millis(rng.u64(0..60_000)), lasts: secs(600), how: *pick(&manners, rng), of }
+}
+
 fn trouble(rng: &mut Rng) -> Trouble {
     let mut trouble = Trouble::default();
     if one_in(5, rng) {
@@ -384,7 +413,8 @@ fn trouble(rng: &mut Rng) -> Trouble {
     }
     if one_in(20, rng) {
         let (at, lasts) = (millis(rng.u64(0..30_000)), millis(rng.u64(1_000..30_000)));
-        trouble.outage = Some(Outage { at, lasts, refuses: rng.bool() });
+        let how = if rng.bool() { Manner::Refuses } else { Manner::Hangs };
+        trouble.outage = Some(Outage { at, lasts, how, of: &Kind::ALL });
     }
     if one_in(20, rng) {
         trouble.nodes = rng.u32(5..100);

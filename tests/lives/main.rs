@@ -33,7 +33,7 @@ fn some(seeds: impl Iterator<Item = u64>) -> (Tally, BTreeMap<u64, Vec<String>>)
     let (mut tally, mut red) = (Tally::default(), BTreeMap::new());
     for seed in seeds {
         let (life, played) = live(seed);
-        tally.add(&life.settings, &played);
+        tally.add(&life.settings, &life.trouble, &played);
         if !played.broken.is_empty() {
             red.insert(seed, played.broken);
         }

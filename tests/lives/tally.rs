@@ -1,10 +1,13 @@
 //! How often what came about, over all lives: what never did was not tested.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use switchhook::call::{Kind, Remark, What};
-use switchhook::play::Played;
+use switchhook::play::{Played, Trouble};
 use switchhook::sim::{Settings, Switches};
+
+const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 #[derive(Default)]
 pub struct Tally(BTreeMap<String, u64>);
@@ -69,6 +72,14 @@ impl Tally {
             "crash.before_settle",
             "us.stopped",
             "us.outage",
+            "us.outage.refuses",
+            "us.outage.fails",
+            "us.outage.hangs",
+            "us.outage.hangs_done",
+            "us.outage.too_many",
+            "us.outage.too_many_for_long",
+            "outage.whole",
+            "outage.part",
             "pace.refused: Telnyx does not answer",
             "pace.waited",
             "pace.refused: too much at once",
@@ -103,7 +114,10 @@ impl Tally {
         *self.0.entry(what.to_owned()).or_default() += times;
     }
 
-    pub fn add(&mut self, settings: &Settings, played: &Played) {
+    pub fn add(&mut self, settings: &Settings, trouble: &Trouble, played: &Played) {
+        if let Some(outage) = trouble.outage.filter(|outage| outage.lasts >= TEN_MINUTES) {
+            self.count(if outage.is_total() { "outage.whole" } else { "outage.part" }, 1);
+        }
         settings.switches.values().iter().for_each(|(name, word)| self.count(&format!("switch.{name}={word}"), 1));
         played.counts.iter().for_each(|(what, times)| self.count(what, *times));
         let codes = played.calls.iter().flat_map(|call| &call.requests).filter_map(|request| request.code.as_ref());
