@@ -24,7 +24,11 @@ const HANGS_UP: Duration = Duration::from_secs(13);
 const HANGS_UP_ONE_OF_MANY: Duration = Duration::from_secs(45);
 /// So many callers are many.
 const MANY: usize = 200;
-/// Whoever is picked up as he is hung up, when an outage ends, hears nothing.
+/// The longest silence of one who calls when it has lasted for a minute: by then what rings is left at once, and two texts
+/// one after the other are what takes longest.
+const IN_ALL: Duration = Duration::from_secs(20);
+const A_MINUTE: Duration = Duration::from_secs(60);
+/// Whoever is picked up as he is hung up, when an outage of answers ends, hears nothing.
 const GLIMPSE: Duration = Duration::from_secs(1);
 /// The most tries in any second, for each call that is alive then, and on top of that: a call that begins or ends asks
 /// for several things at once, and each of them is repeated soon at first.
@@ -183,6 +187,9 @@ impl<'a> Case<'a> {
             let longest = moments.windows(2).map(|two| two[1] - two[0]).max().unwrap_or_default();
             worst.silence = worst.silence.max(silence.lasts());
             worst.untried = worst.untried.max(longest);
+            if silence.lasts() > IN_ALL && script.at > AT + A_MINUTE {
+                broken.push(format!("he is in silence for {:.1?} in all", silence.lasts()));
+            }
             if longest > SILENCE {
                 broken.push(format!("he is in silence for {longest:.1?}, and nothing is tried"));
             }
@@ -194,7 +201,8 @@ impl<'a> Case<'a> {
         if !talked && it.end != Some(End::HungUp) {
             broken.push(format!("he stays, is not joined, and ends {:?}", it.end));
         }
-        let picked_up = it.answered.zip(it.ended).is_some_and(|(from, to)| self.since(to) - self.since(from) > GLIMPSE);
+        let glimpse = if self.outage.of.contains(&Kind::Answer) { GLIMPSE } else { Duration::ZERO };
+        let picked_up = it.answered.zip(it.ended).is_some_and(|(from, to)| self.since(to) - self.since(from) > glimpse);
         if !talked && picked_up && it.heard.is_empty() && !self.outage.of.contains(&Kind::Speak) {
             broken.push("he stays and hears nothing".to_owned());
         }

@@ -49,6 +49,7 @@ routes:
           - say: Anna cannot be reached.
           - transfer: ben
     - dial: cleo
+    - dial: dora
     - say: Nobody is here at last.
     - hangup:
   given:
@@ -94,7 +95,7 @@ fn caller(no: usize, at: Duration, rng: &mut Rng) -> Script {
     let stays = rng.u32(0..3) > 0;
     let patience = if stays { FOR_EVER } else { Duration::from_millis(rng.u64(500..40_000)) };
     let ends = if rng.bool() { Side::Caller } else { Side::Callee };
-    let talk = Duration::from_millis(rng.u64(2_000..60_000));
+    let talk = Duration::from_millis(rng.u64(2_000..120_000));
     let script = Script::call(&format!("call {no}"), "+12025550142", line).at(at).patience(patience).talk(talk, ends);
     PEOPLE.iter().fold(script, |script, (target, after)| script.callee(target, callee(*after, rng)))
 }
