@@ -142,9 +142,10 @@ mod tests {
         let mut life = Life::answered(&rules);
         life.news(1, News::Placed);
         let mut unseen = Life::answered(&rules);
-        for life in [&mut life, &mut unseen] {
+        for (life, after) in [(&mut life, 1), (&mut unseen, 4)] {
             fault(life);
             assert_eq!(life.wants(), ["transfer 0", "speak 0"], "he may be picking up");
+            life.sleep(after);
             life.news(1, News::Bridged);
             life.news(1, News::Answered);
             assert_eq!((life.wants(), life.phase()), (vec![], "talking"));
