@@ -23,6 +23,8 @@ pub(super) struct Diary {
     pub ignored: BTreeSet<CommandId>,
     /// Calls that something was taken for which came from no leg of ours.
     pub strangers: BTreeSet<CallId>,
+    /// Events that could not be decided.
+    pub spoiled: BTreeSet<String>,
     pub counts: BTreeMap<String, u64>,
     pub broken: Vec<String>,
 }

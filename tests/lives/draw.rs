@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use switchhook::call::Kind;
-use switchhook::hall::Gate;
-use switchhook::play::{Death, House, Outage, Trouble};
+use switchhook::play::{Cut, Death, House, Mute, Outage, Trouble};
 use switchhook::routing::{Rules, Sources, load};
 use switchhook::sim::{Callee, Fault, Mishap, Rates, Script, Settings, Side, Switches};
+
+use super::bounds::{Bounds, LIMITS};
 
 pub const LINE: &str = "+12025550100";
 pub const OTHER_LINE: &str = "+12025550101";
@@ -22,6 +23,7 @@ const CALLERS: [&str; 7] =
 /// Everything a play needs.
 pub struct Life {
     pub text: String,
+    pub bounds: Bounds,
     pub rules: Rules,
     pub settings: Settings,
     pub scripts: Vec<Script>,
@@ -32,25 +34,58 @@ pub fn draw(seed: u64) -> Life {
     let mut rng = Rng::with_seed(seed);
     let (text, rules) = rules(&mut rng);
     let settings = settings(&mut rng);
-    let scripts = (0..calls(&mut rng)).map(|no| script(no, &mut rng)).collect();
+    let scripts: Vec<Script> = (0..calls(&mut rng)).map(|no| script(no, &mut rng)).collect();
     let mut trouble = trouble(&mut rng);
     // From a stream of its own, so that what was drawn before stays as it was.
     let mut rng = Rng::with_seed(seed ^ 0x57a7);
     if one_in(10, &mut rng) {
         trouble.strays = rng.u32(1..=6);
     }
-    Life { text, rules, settings, scripts, trouble }
+    let mut rng = Rng::with_seed(seed ^ 0xc07);
+    if one_in(10, &mut rng) {
+        let kind = *pick(&[Kind::Dial, Kind::Transfer, Kind::Bridge, Kind::Speak, Kind::Play, Kind::Answer], &mut rng);
+        let lasts = if rng.bool() { millis(rng.u64(100..60_000)) } else { secs(rng.u64(60..80)) };
+        trouble.cut = Some(Cut { kind, done: rng.bool(), lasts, dies: rng.bool(), mute: Mute::Nothing });
+    }
+    let mut rng = Rng::with_seed(seed ^ 0xd0b7);
+    if one_in(10, &mut rng) {
+        (trouble.doubt, trouble.doubts) = (0.02 + 0.3 * rng.f64(), rng.u32(1..=4));
+    }
+    let mut rng = Rng::with_seed(seed ^ 0xfa017);
+    if one_in(10, &mut rng) {
+        (trouble.fault, trouble.faults) = (0.02 + 0.3 * rng.f64(), rng.u32(1..=2));
+    }
+    let life = Life { text, bounds: Bounds::default(), rules, settings, scripts, trouble };
+    let mut rng = Rng::with_seed(seed ^ 0xb0a2d);
+    if one_in(3, &mut rng) { bounded(life, &mut rng) } else { life }
+}
+
+/// The same life where less may be dialled. What is not to be taken is offered first: if it is, it is what is played.
+fn bounded(life: Life, rng: &mut Rng) -> Life {
+    let mut bounds = Bounds::draw(rng);
+    let (mut text, mut scripts) = (bounds.forbidden(&life.text), life.scripts);
+    bounds.refused = read(&text).is_none();
+    if bounds.refused {
+        text = bounds.allowed(&life.text);
+        bounds.recast(&mut scripts);
+    }
+    let rules = read(&text).unwrap();
+    Life { text, bounds, rules, scripts, ..life }
 }
 
 /// Texts until one is taken: some of those drawn lead nowhere.
 fn rules(rng: &mut Rng) -> (String, Rules) {
     loop {
         let text = Author { rng, text: String::new() }.file();
-        let sources = Sources { name: "routes.yaml".into(), text: text.clone(), ..Sources::default() };
-        if let Ok(loaded) = load(&sources) {
-            return (text, loaded.rules);
+        if let Some(rules) = read(&text) {
+            return (text, rules);
         }
     }
+}
+
+fn read(text: &str) -> Option<Rules> {
+    let sources = Sources { name: "routes.yaml".into(), text: text.to_owned(), ..Sources::default() };
+    load(&sources).ok().map(|loaded| loaded.rules)
 }
 
 fn secs(n: u64) -> Duration {
@@ -99,7 +134,7 @@ impl Author<'_> {
         self.text.push_str("ring_groups:\n  desk:\n");
         let group = self.group();
         writeln!(self.text, "    {group}").unwrap();
-        self.text.push_str("limits: {outbound: {countries: [US, DE]}}\n");
+        writeln!(self.text, "{LIMITS}").unwrap();
         writeln!(self.text, "numbers: {{\"{LINE}\": main, \"{OTHER_LINE}\": other}}").unwrap();
         self.text.push_str("routes:\n  main:\n");
         self.steps(2, 0, true);
@@ -332,7 +367,7 @@ fn trouble(rng: &mut Rng) -> Trouble {
     }
     if one_in(20, rng) {
         let (_, target) = *pick(&PEOPLE, rng);
-        trouble.gate = Gate::new(one_in(4, rng), [target, "+49*"]).unwrap();
+        (trouble.stopped, trouble.stops) = (one_in(4, rng), vec![target, "+49*"]);
     }
     if one_in(12, rng) {
         // Often enough for what is done only after several of them.

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+mod bounds;
 mod draw;
 mod tally;
 
@@ -24,7 +25,8 @@ const TOLD: usize = 3;
 fn live(seed: u64) -> (Life, Played) {
     let life = draw(seed);
     let play = Play::new(life.rules.clone(), seed, life.settings.clone(), &life.scripts);
-    let played = play.troubled(life.trouble.clone()).run();
+    let mut played = play.troubled(life.trouble.clone()).run();
+    life.bounds.judge(&mut played);
     (life, played)
 }
 
