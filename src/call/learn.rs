@@ -120,6 +120,7 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
             Change::Answered
         }
         News::Bridged => {
+            wait_for_answer(leg, now);
             // A leg can be joined before it is picked up (early media): it exists, no more is said.
             let _ = placed(leg);
             Change::Bridged
@@ -148,6 +149,15 @@ fn found_again(turn: &mut Turn<'_>, no: LegNo, change: Change) {
         leg.stop = None;
         leg.stop_from(if joined { later(now, PICKS_UP) } else { now });
         turn.remark(Remark::LegFound { leg: no });
+    }
+}
+
+/// Somebody the caller was to be given to, and who is to be hung up once he shows himself, is joined with him: he may be
+/// picking up, and the news of that is waited for.
+fn wait_for_answer(leg: &mut Leg, now: Timestamp) {
+    let given = leg.is_given();
+    if let Some(stop) = leg.stop.as_mut().filter(|stop| given && stop.asked.is_none()) {
+        stop.from = stop.from.max(later(now, PICKS_UP));
     }
 }
 

@@ -87,8 +87,9 @@ pub(super) fn deadline(ringing: &Ringing, call: &Call, rules: &Rules) -> Option<
     let Some(ring) = ring_of(ringing, rules) else { return joining.or(Some(ringing.since)) };
     let seats = ringing.seats(call, rules);
     let answer = if joining.is_some() { None } else { ringing.answers_at(call, rules) };
-    // Also where the other leg is over: that may have been concluded without anybody being told.
-    let held = ringing.chairs.iter().filter(|chair| chair.leg.is_none() && chair.out.is_none());
+    // Also where the other leg is over: that may have been concluded without anybody being told. Nobody is rung anew while
+    // another is being joined.
+    let held = ringing.chairs.iter().filter(|chair| joining.is_none() && chair.leg.is_none() && chair.out.is_none());
     let held = held.filter_map(|chair| chair.held).map(|(_, until)| until);
     let plan = plan::deadline(ring, ringing.since, &seats, joining.is_some());
     plan.into_iter().chain(held).chain(joining).chain(answer).min()
@@ -671,6 +672,23 @@ mod tests {
         assert_eq!(shown(&life).0, OURS);
         life.hangs_up(1, Cause::Failed);
         assert_eq!(life.wants(), ["dial 1", "hangup 0"], "it was our own already");
+    }
+
+    #[test]
+    fn whoever_was_to_be_rung_anew_does_not_hurry_the_joining_of_another() {
+        let two = vec![member("anna", 141, 20), member("ben", 142, 20)];
+        let rules = rules(vec![transfer(member("anna", 141, 10)), ring(Order::Simultaneous, two)], &[]);
+        let mut life = Life::begun(&rules);
+        life.wait();
+        life.wait();
+        assert_eq!((life.phase(), life.wants().last().cloned()), ("ringing", Some("dial 2".to_owned())));
+        life.news(2, News::Answered);
+        life.hangs_up(1, Cause::Normal);
+        assert_eq!(life.wants().last().map(String::as_str), Some("answer 0"), "anna may be rung anew, and is not");
+        for _ in 0..3 {
+            life.wait();
+            assert!(life.next_in() > 0.0);
+        }
     }
 
     #[test]

@@ -18,13 +18,15 @@ use super::turn::{Flow, Turn};
 const SORRY: &str = "We are sorry, something went wrong on our side. Please call again.";
 /// How long that may take, from when it is asked for and from when it begins.
 const TAKES: Duration = Duration::from_secs(10);
+/// How long somebody the caller was to be given to is left alone: he may have him by now, and the news is on its way.
+const PICKS_UP: Duration = Duration::from_secs(2);
 
 /// Begins to apologise; whoever was tried for the caller is not wanted any more. A caller who cannot be told is hung up.
 pub(super) fn begin(turn: &mut Turn<'_>) -> Phase {
     turn.remark(Remark::Apologises);
-    let now = turn.now;
+    let (now, given) = (turn.now, turn.after(PICKS_UP));
     let others = turn.call.legs.iter_mut().filter(|leg| leg.no != LegNo::CALLER && !leg.has_ended());
-    others.for_each(|leg| leg.stop_from(now));
+    others.for_each(|leg| leg.stop_from(if leg.is_given() { given } else { now }));
     if turn.call.caller_is_answered() {
         return say(turn);
     }
@@ -135,6 +137,28 @@ mod tests {
     }
 
     #[test]
+    fn whoever_has_the_caller_by_then_keeps_him() {
+        let rules = rules(vec![Action::Answer, transfer(member("anna", 141, 20))], &[]);
+        let mut life = Life::answered(&rules);
+        life.news(1, News::Placed);
+        let mut unseen = Life::answered(&rules);
+        for (life, after) in [(&mut life, 1), (&mut unseen, 4)] {
+            fault(life);
+            assert_eq!(life.wants(), ["transfer 0", "speak 0"], "he may be picking up");
+            life.sleep(after);
+            life.news(1, News::Bridged);
+            life.news(1, News::Answered);
+            assert_eq!((life.wants(), life.phase()), (vec![], "talking"));
+        }
+        let mut rings = Life::answered(&rules);
+        rings.news(1, News::Placed);
+        fault(&mut rings);
+        rings.wants();
+        rings.wait();
+        assert_eq!((rings.wants(), rings.phase()), (vec!["hangup 1".into()], "apologising"));
+    }
+
+    #[test]
     fn what_cannot_be_said_is_not_waited_for() {
         let rules = rules(vec![Action::Answer, dial(member("anna", 141, 20))], &[]);
         let mut life = Life::answered(&rules);
@@ -230,7 +254,10 @@ mod tests {
             let alone = |leg: &&Leg| leg.is_live() && leg.no != LegNo::CALLER && leg.stop.is_none();
             assert_eq!(life.call.legs.iter().filter(alone).count(), 0, "{phase}");
             life.news(0, News::SpeechEnded);
-            assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"), "{phase}");
+            // Whoever the caller was being given to is left alone for a moment.
+            let left = if phase == "transferring" { vec!["hangup 0", "hangup 3"] } else { vec!["hangup 0"] };
+            let left: Vec<String> = left.into_iter().map(String::from).collect();
+            assert_eq!((life.wants(), life.phase()), (left, "ending"), "{phase}");
         }
     }
 

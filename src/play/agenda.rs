@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::trouble::Stray;
-use crate::call::CommandId;
+use crate::call::{CallId, CommandId, Verdict};
 use crate::telnyx::answer::{Pulse, Reading};
 
 /// Something that will happen.
@@ -28,8 +28,12 @@ pub(super) enum Due {
     Rise,
     /// A webhook comes that is no news of a leg of ours.
     Stray(Stray),
-    /// Leases of a node that is gone may be over.
+    /// Leases of commands that nobody sends may be over.
     Lapse,
+    /// The outcome of a command is handed in again.
+    Settle(CommandId, Verdict),
+    /// A deadline may be rung for again, if it is still due.
+    Ring(CallId, u64),
 }
 
 /// Everything that will happen; of the same moment, in the order in which it was noted.
@@ -58,7 +62,7 @@ impl Agenda {
     pub fn forget(&mut self) {
         self.due.retain(|_, due| match due {
             Due::Reach(..) | Due::Die(_) | Due::Rise | Due::Lapse | Due::Stray(_) => true,
-            Due::Commit | Due::Pace | Due::Hear(..) | Due::Rested(..) => false,
+            Due::Commit | Due::Pace | Due::Hear(..) | Due::Rested(..) | Due::Settle(..) | Due::Ring(..) => false,
         });
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::agenda::between;
 use super::judge::{Bound, Case};
 use super::memory::{Kept, Row};
-use crate::call::{CommandId, EndWhy, Leg, Phase, Remark};
-use crate::sim::{By, End, LegNo, What};
+use crate::call::{Chapter, CommandId, EndWhy, Leg, Phase, Remark, What as Event};
+use crate::sim::{By, Entry, LegNo, What};
 
 /// Silence for an answered caller.
 const SILENCE: Bound = Bound::secs(5, 12);
@@ -15,6 +15,9 @@ const SILENCE: Bound = Bound::secs(5, 12);
 const RINGS_ON: Bound = Bound::secs(2, 8);
 /// Somebody who picked up and is neither joined nor hung up.
 const FORGOTTEN: Bound = Bound::secs(5, 12);
+/// A caller to be told that something went wrong, until he hears it or is hung up; and how long he may hear it.
+const NO_APOLOGY: Bound = Bound::secs(5, 12);
+const APOLOGY: Bound = Bound::secs(6, 22);
 /// The same phone ringing on two legs: as long as it takes to hang up one of them.
 const TWO_RINGS: Bound = Bound { calm: Duration::from_millis(500), upset: Duration::from_secs(8) };
 /// An end that we do not know of.
@@ -30,6 +33,7 @@ pub(super) fn check(case: &Case<'_>, kept: Option<&Kept>, rows: &[(CommandId, &R
     bridges(case, &mut broken);
     ends(case, &mut broken);
     states(case, &mut broken);
+    apologies(case, &mut broken);
     if let Some(kept) = kept {
         if !kept.call.has_ended() || kept.wake_at.is_some() {
             broken.push(format!("at rest it is still {}", kept.call.phase.word()));
@@ -107,10 +111,7 @@ fn twice(case: &Case<'_>, broken: &mut Vec<String>) {
 
 fn rings(case: &Case<'_>, broken: &mut Vec<String>) {
     for ring in &case.outcome.rings {
-        let Some(ended) = ring.ended else {
-            broken.push(format!("the leg to {} never ends", ring.target));
-            continue;
-        };
+        let Some(ended) = ring.ended else { continue };
         let gone =
             case.since(|chapter| matches!(chapter.decision.call.phase, Phase::Ending { .. } | Phase::Ended { .. }));
         let known = case.since(|chapter| case.ours(ring.leg, chapter).is_some());
@@ -177,28 +178,23 @@ fn bridges(case: &Case<'_>, broken: &mut Vec<String>) {
 
 /// The end is known on both sides.
 fn ends(case: &Case<'_>, broken: &mut Vec<String>) {
-    let Some(ended) = case.outcome.ended else {
-        if case.outcome.began.is_some() {
-            broken.push("the caller's leg never ends".to_owned());
-        }
-        return;
-    };
+    let Some(ended) = case.outcome.ended else { return };
     let last = case.outcome.rings.iter().filter_map(|ring| ring.ended).max();
     let last = last.map_or(ended, |last| last.max(ended));
     // Of a call of which nothing was heard nobody knows that it ends.
     let last = case.since(|_| true).map_or(last, |heard| heard.max(last));
-    match case.over() {
-        Some(over) if over > last && !case.keeps(last, over, UNNOTICED) && !case.is_looked_at(last, over) => {
-            broken.push(format!("its end is not noticed for {:.1?}", between(last, over)));
-        }
-        Some(_) => {}
-        None if case.chapters.is_empty() => {}
-        None => broken.push("it ended, and we never knew".to_owned()),
+    if let Some(over) = case.over()
+        && over > last
+        && !case.keeps(last, over, UNNOTICED)
+        && !case.is_looked_at(last, over)
+    {
+        broken.push(format!("its end is not noticed for {:.1?}", between(last, over)));
     }
     if case.is_calm() && case.chapters.is_empty() {
         broken.push("we never heard of it".to_owned());
     }
-    if case.is_calm() && !case.is_pressed && case.outcome.end == Some(End::Limit) {
+    let limits = |entry: &&Entry| matches!(entry.what, What::HungUp { cause: "time_limit", .. });
+    if case.is_calm() && case.entries.iter().any(limits) {
         broken.push("a limit of Telnyx ends it".to_owned());
     }
 }
@@ -214,5 +210,42 @@ fn states(case: &Case<'_>, broken: &mut Vec<String>) {
                 broken.push(format!("{} is left alone in {}", leg.name(), call.phase.word()));
             }
         }
+    }
+}
+
+/// Where something went wrong on our side and no step says what is to be done, the caller hears so, and is hung up. Not if
+/// somebody has him by then, or has him after all.
+fn apologies(case: &Case<'_>, broken: &mut Vec<String>) {
+    let faults = case.chapters.windows(2).filter_map(|pair| match pair {
+        [before, fault] if matches!(fault.event.what, Event::Fault { .. }) && waits(before) => Some(fault.at),
+        _ => None,
+    });
+    let Some(from) = faults.min() else { return };
+    let tells = |what: &What| matches!(what, What::Spoke { text } if text.contains("something went wrong"));
+    let own = || case.entries.iter().filter(|entry| Some(entry.leg) == case.caller);
+    if own().any(|entry| matches!(entry.what, What::Bridged { .. })) {
+        return;
+    }
+    let after = |found: &dyn Fn(&What) -> bool| own().find(|entry| entry.at >= from && found(&entry.what));
+    let told = after(&tells).map(|entry| entry.at);
+    let over = after(&|what| matches!(what, What::HungUp { .. })).map(|entry| entry.at);
+    let Some(first) = told.into_iter().chain(over).min() else { return };
+    if !case.keeps(from, first, NO_APOLOGY) {
+        broken.push(format!("nobody apologises to the caller for {:.1?}", between(from, first)));
+    }
+    if let (Some(told), Some(over)) = (told, over)
+        && !case.keeps(told, over, APOLOGY)
+    {
+        broken.push(format!("the caller is kept for {:.1?} after an apology", between(told, over)));
+    }
+}
+
+/// Whether a call is under way, and nobody is being joined with its caller.
+fn waits(chapter: &Chapter) -> bool {
+    match &chapter.decision.call.phase {
+        Phase::Answering(_) | Phase::Speaking(_) | Phase::Choosing(_) | Phase::Transferring(_) => true,
+        Phase::Ringing(ringing) => ringing.joining.is_none(),
+        Phase::Arriving | Phase::Discovered { .. } | Phase::Foreign { .. } | Phase::Apologising(_) => false,
+        Phase::Talking { .. } | Phase::Ending { .. } | Phase::Ended { .. } => false,
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct Diary {
     /// Calls that something was taken for which came from no leg of ours.
     pub strangers: BTreeSet<CallId>,
     pub tries: Vec<Try>,
+    /// Events that could not be decided.
+    pub spoiled: BTreeSet<String>,
     pub counts: BTreeMap<String, u64>,
     pub broken: Vec<String>,
 }

@@ -10,7 +10,7 @@ use super::diary::Diary;
 use super::faults::{Sight, Stretch, does_nothing, is_gone, is_late, is_mute, late, lost};
 use super::memory::Row;
 use crate::call::{CallId, Chapter, Command, CommandId, Kind, Leg, News, Phase, Settled, Verb, Verdict, What};
-use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, LegNo, What as Happened, World};
+use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, Fate, LegNo, PostEntry, What as Happened, World};
 
 /// A bridge told of longer before anybody picks up is early media.
 const EARLY: Duration = Duration::from_secs(2);
@@ -27,8 +27,6 @@ pub(super) struct Case<'a> {
     /// What truly happened to its legs, in order.
     pub entries: Vec<&'a Entry>,
     pub caller: Option<LegNo>,
-    /// Telnyx hangs up whoever has no command for some time.
-    pub is_pressed: bool,
     /// The commands to its legs.
     commands: Vec<&'a CommandEntry>,
     /// News of a leg's end was lost, or came late.
@@ -72,7 +70,12 @@ impl<'a> Case<'a> {
         let entries = ledger.of_legs(legs);
         let mine = |upset: &&super::diary::Upset| id.is_none() || upset.call.is_none() || upset.call == id;
         let mut upsets: Vec<_> = diary.upsets.iter().filter(mine).map(|upset| (upset.from, upset.to)).collect();
+        // What came and could not be decided is as good as lost.
+        let spoiled = |post: &PostEntry| diary.spoiled.contains(&post.event_id.to_string());
+        let fate = |post: &PostEntry| if spoiled(post) { Fate::Dropped } else { post.fate };
         let posts = ledger.posts().iter().filter(|post| legs.contains(&post.leg));
+        let posts: Vec<_> = posts.map(|post| PostEntry { fate: fate(post), ..post.clone() }).collect();
+        let posts = posts.iter();
         let unheard = posts.clone().filter(|post| post.event_type == "call.answered" && is_gone(post));
         let unheard = unheard.map(|post| post.leg).collect();
         let misses_end = posts.clone().any(|post| post.event_type == "call.hangup" && post.fate != Fate::Taken);
@@ -98,10 +101,8 @@ impl<'a> Case<'a> {
         blind.extend(waits.filter_map(|sent| Some((sent.at, sight.waits(sent)?))));
         blind.extend(sight.unasked(ledger));
         let names = legs.iter().map(|leg| (*leg, world.control_id(*leg).map(str::to_owned))).collect();
-        let is_pressed = world.settings().first_command_timeout.is_some();
         Self {
             outcome,
-            is_pressed,
             misses_end,
             unheard,
             commands: ledger.commands_to(legs).collect(),
@@ -151,7 +152,9 @@ impl<'a> Case<'a> {
             Phase::Ringing(_) | Phase::Transferring(_) | Phase::Apologising(_) => return false,
             Phase::Ending { .. } | Phase::Ended { .. } => return false,
         };
-        self.misses_end && to <= later(from, within)
+        // What a look tells may be what could not be decided.
+        let faults = self.chapters.iter().filter(|one| one.at > from && matches!(one.event.what, What::Fault { .. }));
+        self.misses_end && to <= later(from, faults.fold(within, |within, _| within + A_TALK))
     }
 
     /// Whether we had heard of a talk when we decided the hangup that ended one of those in it: that both are picked up,

@@ -154,10 +154,11 @@ impl Memory {
         rows
     }
 
-    /// Takes over what another node left, call by call in order: everything, or what its lease is over of.
+    /// Takes over what nobody sends, call by call in order: all that other nodes left, or all whose lease is over.
     pub fn take_over(&mut self, now: Timestamp, all: bool) -> Vec<CommandId> {
         let node = self.node;
-        let free = |row: &&mut Row| row.verdict.is_none() && row.node != node && (all || row.lease_until <= now);
+        let left = |row: &Row| if all { row.node != node } else { row.lease_until <= now };
+        let free = |row: &&mut Row| row.verdict.is_none() && left(row);
         let mut taken = Vec::new();
         for (id, row) in &mut self.outbox {
             if let Some(row) = Some(row).filter(free) {

@@ -8,6 +8,8 @@ mod check;
 mod crash;
 mod cut;
 mod diary;
+mod doubt;
+mod fault;
 mod faults;
 mod judge;
 mod memory;

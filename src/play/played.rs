@@ -1,20 +1,18 @@
 //! What became of a play: each call by the ledger, as a story, and everything that should not be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use fastrand::Rng;
-use jiff::Timestamp;
 
-use super::agenda::between;
 use super::check::check;
 use super::diary::{Diary, Try};
 use super::judge::Case;
 use super::memory::{Kept, Memory, Row};
 use super::order::tells_the_same;
+use super::trouble::Trouble;
 use crate::call::{CallId, Chapter, CommandId, Event, Kind, Verdict, replay, story};
 use crate::routing::{Action, Rules};
-use crate::sim::{CallNo, CallOutcome, CommandEntry, Entry, PostEntry, What, World};
+use crate::sim::{CallNo, CallOutcome, CommandEntry, PostEntry, World};
 use crate::telnyx::request::render;
 
 /// In how many other orders the news of every call is heard once more.
@@ -57,6 +55,7 @@ impl Played {
         memory: Memory,
         mut diary: Diary,
         rules: &Rules,
+        trouble: &Trouble,
         calls: &[CallNo],
         orders: u64,
     ) -> Self {
@@ -95,7 +94,7 @@ impl Played {
             diary.broken(format!("call {id} was changed by what is not its own"));
         }
         effects(&world, &memory, &mut diary);
-        targets(&played, rules, &mut diary);
+        targets(&played, rules, trouble, &mut diary);
         let mut counts = world.counts();
         counts.extend(diary.counts);
         Self { calls: played, broken: diary.broken, tries: diary.tries, counts }
@@ -139,42 +138,30 @@ fn effects(world: &World, memory: &Memory, diary: &mut Diary) {
     }
 }
 
-/// What is wrong with a command that was accepted, by what the ledger says came of it.
+/// What is wrong with a command that was accepted, by what the ledger says of its tries.
 fn unmade(id: CommandId, row: &Row, world: &World, diary: &Diary) -> Option<String> {
-    let (ledger, kind) = (world.ledger(), row.kind);
-    let text = id.to_string();
-    if matches!(kind, Kind::Look | Kind::Find) || diary.ignored.contains(&id) || ledger.effects(&text) == 1 {
+    let (kind, text) = (row.kind, id.to_string());
+    if matches!(kind, Kind::Look | Kind::Find) || diary.ignored.contains(&id) {
         return None;
     }
-    let mut tries = ledger.commands().iter().filter(|sent| sent.command_id.as_deref() == Some(&text)).peekable();
-    if tries.peek().is_none() {
+    let tries = world.ledger().commands().iter().filter(|sent| sent.command_id.as_deref() == Some(&text));
+    let statuses: Vec<_> = tries.map(|sent| sent.status).collect();
+    if statuses.is_empty() {
         return Some(format!("command {text} ({kind}) was accepted and never sent"));
     }
-    let taken = |sent: &CommandEntry| sent.status.is_some_and(|status| status < 300) && !sent.swallowed;
-    let first = tries.find(|sent| !sent.repeated && taken(sent))?;
-    let needless = match kind {
-        // There was nothing to do: he was picked up, nothing was to be heard, or it was cut off before it began.
-        Kind::Answer | Kind::StopPlay | Kind::Speak | Kind::Play | Kind::Gather => true,
-        Kind::Dial | Kind::Transfer | Kind::Reject | Kind::Hangup | Kind::Bridge | Kind::Look | Kind::Find => false,
-    };
-    // One of the legs ended between the acceptance and the effect, or was picked up by an answer before.
-    let late =
-        |what: &What| matches!(what, What::HungUp { .. }) || (kind == Kind::Reject && matches!(what, What::Answered));
-    let ends = |entry: &Entry| late(&entry.what) && within_a_second(first.at, entry.at);
-    let over = || ledger.entries().iter().any(ends);
-    (!needless && !over()).then(|| format!("command {text} ({kind}) was accepted and did nothing"))
+    let taken = statuses.iter().flatten().any(|status| *status < 300);
+    (!taken).then(|| format!("command {text} ({kind}) was refused, and counts as accepted"))
 }
 
-fn within_a_second(from: Timestamp, at: Timestamp) -> bool {
-    at >= from && between(from, at) < Duration::from_secs(1)
-}
-
-/// Nobody is rung whom the rules do not name.
-fn targets(played: &[PlayedCall], rules: &Rules, diary: &mut Diary) {
+/// Nobody is rung whom the rules do not name, or whom the operator has stopped.
+fn targets(played: &[PlayedCall], rules: &Rules, trouble: &Trouble, diary: &mut Diary) {
     let named: BTreeSet<&str> = rules.steps.iter().flat_map(|step| named(&step.action)).collect();
     for ring in played.iter().flat_map(|call| &call.outcome.rings) {
         if !named.contains(ring.target.as_str()) {
             diary.broken(format!("{} is rung, and the rules do not name him", ring.target));
+        }
+        if trouble.stops(&ring.target) {
+            diary.broken(format!("{} is rung, though it is stopped", ring.target));
         }
     }
 }
@@ -200,9 +187,6 @@ fn told(
 ) -> Vec<Chapter> {
     let read = |(at, json): &(_, String)| Some((*at, serde_json::from_str::<Event>(json).ok()?));
     let journal: Vec<_> = kept.journal.iter().filter_map(read).collect();
-    if journal.len() != kept.journal.len() {
-        diary.broken(format!("call {id}: an event of its journal cannot be read again"));
-    }
     let events: Vec<&Event> = journal.iter().map(|(_, event)| event).collect();
     let mut rng = Rng::with_seed(orders.wrapping_add(u64::from(kept.call.commands)));
     if !(0..ORDERS).all(|_| tells_the_same(kept, &events, rules, &mut rng)) {

@@ -139,7 +139,7 @@ impl Play {
 
     fn stopped(&self, id: CommandId) -> Option<&'static str> {
         let row = self.memory.row(id)?;
-        self.trouble.gate.shuts(row.kind, &row.request.destination())
+        self.gate.shuts(row.kind, &row.request.destination())
     }
 
     fn give_up(&mut self, id: CommandId, why: &str) {
@@ -228,9 +228,6 @@ impl Play {
             self.agenda.add(self.now, Due::Hear(id, one, read(kind, 200, hints, b""), hints.pulse(200)));
             return;
         }
-        if let Some(why) = self.stopped(id) {
-            self.diary.broken(format!("a {kind} is sent in spite of {why}"));
-        }
         let Some(row) = self.memory.row(id) else { return };
         let method = match row.request.method {
             Method::Get => "GET",
@@ -283,7 +280,7 @@ impl Play {
     }
 
     /// Hands the outcome of a command in.
-    fn settle(&mut self, id: CommandId, verdict: Verdict) {
+    pub(super) fn settle(&mut self, id: CommandId, verdict: Verdict) {
         let Some(row) = self.memory.row(id) else { return };
         let (call, kind, leg) = (row.call, row.kind, row.leg);
         let ours = holds(&verdict) || self.covers(id, Duration::ZERO);

@@ -14,7 +14,7 @@ use super::memory::Memory;
 use super::played::Played;
 use super::trouble::{Cutting, Step, Trouble};
 use crate::call::{CallId, CommandId, Event, EventId, Kind, What};
-use crate::hall::{Arrival, Aside, Book, Fate, Lanes, Pace, fold};
+use crate::hall::{Arrival, Aside, Book, Changes, Fate, Gate, Lanes, Pace, fold};
 use crate::routing::Rules;
 use crate::sim::{CallNo, Script, Settings, World};
 use crate::telnyx::webhook::{Parsed, parse};
@@ -42,6 +42,8 @@ pub struct Play {
     pub(super) agenda: Agenda,
     pub(super) diary: Diary,
     pub(super) trouble: Trouble,
+    /// What the operator has stopped.
+    pub(super) gate: Gate,
     /// The cut that [`Trouble`] asks for, once it has come about.
     pub(super) cutting: Option<Cutting>,
     pub(super) begin: Timestamp,
@@ -52,6 +54,10 @@ pub struct Play {
     pub(super) rung: BTreeSet<(CallId, u64)>,
     /// What becomes of webhooks that go astray: a chance of its own, so that it moves nothing else.
     pub(super) astray: Rng,
+    /// Of which commits nobody knows whether they came about: the same.
+    pub(super) doubtful: Rng,
+    /// Which events cannot be decided: the same.
+    pub(super) faulty: Rng,
     pub(super) up: bool,
     /// When the machine was started.
     pub(super) booted: Timestamp,
@@ -94,6 +100,7 @@ impl Play {
             agenda: Agenda::default(),
             diary: Diary::default(),
             trouble: Trouble::default(),
+            gate: Gate::default(),
             cutting: None,
             begin: now,
             now,
@@ -101,6 +108,8 @@ impl Play {
             inbox: Vec::new(),
             rung: BTreeSet::new(),
             astray: Rng::with_seed(seed ^ 0x00a5_7a41_0000_0000),
+            doubtful: Rng::with_seed(seed ^ 0x000d_0b75_0000_0000),
+            faulty: Rng::with_seed(seed ^ 0x000f_a017_0000_0000),
             up: true,
             booted: Timestamp::MIN,
         }
@@ -119,6 +128,10 @@ impl Play {
             if outage.is_total() {
                 self.diary.upset(None, from, to);
             }
+        }
+        match Gate::new(trouble.stopped, trouble.stops.iter().copied()) {
+            Ok(gate) => self.gate = gate,
+            Err(bad) => self.diary.broken(format!("the list of what is stopped cannot be read: {}", bad.join(", "))),
         }
         self.trouble = trouble;
         self
@@ -140,7 +153,7 @@ impl Play {
             self.happen();
         }
         let orders = self.rng.u64(..);
-        Played::of(self.world, self.memory, self.diary, &self.rules, &self.calls, orders)
+        Played::of(self.world, self.memory, self.diary, &self.rules, &self.trouble, &self.calls, orders)
     }
 
     fn next(&self) -> Option<Timestamp> {
@@ -159,7 +172,10 @@ impl Play {
                 Due::Rested(id, left) => self.rested(id, left),
                 Due::Die(down) => self.die(down),
                 Due::Rise => self.rise(),
-                Due::Lapse => self.take_over(),
+                Due::Lapse if self.up => self.take_over(),
+                Due::Lapse => {}
+                Due::Settle(id, verdict) => self.settle(id, verdict),
+                Due::Ring(call, version) => drop(self.rung.remove(&(call, version))),
                 Due::Stray(stray) => self.stray(stray),
             }
         }
@@ -233,14 +249,48 @@ impl Play {
         if self.crashes(Step::BeforeCommit) {
             return;
         }
-        let jobs = std::mem::take(&mut self.inbox);
+        let mut jobs = std::mem::take(&mut self.inbox);
+        let doubt = self.doubts();
+        let spoiled = if doubt.is_none() { self.spoils(&mut jobs) } else { None };
         let batch: Vec<Arrival> = jobs.iter().map(|job| job.arrival.clone()).collect();
+        let now = whole(self.now);
+        let Some(mut changes) = self.decided(&jobs, &batch, now) else { return };
+        changes.settled.extend(spoiled);
+        let line = self.world.settings().connection_id.clone();
+        let written =
+            if doubt == Some(false) { Ok(Vec::new()) } else { self.memory.write(&batch, &changes, &line, now) };
+        let new = written.unwrap_or_else(|why| {
+            self.diary.broken(why);
+            Vec::new()
+        });
+        if let Some(written) = doubt {
+            self.orphan(if written { &changes.posts } else { &[] });
+            return self.is_not_kept(jobs);
+        }
+        // If this is the end, nobody is told that it is kept.
+        let ends = self.crashes(Step::AfterCommit) || !self.post(&new);
+        for job in jobs {
+            match job.then {
+                Then::Answer(delivery) => self.world.delivered(delivery, Some(200).filter(|_| !ends), self.now),
+                Then::Settled(_) | Then::Rung(..) if ends => {}
+                Then::Nothing => {}
+                Then::Settled(id) => {
+                    if let Some(next) = self.lanes.settled(id) {
+                        self.go(next);
+                    }
+                }
+                Then::Rung(call, version) => drop(self.rung.remove(&(call, version))),
+            }
+        }
+    }
+
+    /// What a batch changes, as the hall decides it.
+    fn decided(&mut self, jobs: &[Job], batch: &[Arrival], now: Timestamp) -> Option<Changes> {
         self.diary.count(if batch.len() > 1 { "batch.several" } else { "batch.one" });
         let book = Book { current: &self.rules, pinned: [].into() };
-        let now = whole(self.now);
-        let Ok(changes) = fold(&batch, self.memory.load(&batch), &book, now) else {
+        let Ok(changes) = fold(batch, self.memory.load(batch), &book, now) else {
             self.diary.broken("the rules of a call are missing".to_owned());
-            return;
+            return None;
         };
         let strays = |index: usize| jobs.get(index).is_some_and(|job| matches!(job.then, Then::Nothing));
         for Aside { why, .. } in changes.aside.iter().filter(|aside| !strays(aside.index)) {
@@ -257,28 +307,6 @@ impl Play {
                 Fate::Aside => "event.aside",
             });
         }
-        let line = self.world.settings().connection_id.clone();
-        let new = match self.memory.write(&batch, &changes, &line, now) {
-            Ok(new) => new,
-            Err(why) => {
-                self.diary.broken(why);
-                Vec::new()
-            }
-        };
-        // If this is the end, nobody is told that it is kept.
-        let ends = self.crashes(Step::AfterCommit) || !self.post(&new);
-        for job in jobs {
-            match job.then {
-                Then::Answer(delivery) => self.world.delivered(delivery, Some(200).filter(|_| !ends), self.now),
-                Then::Settled(_) | Then::Rung(..) if ends => {}
-                Then::Nothing => {}
-                Then::Settled(id) => {
-                    if let Some(next) = self.lanes.settled(id) {
-                        self.go(next);
-                    }
-                }
-                Then::Rung(call, version) => drop(self.rung.remove(&(call, version))),
-            }
-        }
+        Some(changes)
     }
 }

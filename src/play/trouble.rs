@@ -5,7 +5,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::call::{CallId, CommandId, Kind};
-use crate::hall::Gate;
 
 /// What goes wrong on our own side.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,16 +23,34 @@ pub struct Trouble {
     pub lost: Vec<&'static str>,
     /// When Telnyx is out of order.
     pub outage: Option<Outage>,
-    /// What the operator has stopped.
-    pub gate: Gate,
+    /// The operator has stopped everything: nobody is to be rung.
+    pub stopped: bool,
+    /// Whom the operator has stopped: numbers and addresses, or how those begin, with a star at the end.
+    pub stops: Vec<&'static str>,
     /// How many nodes share what Telnyx allows the account; those beside ours do nothing else.
     pub nodes: u32,
     /// How many webhooks come that are no news of a leg of ours.
     pub strays: u32,
     /// The first command of each of these kinds is taken and does nothing.
     pub ignored: Vec<Kind>,
+    /// How likely it is that nobody hears whether a commit came about, 0 to 1.
+    pub doubt: f64,
+    /// How often at most.
+    pub doubts: u32,
+    /// How likely it is that an event cannot be decided, 0 to 1.
+    pub fault: f64,
+    /// How often at most.
+    pub faults: u32,
     /// No word of one command comes back for some time.
     pub cut: Option<Cut>,
+}
+
+impl Trouble {
+    /// Whether nobody is to be rung there.
+    pub(super) fn stops(&self, target: &str) -> bool {
+        let meets = |stop: &&str| stop.strip_suffix('*').map_or(*stop == target, |start| target.starts_with(start));
+        self.stopped || self.stops.iter().any(meets)
+    }
 }
 
 /// The first command of a kind is sent, and its sender hears nothing of it.

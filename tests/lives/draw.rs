@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use switchhook::call::Kind;
-use switchhook::hall::Gate;
-use switchhook::play::{Death, House, Manner, Outage, Trouble};
+use switchhook::play::{Cut, Death, House, Manner, Mute, Outage, Trouble};
 use switchhook::routing::{Rules, Sources, load};
-use switchhook::sim::{Callee, Fault, Mishap, Press, Rates, Script, Settings, Side, Switches};
+use switchhook::sim::{Callee, Fault, Mishap, Rates, Script, Settings, Side, Switches};
+
+use super::bounds::{Bounds, LIMITS};
+use super::menus::{presses, with_menus};
 
 pub const LINE: &str = "+12025550100";
 pub const OTHER_LINE: &str = "+12025550101";
@@ -23,7 +25,7 @@ const CALLERS: [&str; 7] =
 const PARTS: [&[Kind]; 5] = [
     &Kind::ALL,
     &[Kind::Dial, Kind::Transfer],
-    &[Kind::Speak, Kind::Play, Kind::StopPlay],
+    &[Kind::Speak, Kind::Play, Kind::Gather, Kind::StopPlay],
     &[Kind::Answer],
     &[Kind::Hangup, Kind::Reject],
 ];
@@ -33,6 +35,7 @@ const LONG: u64 = 0x7e4d;
 /// Everything a play needs.
 pub struct Life {
     pub text: String,
+    pub bounds: Bounds,
     pub rules: Rules,
     pub settings: Settings,
     pub scripts: Vec<Script>,
@@ -43,9 +46,8 @@ pub fn draw(seed: u64) -> Life {
     let mut rng = Rng::with_seed(seed);
     let (text, rules) = rules(&mut rng);
     let settings = settings(&mut rng);
-    let scripts = (0..calls(&mut rng)).map(|no| script(no, &mut rng)).collect();
+    let mut scripts: Vec<Script> = (0..calls(&mut rng)).map(|no| script(no, &mut rng)).collect();
     let mut trouble = trouble(&mut rng);
-    let mut scripts: Vec<Script> = scripts;
     // From streams of their own, so that what was drawn before stays as it was.
     let mut rng = Rng::with_seed(seed ^ 0x57a7);
     if one_in(10, &mut rng) {
@@ -58,88 +60,66 @@ pub fn draw(seed: u64) -> Life {
     if one_in(40, &mut rng) {
         trouble.outage = Some(long_outage(&mut rng));
     }
-    Life { text, rules, settings, scripts, trouble }
+    let mut rng = Rng::with_seed(seed ^ 0xc07);
+    if one_in(10, &mut rng) {
+        let kind = *pick(&[Kind::Dial, Kind::Transfer, Kind::Bridge, Kind::Speak, Kind::Play, Kind::Answer], &mut rng);
+        let lasts = if rng.bool() { millis(rng.u64(100..60_000)) } else { secs(rng.u64(60..80)) };
+        trouble.cut = Some(Cut { kind, done: rng.bool(), lasts, dies: rng.bool(), mute: Mute::Nothing });
+    }
+    let mut rng = Rng::with_seed(seed ^ 0xd0b7);
+    if one_in(10, &mut rng) {
+        (trouble.doubt, trouble.doubts) = (0.02 + 0.3 * rng.f64(), rng.u32(1..=4));
+    }
+    let mut rng = Rng::with_seed(seed ^ 0xfa017);
+    if one_in(10, &mut rng) {
+        (trouble.fault, trouble.faults) = (0.02 + 0.3 * rng.f64(), rng.u32(1..=2));
+    }
+    let life = Life { text, bounds: Bounds::default(), rules, settings, scripts, trouble };
+    let mut rng = Rng::with_seed(seed ^ 0xb0a2d);
+    if one_in(3, &mut rng) { bounded(life, &mut rng) } else { life }
+}
+
+/// The same life where less may be dialled. What is not to be taken is offered first: if it is, it is what is played.
+fn bounded(life: Life, rng: &mut Rng) -> Life {
+    let mut bounds = Bounds::draw(rng);
+    let (mut text, mut scripts) = (bounds.forbidden(&life.text), life.scripts);
+    bounds.refused = read(&text).is_none();
+    if bounds.refused {
+        text = bounds.allowed(&life.text);
+        bounds.recast(&mut scripts);
+    }
+    let rules = read(&text).unwrap();
+    Life { text, bounds, rules, scripts, ..life }
 }
 
 /// Texts until one is taken: some of those drawn lead nowhere.
 fn rules(rng: &mut Rng) -> (String, Rules) {
     loop {
         let text = Author { rng, text: String::new() }.file();
-        let sources = Sources { name: "routes.yaml".into(), text: text.clone(), ..Sources::default() };
-        if let Ok(loaded) = load(&sources) {
-            return (text, loaded.rules);
+        if let Some(rules) = read(&text) {
+            return (text, rules);
         }
     }
 }
 
-/// In some lives the lines lead to a menu first, whose keys lead on to what was there.
-fn with_menus(text: String, rules: Rules, rng: &mut Rng) -> (String, Rules) {
-    if !one_in(4, rng) {
-        return (text, rules);
-    }
-    let prompt = |rng: &mut Rng| match rng.u32(0..3) {
-        0 => "{play: https://example.com/menu.mp3}",
-        _ => "{say: Press a key.}",
-    };
-    let greeting = prompt(rng);
-    let mut menu = format!("menus:\n  choice:\n    greeting: {greeting}\n    keys:\n");
-    menu.push_str("      1: [{dial: anna}]\n      2: {ring: desk}\n      3: {goto: other}\n      pound: hangup\n");
-    if rng.bool() {
-        menu.push_str("      star: {repeat: true}\n");
-    }
-    if rng.bool() {
-        menu.push_str(
-            "      4: {menu: {greeting: {say: Once more.}, keys: {0: {dial: ben}, 1: {dial: cleo}}, timeout: 3s}}\n",
-        );
-    }
-    writeln!(menu, "    timeout: {}s\n    tries: {}", rng.u32(2..8), rng.u32(1..4)).unwrap();
-    if rng.bool() {
-        let invalid = prompt(rng);
-        writeln!(menu, "    invalid: {invalid}").unwrap();
-    }
-    match rng.u32(0..3) {
-        0 => menu.push_str("    on: {exhausted: [{say: Goodbye.}, hangup]}\n"),
-        1 => menu.push_str("    on: {invalid: [{dial: dora}], exhausted: hangup}\n"),
-        _ => {}
-    }
-    let chosen = text
-        .replace("numbers: {", "numbers: {\"+12025550102\": main, ")
-        .replace(": main, \"+12025550101\"", ": chosen, \"+12025550101\"");
-    let text = format!("{chosen}  chosen:\n    - menu: choice\n    - say: Nothing chosen.\n    - goto: main\n{menu}");
-    let loads = |text: &str| load(&Sources { name: "routes.yaml".into(), text: text.into(), ..Sources::default() });
-    if let Ok(loaded) = loads(&text) {
-        return (text, loaded.rules);
-    }
-    // What was there is not for callers who are answered: it leads there no more.
-    let text = text.replace("- goto: main", "- hangup").replace("3: {goto: other}", "3: [{say: Bye.}, hangup]");
-    match loads(&text) {
-        Ok(loaded) => (text, loaded.rules),
-        Err(problems) => panic!("{problems}\n{text}"),
-    }
+pub fn read(text: &str) -> Option<Rules> {
+    let sources = Sources { name: "routes.yaml".into(), text: text.to_owned(), ..Sources::default() };
+    load(&sources).ok().map(|loaded| loaded.rules)
 }
 
-/// Most callers press keys when they are asked for some.
-fn presses(script: &mut Script, rng: &mut Rng) {
-    for _ in 0..rng.u32(0..4) {
-        let key = *pick(&['1', '1', '2', '2', '3', '4', '0', '9', '*', '#'], rng);
-        let after = if one_in(4, rng) { millis(rng.u64(3_000..14_000)) } else { millis(rng.u64(100..4_000)) };
-        script.presses.push(Press { after, key });
-    }
-}
-
-fn secs(n: u64) -> Duration {
+pub fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-fn millis(n: u64) -> Duration {
+pub fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-fn one_in(n: u32, rng: &mut Rng) -> bool {
+pub fn one_in(n: u32, rng: &mut Rng) -> bool {
     rng.u32(0..n) == 0
 }
 
-fn pick<'a, T>(from: &'a [T], rng: &mut Rng) -> &'a T {
+pub fn pick<'a, T>(from: &'a [T], rng: &mut Rng) -> &'a T {
     &from[rng.usize(0..from.len())]
 }
 
@@ -173,7 +153,7 @@ impl Author<'_> {
         self.text.push_str("ring_groups:\n  desk:\n");
         let group = self.group();
         writeln!(self.text, "    {group}").unwrap();
-        self.text.push_str("limits: {outbound: {countries: [US, DE]}}\n");
+        writeln!(self.text, "{LIMITS}").unwrap();
         writeln!(self.text, "numbers: {{\"{LINE}\": main, \"{OTHER_LINE}\": other}}").unwrap();
         self.text.push_str("routes:\n  main:\n");
         self.steps(2, 0, true);
@@ -421,7 +401,7 @@ fn trouble(rng: &mut Rng) -> Trouble {
     }
     if one_in(20, rng) {
         let (_, target) = *pick(&PEOPLE, rng);
-        trouble.gate = Gate::new(one_in(4, rng), [target, "+49*"]).unwrap();
+        (trouble.stopped, trouble.stops) = (one_in(4, rng), vec![target, "+49*"]);
     }
     if one_in(12, rng) {
         // Often enough for what is done only after several of them.

@@ -4,7 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+mod bounds;
 mod draw;
+mod menus;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -24,7 +26,8 @@ const TOLD: usize = 3;
 fn live(seed: u64) -> (Life, Played) {
     let life = draw(seed);
     let play = Play::new(life.rules.clone(), seed, life.settings.clone(), &life.scripts);
-    let played = play.troubled(life.trouble.clone()).run();
+    let mut played = play.troubled(life.trouble.clone()).run();
+    life.bounds.judge(&mut played);
     (life, played)
 }
 

@@ -5,12 +5,14 @@ use std::fmt;
 
 /// The longest reason that is told.
 const LONGEST: usize = 150;
+/// The target that is told by its laws.
+pub const LIVES: &str = "lives";
 
-/// Who finds a mutant: tests of one target.
+/// Who finds a mutant: tests of one target, or the lives by a law that one of them breaks.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Killer {
     target: String,
-    /// What their names contain; nothing, for the lives.
+    /// What the names of the tests contain; for the lives, what is said of the law, if it is to be that one.
     filter: Option<String>,
 }
 
@@ -23,25 +25,35 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub fn is_red(&self) -> bool {
-        matches!(self, Self::Red(_))
+    /// Whether something is red, and if words of a law are given, because of that law.
+    pub fn is_red_by(&self, words: &[&str]) -> bool {
+        match self {
+            Self::Red(said) => words.iter().all(|words| laws(said).any(|law| law.contains(words))),
+            Self::Green => false,
+        }
     }
 }
 
 impl Killer {
-    /// Reads `lives`, or a target and a part of a name.
+    /// Reads `lives`, alone or with words of a law, or a target and a part of a name.
     pub fn parse(words: &str) -> Option<Self> {
-        match words.split(' ').collect::<Vec<_>>()[..] {
-            ["lives"] => Some(Self { target: "lives".to_owned(), filter: None }),
-            [target, filter] => Some(Self { target: target.to_owned(), filter: Some(filter.to_owned()) }),
-            _ => None,
-        }
+        let (target, filter) = words.split_once(' ').map_or((words, None), |(target, filter)| (target, Some(filter)));
+        let good = match filter {
+            None => target == LIVES,
+            Some(filter) => target == LIVES || !filter.contains(' '),
+        };
+        good.then(|| Self { target: target.to_owned(), filter: filter.map(str::to_owned) })
     }
 
-    /// Its target, and what the names of its tests contain.
+    /// Its target, and what the names of its tests contain, or what is to be said of the law.
     pub fn run(&self) -> (&str, Vec<&str>) {
         (&self.target, self.filter.iter().map(String::as_str).collect())
     }
+}
+
+/// What lives said of the laws they broke.
+fn laws(said: &str) -> impl Iterator<Item = &str> {
+    said.lines().filter_map(|line| line.strip_prefix("!! ").or_else(|| line.strip_prefix("seed ")))
 }
 
 impl fmt::Display for Killer {
@@ -61,9 +73,11 @@ pub fn by_target<'a>(killers: &BTreeSet<&'a Killer>) -> BTreeMap<&'a str, Vec<&'
     targets
 }
 
-/// Why something was red, in one line: the law that a life broke, else the tests that failed.
-pub fn reason(said: &str) -> String {
-    let law = said.lines().find_map(|line| line.strip_prefix("!! ")).map(str::to_owned);
+/// Why something was red, in one line: the law that a life broke, with these words if there is one, else the tests that
+/// failed.
+pub fn reason(said: &str, words: &[&str]) -> String {
+    let wanted = laws(said).find(|law| words.iter().all(|words| law.contains(words)));
+    let law = wanted.or_else(|| laws(said).next()).map(str::to_owned);
     let failed = |line: &str| Some(line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?.to_owned());
     let failed = || said.lines().filter_map(failed).collect::<Vec<_>>().join(", ");
     let never = || said.lines().find(|line| line.contains("never came about")).map(str::to_owned);

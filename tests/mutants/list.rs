@@ -9,9 +9,12 @@
 //! + (WINDOW * 2).checked_sub(age)
 //! ```
 //!
-//! What it does wrong, in one sentence; the invariant it breaks; who finds it (`lives`, or a test target and words that
-//! the names of its tests contain: `lib hall::courier`); and the text that is there with the one that is there instead.
-//! Several texts of several files may be changed. White space does not count, so that a formatter breaks nothing.
+//! What it does wrong, in one sentence; the invariant it breaks; who finds it; and the text that is there with the one
+//! that is there instead. Several texts of several files may be changed. White space does not count, so that a formatter
+//! breaks nothing.
+//!
+//! Who finds it: `lives`, by whatever law; `lives is rung twice at once`, by the law that says so, whatever else is
+//! broken; or a test target and a part of the names of its tests: `lib hall::courier`.
 //!
 //! The text that is there is one expression, or whole statements (it ends with `;` or `}` then), or a part of a string.
 

@@ -117,11 +117,12 @@ fn dies(built: &Built, mutant: &Mutant) -> bool {
     let since = Instant::now();
     let (target, filters) = mutant.killer.run();
     let verdict = built.run(target, &filters, Some(&mutant.name));
+    let words = if target == killer::LIVES { filters } else { Vec::new() };
     let seconds = since.elapsed().as_secs_f64();
     let Mutant { name, breaks, killer, .. } = mutant;
     match verdict {
         Verdict::Red(why) => {
-            println!("red   {seconds:5.1} s  {breaks:<4} {name:<32} {killer}: {}", killer::reason(&why));
+            println!("red   {seconds:5.1} s  {breaks:<4} {name:<32} {killer}: {}", killer::reason(&why, &words));
             true
         }
         Verdict::Green => {
