@@ -17,6 +17,8 @@ struct Gist<'a> {
     step: Option<Place>,
     /// Who is out of it, and how.
     outs: Vec<(&'a str, Outcome)>,
+    /// Who is being joined with the caller: others are out of it for that.
+    taking: Option<&'a str>,
     /// Why the call is at this step, and the line that says so.
     because: Option<(String, Place)>,
     /// Who got the call, and why.
@@ -47,8 +49,14 @@ impl<'a> Gist<'a> {
             Remark::StepBegan { at, .. } => {
                 self.step = Some(*at);
                 self.outs.clear();
+                self.taking = None;
             }
-            Remark::Out { name, outcome } => self.outs.push((name, *outcome)),
+            Remark::Takes { name } => self.taking = Some(name),
+            Remark::Out { name, .. } if self.taking.is_some_and(|taking| taking != name) => {}
+            Remark::Out { name, outcome } => {
+                self.taking = None;
+                self.outs.push((name, *outcome));
+            }
             Remark::StepEnded { at, outcome } => self.because = Some((self.failed(*outcome), *at)),
             Remark::KeyPressed { at, key } => self.because = Some((format!("the caller pressed {key}"), *at)),
             Remark::StepSkipped { at } if self.because.is_none() => {
@@ -62,7 +70,7 @@ impl<'a> Gist<'a> {
             Remark::Ends { why } => self.ends = Some(*why),
             Remark::StepSkipped { .. } | Remark::Connected { .. } => {}
             Remark::RouteChosen { .. } | Remark::NoRoute | Remark::ListEnded { .. } | Remark::Rings { .. } => {}
-            Remark::WrongKey { .. } | Remark::NoKey { .. } | Remark::Takes { .. } | Remark::OnceMore { .. } => {}
+            Remark::WrongKey { .. } | Remark::NoKey { .. } | Remark::OnceMore { .. } => {}
             Remark::WaitedLong | Remark::Apologises | Remark::CallerGone { .. } | Remark::PartyGone { .. } => {}
             Remark::Over | Remark::Refused { .. } | Remark::Unanswered { .. } | Remark::NothingCame { .. } => {}
             Remark::LegLost { .. } | Remark::LegFound { .. } | Remark::SaidGone { .. } | Remark::Ignored { .. } => {}
