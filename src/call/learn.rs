@@ -92,12 +92,9 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
     leg.recognise(who);
     (leg.heard, leg.doubted) = (true, None);
     let change = match news {
+        News::Arrived { .. } if no == LegNo::CALLER && leg.has_ended() => return Err(Ignored::Late),
         News::Arrived { from, to } if no == LegNo::CALLER => {
-            return if leg.has_ended() {
-                Err(Ignored::Late)
-            } else {
-                Ok(Fact::Arrived { from: from.clone(), to: to.clone() })
-            };
+            return Ok(Fact::Arrived { from: from.clone(), to: to.clone() });
         }
         News::Arrived { .. } | News::Other { .. } => return Err(Ignored::NothingToDo),
         News::HungUp { cause } if !leg.has_ended() => {

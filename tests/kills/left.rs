@@ -51,7 +51,7 @@ impl Left {
     /// Alters a copy of it in one way after another: each must be found. How many there were.
     pub fn every_harm_is_found(&self) -> usize {
         for (no, (breach, harm)) in HARMS.into_iter().enumerate() {
-            let copy = Self { folder: tempfile::tempdir().unwrap(), base: Base::sqlite(), calm_since: self.calm_since };
+            let copy = Self { folder: tempfile::tempdir().unwrap(), base: Base::sqlite(), calm_since: None };
             std::fs::copy(self.base.file().unwrap(), copy.base.file().unwrap()).unwrap();
             std::fs::copy(self.client(), copy.client()).unwrap();
             std::fs::copy(self.ledger(), copy.ledger()).unwrap();
