@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::base::Base;
+use crate::killer::SEVERAL;
 use crate::life::{Death, Life};
 use crate::orders::Orders;
 use crate::server::{Server, wait_for};
@@ -29,7 +30,7 @@ pub fn pause_and_kill(base: Base, orders: &Orders) -> String {
     let second = wait_for("the second is known", || stage.nodes_seen().into_iter().find(|node| *node != first));
     let taken = |since: i64| (stage.postman.answered(since, Some(200)) >= SOME).then_some(());
     wait_for("both are at work", || taken(0));
-    wait_for("it has something to do", || (stage.open_commands(Some(&first)) > 0).then_some(()));
+    wait_for("it has something to do", || (stage.open_commands(Some(&first)) >= SEVERAL).then_some(()));
     let lived = now().as_millisecond();
     signal(one.id(), "STOP");
     let stopped = Death { lived, dead: now().as_millisecond() };
@@ -40,7 +41,7 @@ pub fn pause_and_kill(base: Base, orders: &Orders) -> String {
     let still = stage.must_have_been_busy(0, stopped, commands, "when one stands still");
     let since = now().as_millisecond();
     wait_for("both are at work again", || taken(since));
-    wait_for("the other has something to do", || (stage.open_commands(Some(&second)) > 0).then_some(()));
+    wait_for("the other has something to do", || (stage.open_commands(Some(&second)) >= SEVERAL).then_some(()));
     let since = now();
     let death = other.kill();
     stage.harm(since);
