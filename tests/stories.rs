@@ -116,6 +116,15 @@ fn three_at_once() {
 }
 
 #[test]
+fn a_phone_that_rings_for_a_second() {
+    let script = call().callee(ANNA, answers(5)).callee(BEN, answers(1));
+    insta::assert_snapshot!(plain(
+        route("    - dial: anna\n      timeout: 1s\n    - dial: ben\n    - hangup\n"),
+        &script
+    ));
+}
+
+#[test]
 fn one_after_the_other() {
     let script = call().callee(BEN, Callee::Declines { after: secs(2) }).callee(CLEO, answers(3));
     let rules = route(

@@ -26,10 +26,15 @@ pub async fn decide_again(store: &dyn Store, id: CallId, rules: &Rules, line: &s
     let mut differs: Vec<String> =
         chapters.iter().zip(&journal).filter_map(|(chapter, row)| other(chapter, row)).collect();
     differs.extend(other_commands(&chapters, &commands, line));
+    as_remarked(&mut chapters, journal);
+    Ok(Again { chapters, commands, differs })
+}
+
+/// Tells chapters by what was remarked when they were decided.
+pub(super) fn as_remarked(chapters: &mut [Chapter], journal: Vec<JournalRow>) {
     for (chapter, row) in chapters.iter_mut().zip(journal) {
         chapter.decision.remarks = row.remarks;
     }
-    Ok(Again { chapters, commands, differs })
 }
 
 /// In what an event was decided otherwise.

@@ -1,7 +1,9 @@
 //! A stored call with all that is known of it, found by the beginning of its id.
 
+use super::again::as_remarked;
 use crate::call::{Chapter, replay};
-use crate::routing::{Rules, Sources, recall};
+use crate::engine::read_rules;
+use crate::routing::Rules;
 use crate::store::{CallRow, OutboxRow, Store, StoreError};
 
 /// A stored call, told.
@@ -29,7 +31,7 @@ pub enum NotTold {
     #[error("several calls have an id that begins with `{0}`: give more of it")]
     Several(String),
     /// Its rules are not there, or of another version of this program.
-    #[error("the rules of the call cannot be read: {0}")]
+    #[error("the rules that the call began with cannot be read: {0}")]
     Rules(String),
 }
 
@@ -48,13 +50,9 @@ pub async fn tell_call(store: &dyn Store, beginning: &str) -> Result<Told, NotTo
         (Some(row), true) => row,
     };
     let hash = &row.state.rules.0;
-    let sources = store.rules(hash).await?.ok_or_else(|| NotTold::Rules(format!("version {hash} is not there")))?;
-    let sources: Sources = serde_json::from_str(&sources).map_err(|why| NotTold::Rules(why.to_string()))?;
-    let rules = recall(&sources).map_err(|why| NotTold::Rules(why.to_string()))?;
+    let rules = read_rules(store.rules(hash).await?.as_deref()).map_err(NotTold::Rules)?;
     let (journal, commands) = (store.journal(row.state.id).await?, store.outbox(row.state.id).await?);
     let mut chapters = replay(row.state.id, &rules, journal.iter().map(|row| (row.decided_at, &row.event)));
-    for (chapter, row) in chapters.iter_mut().zip(journal) {
-        chapter.decision.remarks = row.remarks;
-    }
+    as_remarked(&mut chapters, journal);
     Ok(Told { row, rules, chapters, commands })
 }

@@ -84,19 +84,7 @@ impl Kind {
 
     /// Whether it does nothing to a leg: nothing comes too late for it.
     pub fn only_looks(self) -> bool {
-        match self {
-            Self::Look | Self::Find => true,
-            Self::Answer
-            | Self::Reject
-            | Self::Hangup
-            | Self::Dial
-            | Self::Bridge
-            | Self::Transfer
-            | Self::Speak
-            | Self::Play
-            | Self::Gather
-            | Self::StopPlay => false,
-        }
+        matches!(self, Self::Look | Self::Find)
     }
 
     /// Its word, as stored and shown.

@@ -77,7 +77,11 @@ pub fn play(url: &str) -> Action {
 }
 
 pub fn say(text: &str) -> Action {
-    Action::Say(Say { text: Text::parse(text).unwrap(), voice: "voice".into(), language: None })
+    Action::Say(spoken(text))
+}
+
+pub fn spoken(text: &str) -> Say {
+    Say { text: Text::parse(text).unwrap(), voice: "voice".into(), language: None }
 }
 
 /// A call and all that was asked for it.

@@ -238,7 +238,7 @@ fn heard(prompt: &Prompt, turn: &Turn<'_>) -> (Heard, Duration) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kit::{Life, NOTHING, rules, say};
+    use super::super::kit::{Life, NOTHING, rules, say, spoken};
     use super::super::{Entered, Kind, Mark, News, Refusal, Remark, Verdict};
     use crate::phone::Key;
     use crate::routing::{Action, Choice, Leads, Menu, Outcome, Place, Play, Prompt, Rules, StepId};
@@ -257,8 +257,7 @@ mod tests {
     }
 
     fn said(text: &str) -> Prompt {
-        let Action::Say(say) = say(text) else { unreachable!() };
-        Prompt::Say(say)
+        Prompt::Say(spoken(text))
     }
 
     fn ended(life: &mut Life<'_>, entered: Entered, mark: Option<u32>) {

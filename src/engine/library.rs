@@ -39,8 +39,8 @@ impl Library {
     pub async fn fetch(&self, hashes: BTreeSet<RulesHash>, store: &dyn Store) -> Result<(), StoreError> {
         for hash in hashes {
             let sources = store.rules(&hash.0).await?;
-            let rules = sources.as_deref().and_then(read).unwrap_or_else(|| {
-                error!(rules = hash.0, "calls began with rules that cannot be read back: they end with an apology");
+            let rules = read_rules(sources.as_deref()).unwrap_or_else(|why| {
+                error!(rules = hash.0, %why, "calls began with rules that cannot be read back: they end with an apology");
                 Rules::lost(hash.clone(), &self.snapshot().current)
             });
             let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -65,7 +65,12 @@ impl Snapshot {
     }
 }
 
-fn read(sources: &str) -> Option<Rules> {
-    let sources: Sources = serde_json::from_str(sources).ok()?;
-    recall(&sources).ok()
+/// The rules of a version, from its texts as the store has them.
+///
+/// # Errors
+/// They are not there, or this program cannot read them.
+pub fn read_rules(sources: Option<&str>) -> Result<Rules, String> {
+    let sources = sources.ok_or("their texts are not in the database")?;
+    let sources: Sources = serde_json::from_str(sources).map_err(|why| why.to_string())?;
+    recall(&sources).map_err(|why| why.to_string())
 }

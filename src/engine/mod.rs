@@ -16,5 +16,5 @@ mod start;
 mod task;
 
 pub use apply::{Inlet, Put};
-pub use library::{Library, Snapshot};
+pub use library::{Library, Snapshot, read_rules};
 pub use start::{Engine, House, Sending};

@@ -16,7 +16,7 @@ use crate::sim::{CallNo, CallOutcome, CommandEntry, PostEntry, World};
 use crate::telnyx::request::render;
 
 /// In how many other orders the news of every call is heard once more.
-const ORDERS: usize = 3;
+const ORDERS: usize = 20;
 
 /// What became of a play.
 #[derive(Debug)]

@@ -190,11 +190,8 @@ enum Body<'a> {
     },
     Speak {
         command_id: CommandId,
-        payload: &'a str,
-        payload_type: &'static str,
-        voice: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        language: Option<&'a str>,
+        #[serde(flatten)]
+        speech: Speech<'a>,
     },
     Play {
         command_id: CommandId,
@@ -220,24 +217,30 @@ enum Body<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Asked<'a> {
-    Speak {
-        payload: &'a str,
-        payload_type: &'static str,
-        voice: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        language: Option<&'a str>,
-    },
-    Play {
-        audio_url: &'a str,
-    },
+    Speak(Speech<'a>),
+    Play { audio_url: &'a str },
+}
+
+/// What is spoken.
+#[derive(Serialize)]
+struct Speech<'a> {
+    payload: &'a str,
+    payload_type: &'static str,
+    voice: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'a str>,
+}
+
+impl<'a> Speech<'a> {
+    fn of(text: &'a str, voice: &'a str, language: Option<&'a str>) -> Self {
+        Self { payload: text, payload_type: "text", voice, language }
+    }
 }
 
 impl<'a> Asked<'a> {
     fn of(prompt: &'a Heard) -> Self {
         match prompt {
-            Heard::Text { text, voice, language } => {
-                Self::Speak { payload: text, payload_type: "text", voice, language: language.as_deref() }
-            }
+            Heard::Text { text, voice, language } => Self::Speak(Speech::of(text, voice, language.as_deref())),
             Heard::Audio { url } => Self::Play { audio_url: url },
         }
     }
@@ -305,7 +308,7 @@ impl<'a> Body<'a> {
                 webhook_retries_policies: Retries,
             },
             Verb::Speak { text, voice, language, .. } => {
-                Self::Speak { command_id, payload: text, payload_type: "text", voice, language: language.as_deref() }
+                Self::Speak { command_id, speech: Speech::of(text, voice, language.as_deref()) }
             }
             Verb::Play { url, looped, .. } => {
                 Self::Play { command_id, audio_url: url, repeat: looped.then_some("infinity") }
