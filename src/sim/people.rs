@@ -62,6 +62,7 @@ impl World {
             FirstCommandCause::Timeout => "timeout",
             FirstCommandCause::Unspecified => "unspecified",
         };
+        *self.limits.entry("first_command").or_default() += 1;
         self.end(no, End { cause, source: "unknown", sip: "480" }, By::Limit);
     }
 

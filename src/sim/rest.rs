@@ -175,7 +175,11 @@ impl World {
             self.minute = (self.now, 0);
         }
         self.minute.1 = self.minute.1.saturating_add(1);
-        (self.minute.1 > limit).then(|| self.minute_left())
+        if self.minute.1 <= limit {
+            return None;
+        }
+        *self.limits.entry("requests").or_default() += 1;
+        Some(self.minute_left())
     }
 
     fn minute_left(&self) -> u64 {

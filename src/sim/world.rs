@@ -42,6 +42,8 @@ pub struct World {
     /// The call that requests are made for, where whoever asks can tell.
     pub(super) asking: Option<CallNo>,
     pub(super) behaviours: BTreeMap<&'static str, u64>,
+    /// How often each limit was met that is counted nowhere else.
+    pub(super) limits: BTreeMap<&'static str, u64>,
 }
 
 /// One call from outside.
@@ -78,6 +80,7 @@ impl World {
             ledger: Ledger::default(),
             asking: None,
             behaviours: BTreeMap::new(),
+            limits: BTreeMap::new(),
         }
     }
 
@@ -143,6 +146,7 @@ impl World {
         named("fault", self.settings.faults.counts())
             .chain(named("network", self.settings.network.counts()))
             .chain(named("callee", self.behaviours.clone()))
+            .chain(named("limit", self.limits.clone()))
             .collect()
     }
 

@@ -65,6 +65,8 @@ impl Tally {
             "verdict.gone",
             "verdict.listed",
             "us.lost",
+            "limit.requests",
+            "limit.first_command",
             "remark.key_pressed",
             "remark.wrong_key",
             "remark.no_key",
