@@ -116,6 +116,13 @@ fn three_at_once() {
 }
 
 #[test]
+fn a_guard_that_does_not_hold() {
+    let script = call().callee(ANNA, answers(1));
+    let rules = route("    - when: {from: anonymous}\n      reject: busy\n    - dial: anna\n    - hangup\n");
+    insta::assert_snapshot!(plain(rules, &script));
+}
+
+#[test]
 fn a_phone_that_rings_for_a_second() {
     let script = call().callee(ANNA, answers(5)).callee(BEN, answers(1));
     insta::assert_snapshot!(plain(

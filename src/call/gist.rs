@@ -59,9 +59,6 @@ impl<'a> Gist<'a> {
             }
             Remark::StepEnded { at, outcome } => self.because = Some((self.failed(*outcome), *at)),
             Remark::KeyPressed { at, key } => self.because = Some((format!("the caller pressed {key}"), *at)),
-            Remark::StepSkipped { at } if self.because.is_none() => {
-                self.because = Some(("a `when` did not hold".to_owned(), *at));
-            }
             Remark::Connected { name } if self.got.is_none() => {
                 let here = self.step.filter(|_| !self.outs.is_empty());
                 let because = here.map(|at| (self.failed(Outcome::NoAnswer), at)).or_else(|| self.because.clone());
