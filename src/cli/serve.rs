@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{Server, Settings};
 use crate::engine::Sending;
 use crate::http::{Limits, Token};
+use crate::phone::masked;
 use crate::routing::{Loaded, Sources};
 use crate::telnyx::client::Client;
 
@@ -53,7 +54,7 @@ impl Serve {
         let settings = origin.settings().map_err(Failure::config)?;
         let Prepared { server, client, sources, loaded, sending } = prepare(&settings, &origin.env)?;
         for warning in &loaded.warnings {
-            warn!("{warning}");
+            warn!("{}", masked(&warning.to_string()));
         }
         // Whoever asks it to stop while it starts is heard as well.
         let signals = signals().map_err(|why| Failure::unavailable(format!("signals cannot be heard: {why}")))?;
