@@ -103,7 +103,7 @@ ROUTES
 start_switchhook() {
   env TELNYX_API_KEY=KEY_TEST TELNYX_PUBLIC_KEY="$(loadgen --print-key 1)" TELNYX_CONNECTION_ID=1 \
     TELNYX_BASE_URL=http://127.0.0.1:9099/v2 DATABASE_URL="$1" \
-    "$SWITCHHOOK" serve --routes "$BENCH_TMP/routes.yaml" --listen 127.0.0.1:8080 >"$OUT/switchhook.log" 2>&1 &
+    "$SWITCHHOOK" serve --routes "$BENCH_TMP/routes.yaml" --listen 127.0.0.1:8080 --admin-listen off >"$OUT/switchhook.log" 2>&1 &
   SRV=$!
   for _ in $(seq 100); do
     curl -fs -o /dev/null http://127.0.0.1:8080/healthz && return

@@ -28,8 +28,8 @@ const WALLS: &Walls = &[
     ("telnyx/client", &["call", "phone", "clock"]),
     ("store", &["call", "hall", "kill"]),
     ("outside", &["call", "clock"]),
-    ("engine", &["store", "telnyx", "outside", "hall", "prove", "call", "routing", "clock", "kill"]),
-    ("http", &["engine", "store", "telnyx/signature", "telnyx/webhook", "call", "clock", "kill"]),
+    ("engine", &["store", "telnyx", "outside", "hall", "prove", "call", "routing", "clock", "kill", "telemetry"]),
+    ("http", &["engine", "store", "telnyx/signature", "telnyx/webhook", "call", "clock", "kill", "telemetry"]),
     // Its own wire types: a wrong idea of the wire must not agree with itself.
     ("sim", &[]),
     ("play", &["call", "hall", "routing", "telnyx/webhook", "telnyx/request", "telnyx/answer", "sim"]),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::failure::Failure;
-use crate::config::Settings;
+use crate::config::{Origin, Settings};
 use crate::telemetry::LogFormat;
 
 /// What every command takes.
@@ -36,8 +36,13 @@ impl Common {
     /// # Errors
     /// The settings are malformed: exit code 78.
     pub fn settings(&self, flags: &[(&'static str, Option<String>)]) -> Result<Settings, Failure> {
+        self.origin(flags).settings().map_err(Failure::config)
+    }
+
+    /// Where the settings come from; `flags` are what the command line says itself.
+    pub fn origin(&self, flags: &[(&'static str, Option<String>)]) -> Origin {
         let file = self.config.clone().unwrap_or_else(|| "config/switchhook.yaml".into());
-        Settings::collect(&file, self.config.is_some(), &environment(), flags).map_err(Failure::config)
+        Origin { file, asked: self.config.is_some(), env: environment(), flags: flags.to_vec() }
     }
 }
 

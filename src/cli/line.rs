@@ -65,6 +65,8 @@ impl Cli {
                 Command::Sim(sim) => sim::run(sim).await,
             }
         });
+        // A disk that hangs while a file is read holds nobody up.
+        runtime.shutdown_background();
         done.unwrap_or_else(|failure| failure.report())
     }
 }

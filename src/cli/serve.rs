@@ -1,5 +1,6 @@
 //! `switchhook serve`
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,14 +11,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use super::common::{Common, environment};
+use super::common::Common;
 use super::failure::Failure;
-use crate::app::{App, Parts, Recorder, load_rules, open};
+use crate::app::{Admin, App, Files, Parts, Recorder, gate_of, load_rules, open};
 use crate::clock::Clock;
 use crate::config::{Server, Settings};
 use crate::engine::Sending;
-use crate::hall::Gate;
-use crate::http::Limits;
+use crate::http::{Limits, Token};
+use crate::phone::masked;
 use crate::routing::{Loaded, Sources};
 use crate::telnyx::client::Client;
 
@@ -33,6 +34,9 @@ pub struct Serve {
     /// Where to listen for webhooks; port 0 picks a free one, and the log says which
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Where to listen for /readyz, /metrics and /-/reload: an address like the other, or `off`
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<String>,
     /// Write down what goes to Telnyx and what comes from there, a file each, without numbers, ids or keys: to learn
     /// what docs/telnyx-unknowns.md asks
     #[arg(long, value_name = "DIR")]
@@ -44,19 +48,24 @@ impl Serve {
         let flags = [
             ("routes.file", self.routes.map(|path| path.display().to_string())),
             ("server.listen", self.listen.map(|address| address.to_string())),
+            ("server.admin_listen", self.admin_listen),
         ];
-        let Prepared { server, client, sources, loaded, sending } = prepare(&common.settings(&flags)?)?;
+        let origin = common.origin(&flags);
+        let settings = origin.settings().map_err(Failure::config)?;
+        let Prepared { server, client, sources, loaded, sending } = prepare(&settings, &origin.env)?;
         for warning in &loaded.warnings {
-            warn!("{warning}");
+            warn!("{}", masked(&warning.to_string()));
         }
         // Whoever asks it to stop while it starts is heard as well.
         let signals = signals().map_err(|why| Failure::unavailable(format!("signals cannot be heard: {why}")))?;
-        let listener = TcpListener::bind(server.listen).await.map_err(|why| {
-            Failure::unavailable(format!(
-                "cannot listen on {}: {why}; is another program using the port?",
-                server.listen
-            ))
-        })?;
+        let listener = bind(server.listen, "server.listen").await?;
+        let admin = match server.admin {
+            Some(admin) => Some(Admin {
+                listener: bind(admin.listen, "server.admin_listen").await?,
+                token: admin.token.as_ref().map(Token::new),
+            }),
+            None => None,
+        };
         let opened = open(&server.database, true).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;
         let (clock, node) = (Clock::system(), new_node());
         let recorder = self.record_contract.map(|folder| Recorder::start(&folder, node, clock.clone())).transpose();
@@ -76,21 +85,45 @@ impl Serve {
             node,
             recorder,
             sending,
+            files: Some(Files { routes: server.routes, origin, began: settings }),
+            admin,
         };
-        let mut app = App::start(parts).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;
-        info!(address = %app.address, "listening for webhooks at /webhooks/telnyx");
+        let app = App::start(parts).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;
+        let code = attend(app, signals).await;
+        drop(opened.lock);
+        Ok(code)
+    }
+}
+
+/// From the first call to the end.
+async fn attend(mut app: App, [mut interrupt, mut terminate, mut hangup]: [Signal; 3]) -> ExitCode {
+    if let Some(address) = app.admin_address {
+        info!(%address, "listening for /readyz, /metrics and /-/reload");
+    }
+    info!(address = %app.address, "listening for webhooks at /webhooks/telnyx");
+    loop {
         tokio::select! {
-            () = stopped(signals) => {}
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            _ = hangup.recv() => {
+                info!("SIGHUP: the files are read again");
+                app.reload();
+            }
             part = app.failed() => {
                 error!(part, "a part of the server has died, and this process ends; the next one goes on where it was");
-                return Ok(ExitCode::from(BROKEN));
+                return ExitCode::from(BROKEN);
             }
         }
-        info!("stopping: what is under way is finished first");
-        app.stop().await;
-        drop(opened.lock);
-        Ok(ExitCode::SUCCESS)
     }
+    info!("stopping: what is under way is finished first");
+    app.stop().await;
+    ExitCode::SUCCESS
+}
+
+async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
+    let taken =
+        |why: io::Error| format!("cannot listen on {address} ({setting}): {why}; is another program using the port?");
+    TcpListener::bind(address).await.map_err(|why| Failure::unavailable(taken(why)))
 }
 
 /// What there is before anything is opened.
@@ -103,18 +136,14 @@ struct Prepared {
 }
 
 /// Checks settings and rules, and tells everything that is wrong with both at once.
-fn prepare(settings: &Settings) -> Result<Prepared, Failure> {
-    let env = environment();
+fn prepare(settings: &Settings, env: &BTreeMap<String, String>) -> Result<Prepared, Failure> {
     let mut bad = Vec::new();
     let server = settings.server().map_err(|why| bad.push(why.to_string())).ok();
     let client = server.as_ref().and_then(|server| {
         Client::new(&server.telnyx.base_url, &server.telnyx.api_key).map_err(|why| bad.push(why.to_string())).ok()
     });
-    let rules = load_rules(&settings.routes(), &env).map_err(|why| bad.push(why.to_string())).ok();
-    let gate = server.as_ref().and_then(|server| {
-        let list = server.limits.stop.iter().map(String::as_str);
-        Gate::new(server.limits.stopped, list).map_err(|entries| bad.extend(entries.iter().map(|e| no_stop(e)))).ok()
-    });
+    let rules = load_rules(&settings.routes(), env).map_err(|why| bad.push(why.to_string())).ok();
+    let gate = server.as_ref().and_then(|server| gate_of(&server.limits).map_err(|why| bad.extend(why)).ok());
     match (server, client, rules, gate) {
         (Some(server), Some(client), Some((sources, loaded)), Some(gate)) => {
             let sending = Sending { rate: server.telnyx.rate, gate };
@@ -122,12 +151,6 @@ fn prepare(settings: &Settings) -> Result<Prepared, Failure> {
         }
         _ => Err(Failure::config(bad.join("\n"))),
     }
-}
-
-fn no_stop(entry: &str) -> String {
-    format!(
-        "limits.stop: `{entry}` is neither a number like +12025550100 nor a SIP address, nor how one begins, like +1900*"
-    )
 }
 
 /// Names this process among all that may share the database.
@@ -139,15 +162,4 @@ fn new_node() -> Uuid {
 /// SIGINT, SIGTERM and SIGHUP, from now on.
 fn signals() -> io::Result<[Signal; 3]> {
     Ok([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?])
-}
-
-/// Waits for one of the first two.
-async fn stopped([mut interrupt, mut terminate, mut hangup]: [Signal; 3]) {
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => return,
-            _ = terminate.recv() => return,
-            _ = hangup.recv() => warn!("SIGHUP: files are read at the start only; restart the server for a change in them"),
-        }
-    }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 /// Every setting: its name, the environment variable it has besides `SWITCHHOOK_SECTION__KEY`, and its default.
-pub(super) const KNOWN: [(&str, Option<&str>, Option<&str>); 14] = [
+pub(super) const KNOWN: [(&str, Option<&str>, Option<&str>); 16] = [
     ("server.listen", None, Some("0.0.0.0:8080")),
+    ("server.admin_listen", None, Some("127.0.0.1:8081")),
+    ("server.admin_token_file", Some("SWITCHHOOK_ADMIN_TOKEN_FILE"), None),
     ("server.connections", None, Some("2048")),
     ("server.connections_per_source", None, None),
     ("routes.file", None, Some("config/routes.yaml")),
@@ -39,6 +41,10 @@ pub(super) fn known(setting: &str) -> Option<&'static str> {
 pub(super) fn unknown(setting: &str) -> String {
     if setting == "telnyx.api_key" {
         return "the API key never stands in a file of settings: set TELNYX_API_KEY, or telnyx.api_key_file".to_owned();
+    }
+    if setting == "server.admin_token" {
+        return "the token never stands in a file of settings: set SWITCHHOOK_ADMIN_TOKEN, or server.admin_token_file"
+            .to_owned();
     }
     let all: Vec<&str> = KNOWN.iter().map(|(key, ..)| *key).collect();
     let meant = meant(setting, all.iter().copied());

@@ -11,5 +11,5 @@ mod settings;
 
 pub use bad::BadSettings;
 pub use database::Database;
-pub use server::{Limits, Server, Telnyx};
-pub use settings::Settings;
+pub use server::{Admin, Limits, Server, Telnyx};
+pub use settings::{Origin, Settings};

@@ -16,6 +16,8 @@ use crate::telnyx::signature::Keys;
 pub struct Server {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// The admin listener, if there is to be one.
+    pub admin: Option<Admin>,
     /// How many connections it takes at once.
     pub connections: usize,
     /// How many of them from one address, if that is said.
@@ -26,6 +28,15 @@ pub struct Server {
     pub telnyx: Telnyx,
     /// What is not to be done.
     pub limits: Limits,
+}
+
+/// Where it is watched, and told to read its files again.
+#[derive(Debug)]
+pub struct Admin {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What whoever asks must show.
+    pub token: Option<SecretString>,
 }
 
 /// What is not to be done, whatever the rules say.
@@ -64,10 +75,11 @@ impl Settings {
         let connections_per_source = self.some_above_zero("server.connections_per_source", &mut bad);
         let database = self.database().map_err(|why| bad.extend(why.0)).ok();
         let telnyx = self.telnyx(&mut bad);
-        let limits = self.limits(&mut bad);
-        match (listen, connections, database, telnyx) {
-            (Some(listen), Some(connections), Some(database), Some(telnyx)) if bad.is_empty() => {
-                Ok(Server { listen, connections, connections_per_source, database, telnyx, limits })
+        let limits = self.limits().map_err(|why| bad.extend(why.0)).ok();
+        let admin = self.admin(&mut bad);
+        match (listen, connections, database, telnyx, limits) {
+            (Some(listen), Some(connections), Some(database), Some(telnyx), Some(limits)) if bad.is_empty() => {
+                Ok(Server { listen, admin, connections, connections_per_source, database, telnyx, limits })
             }
             _ => Err(BadSettings(bad)),
         }
@@ -132,10 +144,42 @@ impl Settings {
         self.some(key).and_then(|_| self.parsed(key, ABOVE_ZERO, bad)).map(NonZeroUsize::get)
     }
 
-    fn limits(&self, bad: &mut Vec<String>) -> Limits {
+    /// What is not to be done.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn limits(&self) -> Result<Limits, BadSettings> {
+        let mut bad = Vec::new();
         let stop = self.text("limits.stop").split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        let stopped = self.parsed("limits.stopped", "true or false", bad);
-        Limits { stop: stop.map(str::to_owned).collect(), stopped: stopped.unwrap_or_default() }
+        let stopped = self.parsed("limits.stopped", "true or false", &mut bad);
+        let stop = stop.map(str::to_owned).collect();
+        stopped.map(|stopped| Limits { stop, stopped }).ok_or(BadSettings(bad))
+    }
+
+    /// Who can reach it from elsewhere must know something.
+    fn admin(&self, bad: &mut Vec<String>) -> Option<Admin> {
+        if self.text("server.admin_listen") == "off" {
+            return None;
+        }
+        let listen: SocketAddr =
+            self.parsed("server.admin_listen", "an address and a port, like 127.0.0.1:8081, nor `off`", bad)?;
+        let token = self.admin_token().or_else(|| self.read_of("server.admin_token_file", bad).map(Into::into));
+        if token.is_none() && !listen.ip().to_canonical().is_loopback() {
+            bad.push(format!(
+                "server.admin_listen ({}): {listen} can be reached from other machines, and there is no token: set \
+                 SWITCHHOOK_ADMIN_TOKEN or SWITCHHOOK_ADMIN_TOKEN_FILE, or listen on 127.0.0.1, or say `off`",
+                self.by("server.admin_listen")
+            ));
+        }
+        let good = token.as_ref().is_none_or(|token| is_a_key(token.expose_secret()));
+        if !good {
+            bad.push(
+                "SWITCHHOOK_ADMIN_TOKEN has characters that do not go through a header, such as a space: make one with \
+                 `openssl rand -hex 32`"
+                    .to_owned(),
+            );
+        }
+        Some(Admin { listen, token })
     }
 }
 

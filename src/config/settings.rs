@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
@@ -16,6 +16,30 @@ use crate::yaml::{self, Node};
 pub struct Settings {
     values: BTreeMap<&'static str, Said>,
     api_key: Option<SecretString>,
+    admin_token: Option<SecretString>,
+}
+
+/// Where settings come from, so that they can be read again.
+#[derive(Clone)]
+pub struct Origin {
+    /// The settings file.
+    pub file: PathBuf,
+    /// It was asked for by name: then it must be there.
+    pub asked: bool,
+    /// The environment.
+    pub env: BTreeMap<String, String>,
+    /// What the command line says.
+    pub flags: Vec<(&'static str, Option<String>)>,
+}
+
+impl Origin {
+    /// Collects the settings, as they are now.
+    ///
+    /// # Errors
+    /// The file cannot be read, or something in it or in the environment is no setting.
+    pub fn settings(&self) -> Result<Settings, BadSettings> {
+        Settings::collect(&self.file, self.asked, &self.env, &self.flags)
+    }
 }
 
 #[derive(Clone)]
@@ -113,7 +137,20 @@ impl Settings {
             self.say(key, Some(value.to_owned()), name, Rank::Environment);
         }
         bad.extend(wrong);
-        self.api_key = env.get("TELNYX_API_KEY").filter(|key| !key.trim().is_empty()).map(|key| key.trim().into());
+        let secret = |name: &str| env.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
+        self.api_key = secret("TELNYX_API_KEY").map(Into::into);
+        self.admin_token = secret("SWITCHHOOK_ADMIN_TOKEN").map(Into::into);
+    }
+
+    /// The token of the admin listener, if it was said itself.
+    pub(super) fn admin_token(&self) -> Option<SecretString> {
+        self.admin_token.clone()
+    }
+
+    /// The settings that are others than there, but for these.
+    pub fn others(&self, there: &Self, but: &[&str]) -> Vec<&'static str> {
+        let keys = KNOWN.iter().map(|(key, ..)| *key).filter(|key| !but.contains(key));
+        keys.filter(|key| self.text(key) != there.text(key)).collect()
     }
 
     /// The API key, if it was said itself.

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
+use super::counts::Counts;
 use super::letter::{Lease, Letter};
 use super::library::Library;
 use super::queue::{Queue, Rank, Room, Seat};
@@ -132,6 +133,8 @@ pub struct Parts {
     pub letters: mpsc::UnboundedSender<Letter>,
     /// Where the earliest deadline of a batch goes.
     pub wakes: mpsc::UnboundedSender<Timestamp>,
+    /// What is counted.
+    pub counts: Arc<Counts>,
 }
 
 /// So many writers, and where to hand events in to them.
@@ -234,6 +237,7 @@ impl Writer {
     /// Everything is committed: the commands may leave, and the alarm learns of the earliest deadline.
     fn pass_on(&self, batch: &[Arrival], draft: Draft, since: Duration) {
         tell(batch, &draft.changes);
+        self.parts.counts.batch(&draft.changes);
         for Parcel { post, path, body } in draft.parcels {
             let kind = post.command.verb.kind();
             let request = Request::stored(kind, path, body);

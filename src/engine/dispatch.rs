@@ -149,6 +149,7 @@ impl Desk {
                 Turn::Refused(id, why) => self.give_up(id, why),
             }
         }
+        self.sender.counts.circuit(self.pace.circuit());
     }
 
     fn leave(&mut self, id: CommandId) {
@@ -252,6 +253,7 @@ mod tests {
                 nodes: Arc::default(),
                 gate: gate.subscribe(),
                 renewals: Semaphore::new(RENEWALS),
+                counts: Arc::default(),
             };
             let (letters, out) = mpsc::unbounded_channel();
             let (stop, stopped) = watch::channel(false);

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::hall::{Arrival, Changes, Digest, Fate};
 use crate::routing::{Rules, Sources, load};
 use crate::store::{
-    CallRow, Claimed, Decider, Draft, Due, JournalRow, OutboxRow, Renewed, Stamp, Store, StoreError, Taken,
+    CallRow, Claimed, Decider, Draft, Due, Gauges, JournalRow, OutboxRow, Renewed, Stamp, Store, StoreError, Taken,
 };
 use crate::telnyx::client::Client;
 
@@ -76,6 +76,7 @@ pub(super) fn inlet(store: &Arc<Fake>, clock: &Clock) -> (Inlet, Writer) {
         line: "1".to_owned(),
         letters: mpsc::unbounded_channel().0,
         wakes: mpsc::unbounded_channel().0,
+        counts: Arc::default(),
     };
     let (inlet, mut writers) = apply::new(&parts, 1);
     (inlet, writers.pop().unwrap())
@@ -148,6 +149,14 @@ impl Store for Fake {
     }
 
     async fn calls_named(&self, _: &str) -> Result<Vec<CallRow>, StoreError> {
+        Err(gone())
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Err(gone())
+    }
+
+    async fn gauges(&self, _: Timestamp, _: &Stamp) -> Result<Gauges, StoreError> {
         Err(gone())
     }
 

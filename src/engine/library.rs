@@ -9,6 +9,9 @@ use crate::hall::Book;
 use crate::routing::{Rules, RulesHash, Sources, recall};
 use crate::store::{Store, StoreError};
 
+/// How many versions stay at hand, besides those that are asked for. Each batch is given all of them.
+const MOST: usize = 32;
+
 /// All rules at hand. Versions never change, so a snapshot stays right for as long as it is held.
 #[derive(Debug)]
 pub struct Library(RwLock<Snapshot>);
@@ -29,6 +32,21 @@ impl Library {
     /// The rules at hand now.
     pub fn snapshot(&self) -> Snapshot {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets new calls begin with other rules. Those that they began with until now stay at hand: calls that live go on by
+    /// them. False: they are the same.
+    pub fn swap(&self, rules: Rules) -> bool {
+        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if held.current.hash == rules.hash {
+            return false;
+        }
+        let before = std::mem::replace(&mut held.current, Arc::new(rules));
+        // Whichever of the others a call still goes by is got from the store once more.
+        let mut pinned = if held.pinned.len() < MOST { BTreeMap::clone(&held.pinned) } else { BTreeMap::new() };
+        pinned.insert(before.hash.clone(), before);
+        held.pinned = Arc::new(pinned);
+        true
     }
 
     /// Gets versions that calls began with from the store. A version that is gone, or that this program cannot read,
@@ -73,4 +91,39 @@ pub fn read_rules(sources: Option<&str>) -> Result<Rules, String> {
     let sources = sources.ok_or("their texts are not in the database")?;
     let sources: Sources = serde_json::from_str(sources).map_err(|why| why.to_string())?;
     recall(&sources).map_err(|why| why.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake::rules;
+
+    fn version(no: usize) -> Rules {
+        Rules { hash: RulesHash(format!("{no:03}")), ..rules() }
+    }
+
+    #[test]
+    fn what_calls_began_with_stays_at_hand_when_others_begin_with_other_rules() {
+        let library = Library::new(version(0));
+        let before = library.snapshot();
+        assert!(library.swap(version(1)) && !library.swap(version(1)));
+        let after = library.snapshot();
+        assert_eq!((&before.current().hash, &after.current().hash), (&version(0).hash, &version(1).hash));
+        let book = after.book();
+        assert_eq!(book.pinned.get(&version(0).hash).map(|rules| &rules.hash), Some(&version(0).hash));
+        // Back to the first, and there is one of each still.
+        assert!(library.swap(version(0)));
+        assert_eq!(library.snapshot().book().pinned.len(), 2);
+    }
+
+    #[test]
+    fn versions_do_not_pile_up() {
+        let library = Library::new(version(0));
+        for no in 1..10 * MOST {
+            library.swap(version(no));
+            let snapshot = library.snapshot();
+            let book = snapshot.book();
+            assert!(book.pinned.contains_key(&version(no - 1).hash) && book.pinned.len() <= MOST);
+        }
+    }
 }

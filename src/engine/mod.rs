@@ -1,20 +1,27 @@
 //! The shell: moves values between the doors, the store and Telnyx, and decides nothing.
 //!
-//! `apply` takes events into the store, `dispatch` sends the commands that came of them, `alarm` rings for deadlines.
+//! `apply` takes events into the store, `dispatch` sends the commands that came of them, `alarm` rings for deadlines,
+//! `reload` puts other rules in force.
 
 mod alarm;
 mod apply;
+mod counts;
 mod dispatch;
 #[cfg(test)]
 pub(crate) mod fake;
 mod letter;
 mod library;
+mod life;
 mod queue;
+mod reload;
 mod rung;
 mod sender;
 mod start;
 mod task;
 
 pub use apply::{Inlet, Put};
+pub use counts::Counts;
 pub use library::{Library, Snapshot, read_rules};
+pub use life::Life;
+pub use reload::{InForce, NotInForce, Reload, Reloads, Report, Stand, keep_rules};
 pub use start::{Engine, House, Sending};

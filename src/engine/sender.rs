@@ -7,10 +7,11 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::apply::{Inlet, Put};
+use super::counts::Counts;
 use super::letter::{Letter, age};
 use crate::call::{Event, EventId, Settled, Verdict, What};
 use crate::clock::Clock;
@@ -44,6 +45,8 @@ pub struct Sender {
     pub gate: watch::Receiver<Gate>,
     /// Renewals that may be asked of the database at once: events come first.
     pub renewals: Semaphore,
+    /// What is counted.
+    pub counts: Arc<Counts>,
 }
 
 /// How many renewals may be asked of the database at once.
@@ -84,7 +87,9 @@ impl Sender {
         // It is asked again when the connection is there, just before the first byte.
         let in_time = move || leave(kind, age(first, &clock.boot()), Holder::Us) == Leave::Go;
         let within = self.clock.real(courier::TRY).max(Duration::from_secs(1));
+        let began = Instant::now();
         let sent = self.client.send(&letter.request, within, in_time).await;
+        self.counts.tried(began.elapsed(), again);
         kill_point!("dispatch.after_send");
         kill_point!("lookup.answered", letter.kind == crate::call::Kind::Look);
         let no_answer = |perhaps, code: &str, why: String| {
@@ -200,6 +205,7 @@ mod tests {
             nodes: Arc::default(),
             gate: watch::Sender::new(Gate::default()).subscribe(),
             renewals: Semaphore::new(RENEWALS),
+            counts: Arc::default(),
         };
         tokio::spawn(async move {
             while let Some(question) = asked.recv().await {

@@ -13,10 +13,12 @@ use uuid::Uuid;
 
 use super::alarm::Watch;
 use super::apply::{self, Inlet, Parts};
+use super::counts::Counts;
 use super::dispatch;
 use super::library::Library;
+use super::life::Life;
 use super::sender::{RENEWALS, Sender};
-use super::task::spawn;
+use super::task::{Ended, spawn};
 use crate::clock::Clock;
 use crate::hall::Gate;
 use crate::store::Store;
@@ -66,6 +68,8 @@ pub struct Engine {
     writers: Vec<JoinHandle<()>>,
     sender: JoinHandle<()>,
     ended: mpsc::UnboundedReceiver<&'static str>,
+    life: Arc<Life>,
+    counts: Arc<Counts>,
 }
 
 impl Engine {
@@ -75,8 +79,17 @@ impl Engine {
         let (letters, out) = mpsc::unbounded_channel();
         let (wakes, woken) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
-        let parts =
-            Parts { store: store.clone(), library, clock: clock.clone(), node, line, letters: letters.clone(), wakes };
+        let counts = Arc::new(Counts::default());
+        let parts = Parts {
+            store: store.clone(),
+            library,
+            clock: clock.clone(),
+            node,
+            line,
+            letters: letters.clone(),
+            wakes,
+            counts: counts.clone(),
+        };
         // SQLite has one writer. On PostgreSQL one batch is decided while another is being committed.
         let (inlet, writers) = apply::new(&parts, if alone { 1 } else { WRITERS });
         drop(parts);
@@ -91,16 +104,18 @@ impl Engine {
             nodes: nodes.clone(),
             gate: gate.subscribe(),
             renewals: Semaphore::new(RENEWALS),
+            counts: counts.clone(),
         };
         let watch = Watch { store, clock, inlet: inlet.clone(), node, nodes };
-        let (ends, ended) = mpsc::unbounded_channel();
+        let (word, ended) = mpsc::unbounded_channel();
+        let ends = Ended { word, life: Arc::default() };
         let watchers = vec![
             spawn("alarm", watch.clone().alarm(woken, stopped.clone()), &ends),
             spawn("take-over", watch.take_over(letters, alone, stopped.clone()), &ends),
         ];
         let writers = writers.into_iter().map(|writer| spawn("writer", writer.run(), &ends)).collect();
         let sender = spawn("sender", dispatch::run(sender, out, stopped), &ends);
-        Self { inlet, stop, gate, watchers, writers, sender, ended }
+        Self { inlet, stop, gate, watchers, writers, sender, ended, life: ends.life, counts }
     }
 
     /// Where events are handed in.
@@ -108,9 +123,19 @@ impl Engine {
         self.inlet.clone()
     }
 
-    /// From now on this is not dialled: whatever has not left yet is stopped as well.
-    pub fn shut(&self, gate: Gate) {
-        self.gate.send_replace(gate);
+    /// What is not dialled. Whatever is sent here is in force at once, also for what has not left yet.
+    pub fn gate(&self) -> watch::Sender<Gate> {
+        self.gate.clone()
+    }
+
+    /// Whether it goes on.
+    pub fn life(&self) -> Arc<Life> {
+        self.life.clone()
+    }
+
+    /// What it has counted.
+    pub fn counts(&self) -> Arc<Counts> {
+        self.counts.clone()
     }
 
     /// Waits until a task of it ends by itself, which none should, and names it. Without it calls stand still: the
@@ -122,7 +147,7 @@ impl Engine {
     /// Stops: nothing new is begun, what is under way is finished if it finishes soon, and by then at the latest. Whatever
     /// does not is in the database, for this process's next life or for another node.
     pub async fn stop(self, by: Instant) {
-        let Self { inlet, stop, mut watchers, mut writers, mut sender, ended: _, gate: _ } = self;
+        let Self { inlet, stop, mut watchers, mut writers, mut sender, .. } = self;
         let _ = stop.send(true);
         drop(inlet);
         let finished = timeout_at(by.min(Instant::now() + LAST_WORDS), async {

@@ -1,10 +1,20 @@
 //! Tasks that live as long as the engine, and word of one that does not.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
+use super::life::Life;
+
 /// Where it is told which task has ended.
-pub(super) type Ended = mpsc::UnboundedSender<&'static str>;
+#[derive(Clone)]
+pub(super) struct Ended {
+    /// For whoever waits for it.
+    pub word: mpsc::UnboundedSender<&'static str>,
+    /// For whoever asks.
+    pub life: Arc<Life>,
+}
 
 /// Spawns a task. That it ended, well or badly, is told by its name.
 pub(super) fn spawn(
@@ -32,8 +42,9 @@ struct LastWord {
 
 impl Drop for LastWord {
     fn drop(&mut self) {
+        self.ended.life.ended(self.name);
         // At the end of everything nobody listens.
-        let _ = self.ended.send(self.name);
+        let _ = self.ended.word.send(self.name);
     }
 }
 
@@ -41,12 +52,18 @@ impl Drop for LastWord {
 mod tests {
     use super::*;
 
+    fn ended() -> (Ended, mpsc::UnboundedReceiver<&'static str>) {
+        let (word, told) = mpsc::unbounded_channel();
+        (Ended { word, life: Arc::default() }, told)
+    }
+
     #[tokio::test]
     async fn whoever_ends_is_told_of_even_if_he_panics() {
-        let (ended, mut told) = mpsc::unbounded_channel();
+        let (ended, mut told) = ended();
         let _works_on = spawn("works on", std::future::pending(), &ended);
         assert!(spawn("panics", async { panic!("as it is meant to") }, &ended).await.is_err());
         assert_eq!(told.recv().await, Some("panics"));
+        assert_eq!(ended.life.dead(), Some("panics"));
         spawn("returns", async {}, &ended).await.unwrap();
         assert_eq!(told.recv().await, Some("returns"));
         assert!(told.try_recv().is_err());
@@ -54,7 +71,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_death_is_handed_on() {
-        let (ended, mut told) = mpsc::unbounded_channel();
+        let (ended, mut told) = ended();
         let parent = async {
             let child = tokio::spawn(async { panic!("as it is meant to") });
             over(child.await);

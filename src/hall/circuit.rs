@@ -50,6 +50,15 @@ impl Circuit {
         }
     }
 
+    /// How it stands, for whoever watches: 0 closed, 1 open while one tries, 2 open.
+    pub fn level(&self) -> u8 {
+        match self {
+            Self::Closed { .. } => 0,
+            Self::Open { probe: Some(_), .. } => 1,
+            Self::Open { probe: None, .. } => 2,
+        }
+    }
+
     /// A command that could have been left is begun.
     pub fn begins(&mut self, id: CommandId) {
         if let Self::Open { probe, .. } = self {
@@ -130,8 +139,10 @@ mod tests {
         let mut now = secs(10);
         for pause in [2, 4, 8, 16, 30, 30] {
             assert!(!circuit.refuses(now), "one may try");
+            assert_eq!(circuit.level(), 2);
             circuit.begins(id(9));
             assert!(circuit.refuses(now), "and one only");
+            assert_eq!(circuit.level(), 1);
             circuit.heard(id(8), true, false, now);
             assert!(circuit.refuses(now), "whoever else is not answered is not asked");
             circuit.heard(id(9), true, false, now);
@@ -141,6 +152,7 @@ mod tests {
         circuit.begins(id(9));
         circuit.heard(id(9), true, true, now);
         assert!(!circuit.refuses(now));
+        assert_eq!(circuit.level(), 0);
     }
 
     #[test]

@@ -180,6 +180,11 @@ impl Pace {
         self.queues.entry(rank).and_modify(|queue| queue.under_way = queue.under_way.saturating_sub(1));
     }
 
+    /// Whether Telnyx answers: 0 yes, 1 one tries, 2 no, and dials and transfers are refused.
+    pub fn circuit(&self) -> u8 {
+        self.circuit.level()
+    }
+
     /// Whether nobody waits for a turn.
     pub fn is_empty(&self) -> bool {
         self.queues.values().all(|queue| queue.wishes.is_empty())

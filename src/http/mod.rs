@@ -1,7 +1,10 @@
-//! What listens: connections and their limits, every URL on one page, and the door for webhooks.
+//! What listens: connections and their limits, every URL on one page, the door for webhooks, and a desk for whoever runs
+//! the server.
 
+mod admin;
 mod guests;
 mod limits;
+mod metrics;
 mod phase;
 pub mod routes;
 mod seldom;
@@ -9,6 +12,8 @@ mod server;
 mod tally;
 mod webhook;
 
+pub use admin::{Desk, Token};
 pub use limits::Limits;
 pub use server::serve;
+pub use tally::Tally;
 pub use webhook::{Door, DoorLimits, Intake, Taken};

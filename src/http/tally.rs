@@ -1,47 +1,111 @@
 //! What became of the requests at the door, counted; and a word to the log now and then when some were refused.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tracing::{debug, warn};
 
 use super::seldom::Seldom;
+use crate::telemetry::{Family, Histogram, Page};
 
-/// Counters by name; names never come from a request.
-#[derive(Default)]
-pub(super) struct Tally(Mutex<Counts>);
+/// How long a webhook takes to be kept, in seconds.
+const TOOK: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+/// How old what it tells is when it comes, in seconds.
+const AGES: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0];
 
-#[derive(Default)]
-struct Counts {
-    by_name: BTreeMap<&'static str, u64>,
-    refusals: Seldom,
+/// What stands in place of an event's name where the body was not read.
+pub(super) const UNREAD: &str = "unread";
+/// The result of a request that is not genuine; why, is counted by itself.
+const NOT_GENUINE: &str = "not_genuine";
+
+/// What is counted; names never come from a request.
+pub struct Tally {
+    /// By event and result.
+    webhooks: Family<2>,
+    /// By reason.
+    not_genuine: Family<1>,
+    took: Histogram,
+    ages: Histogram,
+    refusals: Mutex<Seldom>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            webhooks: Family::default(),
+            not_genuine: Family::default(),
+            took: Histogram::new(&TOOK),
+            ages: Histogram::new(&AGES),
+            refusals: Mutex::default(),
+        }
+    }
 }
 
 impl Tally {
-    /// Counts one of `name`.
-    pub(super) fn count(&self, name: &'static str) {
-        *self.counts().by_name.entry(name).or_default() += 1;
+    /// Counts a request and what became of it.
+    pub(super) fn count(&self, event: &'static str, result: &'static str) {
+        self.webhooks.one([event, result]);
     }
 
-    /// Counts a refusal. A flood of them is one line a minute, with the latest reason.
-    pub(super) fn refused(&self, reason: &'static str) {
+    /// Notes how long it took until a genuine webhook was answered.
+    pub(super) fn took(&self, span: Duration) {
+        self.took.note(span);
+    }
+
+    /// Notes how old what a webhook tells was when it came.
+    pub(super) fn came(&self, age: Duration) {
+        self.ages.note(age);
+    }
+
+    /// Counts a refusal; `genuine`: that is not the reason. A flood of them is one line a minute, with the latest reason.
+    pub(super) fn refused(&self, reason: &'static str, genuine: bool) {
         debug!(reason, "webhook refused");
-        let mut counts = self.counts();
-        *counts.by_name.entry(reason).or_default() += 1;
-        let times = counts.refusals.happened();
-        drop(counts);
+        self.count(UNREAD, if genuine { reason } else { NOT_GENUINE });
+        if !genuine {
+            self.not_genuine.one([reason]);
+        }
+        let times = self.refusals.lock().unwrap_or_else(PoisonError::into_inner).happened();
         if let Some(times) = times {
             warn!(reason, times, "webhooks refused: {}", advice(reason));
         }
     }
 
-    /// All counters so far. Nothing in the program reads them yet: they are to be its metrics.
-    pub(super) fn read(&self) -> BTreeMap<&'static str, u64> {
-        self.counts().by_name.clone()
+    /// How many requests had each result so far; those that were not genuine, by reason.
+    pub(super) fn read(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        let results = self.webhooks.read().into_iter().map(|([_, result], count)| (result, count));
+        let reasons = self.not_genuine.read().into_iter().map(|([reason], count)| (reason, count));
+        for (name, count) in results.filter(|(result, _)| *result != NOT_GENUINE).chain(reasons) {
+            *counts.entry(name.into_owned()).or_default() += count;
+        }
+        counts
     }
 
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Writes all of it on a page.
+    pub(super) fn write(&self, page: &mut Page) {
+        page.family(
+            "switchhook_webhooks_total",
+            "Requests at the door, by event and by what became of them.",
+            ["event", "result"],
+            &self.webhooks,
+        );
+        page.histogram(
+            "switchhook_webhook_duration_seconds",
+            "How long it took until genuine webhooks were answered.",
+            &self.took,
+        );
+        page.family(
+            "switchhook_signature_failures_total",
+            "Requests at the door that were not genuine, by what was wrong with their signature.",
+            ["reason"],
+            &self.not_genuine,
+        );
+        page.histogram(
+            "switchhook_webhook_age_seconds",
+            "How long before it came to us what a webhook tells had happened, as Telnyx says.",
+            &self.ages,
+        );
     }
 }
 
@@ -76,10 +140,13 @@ mod tests {
     #[test]
     fn everything_is_counted() {
         let tally = Tally::default();
-        tally.count("taken");
+        tally.count("call.hangup", "taken");
+        tally.count("other", "taken");
+        tally.refused("slow", true);
         for _ in 0..50 {
-            tally.refused("no_match");
+            tally.refused("no_match", false);
         }
-        assert_eq!(tally.read(), BTreeMap::from([("no_match", 50), ("taken", 1)]));
+        let counts = [("no_match", 50), ("slow", 1), ("taken", 2)].map(|(name, count)| (name.to_owned(), count));
+        assert_eq!(tally.read(), BTreeMap::from(counts));
     }
 }

@@ -14,16 +14,16 @@ use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use super::guests::Suspect;
-use super::tally::Tally;
+use super::tally::{Tally, UNREAD};
 use crate::clock::Clock;
 use crate::engine::{Inlet, Put};
 use crate::kill::kill_point;
 use crate::telnyx::signature::{Claim, Keys, Presented, Refused};
-use crate::telnyx::webhook::{Parsed, Webhook, parse};
+use crate::telnyx::webhook::{OTHER, Parsed, Webhook, parse};
 
 /// Whoever takes what comes through the door, and keeps it for good before answering.
 ///
@@ -51,7 +51,7 @@ pub enum Taken {
 #[async_trait]
 impl Intake for Inlet {
     async fn take(&self, webhook: Webhook, raw: Bytes) -> Taken {
-        let Webhook { stream, event, digest } = webhook;
+        let Webhook { stream, event, digest, .. } = webhook;
         self.put_webhook(stream, event, digest, raw).await.into()
     }
 
@@ -94,7 +94,7 @@ pub struct Door {
     limits: DoorLimits,
     /// Signatures from sources that were refused often are checked one at a time: the others have the machine.
     suspects: Semaphore,
-    tally: Tally,
+    tally: Arc<Tally>,
 }
 
 /// Why a request is not let in.
@@ -110,15 +110,21 @@ enum Refusal {
 impl Door {
     /// A door that lets in what one of `keys` has signed, by the time of `clock`.
     pub fn new(keys: Keys, intake: Arc<dyn Intake>, clock: Clock, limits: DoorLimits) -> Self {
-        Self { keys, intake, clock, limits, suspects: Semaphore::new(1), tally: Tally::default() }
+        Self { keys, intake, clock, limits, suspects: Semaphore::new(1), tally: Arc::default() }
     }
 
     /// How many requests were `taken`, `busy`, or refused, by reason; and how many bodies were `quarantined`.
-    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+    pub fn counts(&self) -> BTreeMap<String, u64> {
         self.tally.read()
     }
 
-    async fn admit(&self, request: Request) -> Result<Taken, Refusal> {
+    /// What it counts. It may be kept longer than the door itself, behind which something is held open.
+    pub fn tally(&self) -> Arc<Tally> {
+        self.tally.clone()
+    }
+
+    /// `read`: what the body turned out to be, as soon as that is known.
+    async fn admit(&self, request: Request, read: &mut Read) -> Result<Taken, Refusal> {
         let (head, body) = request.into_parts();
         check_content(&head.headers)?;
         if body.size_hint().lower() > self.limits.bytes as u64 {
@@ -127,12 +133,12 @@ impl Door {
         let (signature, timestamp) = (values(&head.headers, &SIGNATURE), values(&head.headers, &TIMESTAMP));
         let presented = Presented { signature: &signature, timestamp: &timestamp };
         let claim = presented.claim(self.clock.now())?;
-        let raw = timeout(self.limits.body, read(body, self.limits.bytes)).await.map_err(|_| Refusal::Slow)??;
+        let raw = timeout(self.limits.body, whole(body, self.limits.bytes)).await.map_err(|_| Refusal::Slow)??;
         let suspect = head.extensions.get::<Suspect>().is_some();
-        timeout(self.limits.answer, self.hand_on(&claim, raw, suspect)).await.unwrap_or(Ok(Taken::Busy))
+        timeout(self.limits.answer, self.hand_on(&claim, raw, suspect, read)).await.unwrap_or(Ok(Taken::Busy))
     }
 
-    async fn hand_on(&self, claim: &Claim<'_>, raw: Bytes, suspect: bool) -> Result<Taken, Refusal> {
+    async fn hand_on(&self, claim: &Claim<'_>, raw: Bytes, suspect: bool, read: &mut Read) -> Result<Taken, Refusal> {
         {
             let _turn = if suspect { self.suspects.acquire().await.ok() } else { None };
             self.keys.prove(claim, &raw)?;
@@ -140,30 +146,50 @@ impl Door {
         self.intake.genuine(claim.stamp(), &raw);
         kill_point!("webhook.verified");
         match parse(&raw) {
-            Parsed::Event(webhook) => Ok(self.intake.take(webhook, raw).await),
+            Parsed::Event(webhook) => {
+                read.event = webhook.name;
+                if let Some(at) = webhook.event.at {
+                    self.tally.came(Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default());
+                }
+                Ok(self.intake.take(webhook, raw).await)
+            }
             Parsed::Unusable { why } => {
                 warn!(why, "genuine webhook put into quarantine");
-                self.tally.count("quarantined");
+                *read = Read { event: OTHER, kept: "quarantined" };
                 Ok(self.intake.quarantine(raw, why).await)
             }
         }
     }
 }
 
+/// What a body turned out to be.
+struct Read {
+    /// The event's name, or what stands in its place.
+    event: &'static str,
+    /// The result, if it is kept.
+    kept: &'static str,
+}
+
 /// Answers a webhook: 200 kept, 503 not now, or why it was refused. Every request that is not genuine gets the same.
 pub(super) async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
-    match door.admit(request).await {
+    let (began, mut read) = (Instant::now(), Read { event: UNREAD, kept: "taken" });
+    let taken = door.admit(request, &mut read).await;
+    if taken.is_ok() {
+        door.tally.took(began.elapsed());
+    }
+    match taken {
         Ok(Taken::Kept) => {
             kill_point!("webhook.before_200");
-            door.tally.count("taken");
+            door.tally.count(read.event, read.kept);
             StatusCode::OK.into_response()
         }
         Ok(Taken::Busy) => {
-            door.tally.count("busy");
+            door.tally.count(read.event, "busy");
             (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, HeaderValue::from_static("1"))]).into_response()
         }
         Err(refusal) => {
-            door.tally.refused(refusal.word());
+            let genuine = !matches!(refusal, Refusal::NotGenuine(_));
+            door.tally.refused(refusal.word(), genuine);
             (refusal.status(), refusal.text()).into_response()
         }
     }
@@ -191,7 +217,7 @@ fn check_content(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// The whole body in one piece: a thousand small pieces would weigh more than they hold.
-async fn read(mut body: Body, most: usize) -> Result<Bytes, Refusal> {
+async fn whole(mut body: Body, most: usize) -> Result<Bytes, Refusal> {
     let mut raw = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else { continue };

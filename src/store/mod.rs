@@ -12,5 +12,5 @@ pub use crate::hall::Renewed;
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use types::{
-    CallRow, Claimed, Decider, Draft, Due, JournalRow, OutboxRow, Parcel, Stamp, Store, StoreError, Taken,
+    CallRow, Claimed, Decider, Draft, Due, Gauges, JournalRow, OutboxRow, Parcel, Stamp, Store, StoreError, Taken,
 };

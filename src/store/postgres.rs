@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::held::Held;
 use super::postgres_write as write;
 use super::rows::{self, failed};
-use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
+use super::types::{CallRow, Claimed, Decider, Due, Gauges, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
 use crate::call::{CallId, CommandId};
 use crate::hall::{Arrival, Digest, Loaded, Renewed, clues};
 use crate::kill::kill_point;
@@ -262,6 +262,27 @@ impl Store for Postgres {
                 .await
                 .map_err(failed)?;
         rows.into_iter().map(rows::call).collect()
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("select 1").execute(&self.pool).await.map(drop).map_err(failed)
+    }
+
+    async fn gauges(&self, now: Timestamp, _: &Stamp) -> Result<Gauges, StoreError> {
+        sqlx::query_as(
+            "select
+                (select count(*) from (
+                    select 1 from calls where look_at is not null and phase <> 'ended' limit $2) live),
+                (select count(*) from (select 1 from calls where look_at <= $1 and wake_at <= $1 limit $2) due),
+                count(*), (extract(epoch from now() - min(first_sent_at)) * 1000)::bigint
+             from (select first_sent_at from outbox where status = 'open' limit $2) open",
+        )
+        .bind(now.as_millisecond())
+        .bind(rows::MOST_COUNTED)
+        .fetch_one(&self.pool)
+        .await
+        .map(rows::gauges)
+        .map_err(failed)
     }
 
     async fn counts(&self) -> Result<Vec<(&'static str, i64)>, StoreError> {

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tracing::error;
 use uuid::Uuid;
 
-use super::types::{CallRow, Claimed, Due, JournalRow, OutboxRow, StoreError};
+use super::types::{CallRow, Claimed, Due, Gauges, JournalRow, OutboxRow, StoreError};
 use crate::call::{Call, CallId, Cause, CommandId, EventId, Kind, Leg, LegNo, LegState, Role, Verdict};
 use crate::hall::{Changes, Digest, Index, Key, Renewed, Saved};
 
@@ -23,6 +23,9 @@ pub(super) type Claim = (String, String, i64, i64, String, String, Vec<u8>, Opti
 /// Keeps a body once: digest, when it came, why, body.
 pub(super) const QUARANTINE: &str =
     "insert into quarantine (digest, arrived_at, why, raw) values ($1, $2, $3, $4) on conflict do nothing";
+
+/// The most that is counted of anything for whoever watches.
+pub(super) const MOST_COUNTED: i64 = 100_000;
 
 /// How many rows each table has.
 pub(super) const COUNTS: [(&str, &str); 7] = [
@@ -175,6 +178,17 @@ pub(super) fn renewed(overtaken: Option<bool>) -> Renewed {
 /// The kinds of command that do nothing to a leg, as stored.
 pub(super) fn look_ups() -> Vec<&'static str> {
     Kind::ALL.into_iter().filter(|kind| kind.only_looks()).map(Kind::word).collect()
+}
+
+/// How much there is to be done: calls that live, deadlines over, open commands, and the age of the oldest in milliseconds.
+pub(super) fn gauges((calls, due, depth, oldest): (i64, i64, i64, Option<i64>)) -> Gauges {
+    let count = |n: i64| u64::try_from(n).unwrap_or(0);
+    Gauges {
+        calls_active: count(calls),
+        deadlines_due: count(due),
+        outbox_depth: count(depth),
+        outbox_oldest: Duration::from_millis(count(oldest.unwrap_or(0))),
+    }
 }
 
 /// This node and so many others.

@@ -14,7 +14,7 @@ use sqlx::sqlite::{
 use super::held::Held;
 use super::rows::{self, failed};
 use super::sqlite_write as write;
-use super::types::{CallRow, Claimed, Decider, Due, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
+use super::types::{CallRow, Claimed, Decider, Due, Gauges, JournalRow, OutboxRow, Stamp, Store, StoreError, Taken};
 use crate::call::{CallId, CommandId};
 use crate::hall::{Arrival, Digest, Loaded, Renewed, clues};
 use crate::kill::kill_point;
@@ -235,6 +235,29 @@ impl Store for Sqlite {
                 .await
                 .map_err(failed)?;
         rows.into_iter().map(rows::call).collect()
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("select 1").execute(&self.readers).await.map(drop).map_err(failed)
+    }
+
+    async fn gauges(&self, now: Timestamp, stamp: &Stamp) -> Result<Gauges, StoreError> {
+        sqlx::query_as(
+            "select
+                (select count(*) from (
+                    select 1 from calls where wake_at is not null and phase <> 'ended' limit $2)),
+                (select count(*) from (select 1 from calls where wake_at <= $1 limit $2)),
+                count(*), max(case when boot = $3 then $4 - first_sent end)
+             from (select boot, first_sent from outbox where status = 'open' limit $2)",
+        )
+        .bind(now.as_millisecond())
+        .bind(rows::MOST_COUNTED)
+        .bind(&stamp.boot)
+        .bind(rows::millis(stamp.since))
+        .fetch_one(&self.readers)
+        .await
+        .map(rows::gauges)
+        .map_err(failed)
     }
 
     async fn counts(&self) -> Result<Vec<(&'static str, i64)>, StoreError> {

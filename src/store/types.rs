@@ -57,6 +57,13 @@ pub trait Store: Send + Sync {
     /// Calls whose id begins so, two at most: one, if that says which.
     async fn calls_named(&self, beginning: &str) -> Result<Vec<CallRow>, StoreError>;
 
+    /// Whether it answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// How much there is to be done, for whoever watches. Whatever is there, it costs little: each figure is counted up to
+    /// a limit.
+    async fn gauges(&self, now: Timestamp, stamp: &Stamp) -> Result<Gauges, StoreError>;
+
     /// How many rows each table has; for tests and checks.
     async fn counts(&self) -> Result<Vec<(&'static str, i64)>, StoreError>;
 
@@ -116,6 +123,19 @@ pub struct Due {
     pub calls: Vec<(CallId, u64)>,
     /// When the next one is due or, on a database that finds deadlines by an earlier time, that time; if there is any.
     pub next: Option<Timestamp>,
+}
+
+/// How much there is to be done, on all nodes together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Calls that live.
+    pub calls_active: u64,
+    /// Calls whose deadline is over and was not decided yet.
+    pub deadlines_due: u64,
+    /// Commands without an outcome.
+    pub outbox_depth: u64,
+    /// Since when the oldest of them waits; nothing, if there is none or nobody can say.
+    pub outbox_oldest: Duration,
 }
 
 /// A command taken over.

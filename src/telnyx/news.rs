@@ -10,6 +10,21 @@ use crate::phone::{Key, Party};
 /// The longest name of a party that we keep, in characters.
 const LONGEST_PARTY: usize = 255;
 
+/// The events that something may come of.
+pub(super) const KNOWN: [&str; 11] = [
+    "call.initiated",
+    "call.answered",
+    "call.bridged",
+    "call.hangup",
+    "call.speak.started",
+    "call.speak.ended",
+    "call.playback.started",
+    "call.playback.ended",
+    "call.dtmf.received",
+    "call.gather.ended",
+    "call.recording.saved",
+];
+
 /// What we read of a payload. Whatever else it holds may have any shape.
 #[derive(Default, Deserialize)]
 pub(super) struct Payload<'a> {

@@ -7,12 +7,14 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::loose::{LONGEST_ID, Loose, clean, id, is_object, text};
-use super::news::Payload;
+use super::news::{KNOWN, Payload};
 use crate::call::{Event, EventId, What};
 
 /// A webhook, read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Webhook {
+    /// Telnyx' name for the event, if it is one of those that we do something about, else [`OTHER`]: one of few.
+    pub name: &'static str,
     /// Its session, or nothing: the journal knows an event by this and the event's id.
     pub stream: String,
     /// What happened.
@@ -60,6 +62,9 @@ struct Frame<'a> {
 /// The longest name of an event that we keep, in characters.
 const LONGEST_NAME: usize = 100;
 
+/// What stands in place of the name of an event that we do nothing about.
+pub const OTHER: &str = "other";
+
 /// The one event that Telnyx posts without an envelope.
 const FLAT: &str = "conference.floor.changed";
 
@@ -91,6 +96,7 @@ fn webhook(frame: &Frame<'_>, told: &str) -> Result<Webhook, String> {
     };
     let who = payload.who();
     Ok(Webhook {
+        name: KNOWN.into_iter().find(|known| *known == name).unwrap_or(OTHER),
         stream: who.session.clone().unwrap_or_default(),
         event: Event {
             id: EventId(event_id),

@@ -31,7 +31,7 @@ fn a_genuine_webhook_is_taken_as_it_came() {
     assert_eq!(taken.len(), 1);
     assert_eq!(taken[0].1, BODY);
     assert!(!taken[0].0.stream.is_empty());
-    assert_eq!(house.door.counts(), BTreeMap::from([("taken", 1)]));
+    assert_eq!(house.door.counts(), BTreeMap::from([("taken".to_owned(), 1)]));
 }
 
 #[test]
@@ -291,7 +291,11 @@ fn a_house_full_of_slow_bodies_takes_what_is_genuine() {
     }
     assert!(closed(&mut lines[0]), "the oldest made room");
     assert_eq!(house.intake.taken().len(), 20);
-    assert_eq!(house.door.counts(), BTreeMap::from([("taken", 20)]), "none of them was waited for to its end");
+    assert_eq!(
+        house.door.counts(),
+        BTreeMap::from([("taken".to_owned(), 20)]),
+        "none of them was waited for to its end"
+    );
 }
 
 #[test]

@@ -166,17 +166,6 @@ fn an_idle_server_stops_at_once(base: Base) {
     drop((silent, resting));
 }
 
-#[test]
-fn a_server_asked_to_read_its_files_says_that_it_does_not() {
-    let stub = Stub::start();
-    let house = House::new(Base::sqlite(), &stub.url);
-    let server = house.start();
-    server.signal("-HUP");
-    wait_for("it says so", || (!server.said("SIGHUP: files are read at the start only").is_empty()).then_some(()));
-    assert_eq!(post(server.address, &house.key, &bytes(&arrival(OLD_NUMBER))), 200);
-    assert!(server.terminate().0.success());
-}
-
 fn command_id(seen: &Seen) -> String {
     let body: Value = serde_json::from_slice(&seen.body).unwrap();
     body["command_id"].as_str().unwrap().to_owned()

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod admin;
 mod base;
 mod commands;
 mod explain;
@@ -9,6 +10,7 @@ mod intake;
 mod life;
 mod post;
 mod record;
+mod reload;
 mod server;
 mod start;
 mod stub;

@@ -83,3 +83,30 @@ pub fn status(stream: &mut TcpStream) -> Option<u16> {
     let text = String::from_utf8_lossy(&answer);
     text.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
 }
+
+/// An answer.
+pub struct Told {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Told {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|why| panic!("{why}: {}", self.body))
+    }
+}
+
+/// Asks something, with no body.
+pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Told {
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n{headers}\r\n");
+    let mut line = connect(address).unwrap();
+    line.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    line.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{method} {path}: {text:?}"));
+    let status = head.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap();
+    Told { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+}

@@ -61,7 +61,8 @@ impl House {
             .env("TELNYX_API_KEY", API_KEY)
             .env("TELNYX_PUBLIC_KEY", self.key.public_base64())
             .env("TELNYX_CONNECTION_ID", LINE)
-            .env("TELNYX_BASE_URL", &self.telnyx);
+            .env("TELNYX_BASE_URL", &self.telnyx)
+            .env("SWITCHHOOK_SERVER__ADMIN_LISTEN", "127.0.0.1:0");
         command
     }
 
@@ -86,6 +87,8 @@ pub fn program(args: &[&str]) -> Command {
 /// A running server. Any line in its log that says ERROR fails the test, unless it is meant to be there.
 pub struct Server {
     pub address: SocketAddr,
+    /// Where it is watched.
+    pub admin: SocketAddr,
     /// Words of errors that the test brings about.
     pub expects: &'static str,
     child: Child,
@@ -106,13 +109,16 @@ impl Server {
             }
         });
         let address = "0.0.0.0:0".parse().unwrap();
-        let mut server = Self { address, expects: "", child, log, reader: Some(reader) };
+        let mut server = Self { address, admin: address, expects: "", child, log, reader: Some(reader) };
         server.address = wait_for("the server listens", || {
             let ended = server.child.try_wait().unwrap();
             assert!(ended.is_none(), "the server ended: {ended:?} {:#?}", server.log());
             let said = server.said("listening for webhooks");
             said.first().map(|line| line["address"].as_str().unwrap().parse().unwrap())
         });
+        if let Some(said) = server.said("listening for /readyz").first() {
+            server.admin = said["address"].as_str().unwrap().parse().unwrap();
+        }
         server
     }
 

@@ -1,13 +1,14 @@
 //! Servers that are killed, under calls, at every named place and at any moment; then one that is not, and a look at
 //! what is left. Two nodes on one PostgreSQL, of which one stands still for a while and the other dies; or dies with a
 //! thousand live calls. A PostgreSQL that is stopped, crashes, is slow and is cut off; a disk that is full; a Telnyx that
-//! refuses, hangs and has had too many; a flood at the door.
+//! refuses, hangs and has had too many; other rules ten times a second; a flood at the door.
 //!
 //!     cargo test --features kill_points --test kills -- --kills 200 --seed 7 --only sqlite
 //!
 //! Every named place is gone through once, and on top of that there are `--kills` kills at random moments on each
 //! database (`SWITCHHOOK_KILLS`; 20 unless said). A place that is never reached fails the run, and so does a death that cuts
-//! nothing off. The runs are `sqlite`, `postgres`, `nodes`, `takeover`, `outage`, `shed`, `disk`, `telnyx` and `flood`.
+//! nothing off. The runs are `sqlite`, `postgres`, `nodes`, `takeover`, `outage`, `shed`, `disk`, `telnyx`, `reload`
+//! and `flood`.
 //!
 //! In the end every call is decided again by its journal, one in a hundred by another process (`again.rs`); no caller may
 //! have been left in silence (`silence.rs`); and what is left is looked at by a program of its own, `switchhook-check` (`checker/`): it reads the log of whoever posted
@@ -34,6 +35,7 @@ mod outage;
 #[path = "../house/post.rs"]
 mod post;
 mod postman;
+mod reload;
 #[expect(dead_code, reason = "shared with another test")]
 #[path = "../house/server.rs"]
 mod server;
@@ -52,7 +54,7 @@ use orders::Orders;
 /// Goes through it, and says what was counted. None: it is left out.
 type Run = fn(&Orders) -> Option<String>;
 
-const RUNS: [(&str, Run); 9] = [
+const RUNS: [(&str, Run); 10] = [
     ("sqlite", |orders| Some(killer::kill(Base::sqlite(), orders))),
     ("postgres", |orders| Some(killer::kill(Base::postgres()?, orders))),
     ("nodes", |orders| Some(nodes::pause_and_kill(Base::postgres()?, orders))),
@@ -61,6 +63,7 @@ const RUNS: [(&str, Run); 9] = [
     ("shed", |orders| Some(shed::new_calls_first(Base::postgres()?, orders))),
     ("disk", disk::is_full),
     ("telnyx", |orders| Some(telnyx::does_not_do_its_part(Base::sqlite(), orders))),
+    ("reload", |orders| Some(reload::under_calls(orders))),
     ("flood", |orders| Some(flood::at_the_door(Base::sqlite(), orders))),
 ];
 

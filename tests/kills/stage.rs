@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -166,8 +167,13 @@ impl Stage {
 
     /// A server, to be started.
     pub fn serve(&self, node: usize) -> Command {
+        self.serve_by(node, &checkout("tests/kills/routes.yaml"))
+    }
+
+    /// A server that goes by these rules.
+    pub fn serve_by(&self, node: usize, routes: &Path) -> Command {
         let mut serve = self.house.command(&["serve", "--listen", &self.nodes[node].to_string(), "--routes"]);
-        serve.arg(checkout("tests/kills/routes.yaml"));
+        serve.arg(routes);
         serve
     }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchhook::call::{News, Verdict};
-use switchhook::store::{Claimed, OutboxRow, Renewed};
+use jiff::Timestamp;
+use switchhook::call::{Cause, News, Verdict};
+use switchhook::store::{Claimed, Gauges, OutboxRow, Renewed};
 
 use crate::base::Base;
 use crate::desk::{Caller, Desk, settled};
@@ -39,6 +40,26 @@ pub async fn a_fresh_command_is_not_claimed(base: Arc<Base>) {
     }
     pass(&base, &[&one, &two], one.lease - WORD).await;
     assert!(claim(&two, 10, false).await.is_empty());
+}
+
+pub async fn what_there_is_to_be_done_is_counted(base: Arc<Base>) {
+    let desk = Desk::new(base.open().await, 1);
+    desk.store.ping().await.unwrap();
+    let gauges = async |at: Timestamp| desk.store.gauges(at, &desk.stamp()).await.unwrap();
+    assert_eq!(gauges(desk.clock.now()).await, Gauges::default());
+    for n in 1..=3 {
+        desk.takes(&[Caller(n).arrives()]).await;
+    }
+    desk.takes(&[Caller(3).news(0, "hangup", News::HungUp { cause: Cause::Normal })]).await;
+    let now = gauges(desk.clock.now()).await;
+    assert_eq!((now.calls_active, now.deadlines_due), (2, 0), "the third is over");
+    assert_eq!(gauges(Timestamp::MAX).await.deadlines_due, 2);
+    let open = base.rows("select cast(count(*) as text) from outbox where status = 'open'").await;
+    assert_eq!(Some(now.outbox_depth.to_string()), open[0][0]);
+    assert!(now.outbox_depth >= 2, "somebody is to be picked up");
+    pass(&base, &[&desk], WORD).await;
+    let oldest = gauges(desk.clock.now()).await.outbox_oldest;
+    assert!(oldest >= WORD && oldest < WORD + Duration::from_secs(60), "{oldest:?}");
 }
 
 pub async fn a_command_past_its_lease_is_claimed_with_its_age(base: Arc<Base>) {

@@ -67,6 +67,7 @@ on_both! {
         a_command_past_its_lease_is_claimed_with_its_age
         a_claim_takes_the_oldest_first
         nodes_that_live_are_counted
+        what_there_is_to_be_done_is_counted
         a_command_that_cannot_be_read_keeps_no_other_back
         the_only_process_claims_all_but_its_own
         a_lease_is_renewed_by_its_holder_only

@@ -172,6 +172,8 @@ async fn start(
         node: Uuid::from_u64_pair(0, seed),
         recorder: None,
         sending: Sending::default(),
+        files: None,
+        admin: None,
     };
     Ok((store, App::start(parts).await?))
 }
