@@ -13,6 +13,7 @@ pub mod http;
 pub mod kill;
 pub mod phone;
 pub mod play;
+pub mod prove;
 pub mod routing;
 pub mod sim;
 pub mod store;

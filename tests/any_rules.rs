@@ -11,7 +11,7 @@ const GOOD: &str = include_str!("../config/routes.yaml");
 const FULL: &str = r#"
 version: 1
 timezone: Europe/Berlin
-defaults: { caller_id: called, ringback: "https://example.com/r.mp3", answer_after: 30s, voice: female, language: de-DE, max_call: 1h, timeout: 15s }
+defaults: { caller_id: called, ringback: "https://example.com/r.mp3", answer_after: 30s, voice: female, language: de-DE, max_call: 1h, max_wait: 10m, timeout: 15s }
 numbers:
   "+12025550100": main
   "${env:LINE}": { route: other }

@@ -43,6 +43,7 @@ pub fn rules(actions: Vec<Action>, on: &[(u32, Outcome, u32)]) -> Rules {
             language: None,
             timeout: secs(20),
             max_call: secs(4 * 3600),
+            max_wait: None,
         },
         outbound: Outbound { countries: Vec::new() },
     }

@@ -12,10 +12,10 @@ use super::ids::{LegNo, Mark};
 use super::learn::{Change, Fact};
 use super::phase::{Asking, Choosing, Phase, Sound};
 use super::remark::Remark;
-use super::speech::{BEGINS, LONGEST_PLAY, SLACK, WORDLESS, length_of};
+use super::speech::{BEGINS, LONGEST_PLAY, SLACK, WORDLESS};
 use super::turn::{Flow, Turn, later};
 use crate::phone::Key;
-use crate::routing::{Action, Leads, Menu, Outcome, Place, Prompt, StepId};
+use crate::routing::{Action, Leads, Menu, Outcome, Place, Prompt, StepId, spoken};
 
 /// How long after a key was heard the end of its gather may take.
 const ENDS: Duration = Duration::from_secs(3);
@@ -229,7 +229,7 @@ fn heard(prompt: &Prompt, turn: &Turn<'_>) -> (Heard, Duration) {
     match prompt {
         Prompt::Say(say) => {
             let text = say.text.render(&turn.call.from, &turn.call.to);
-            let length = length_of(&text);
+            let length = spoken(&text);
             (Heard::Text { text, voice: say.voice.clone(), language: say.language.clone() }, length)
         }
         Prompt::Play(play) => (Heard::Audio { url: play.url.clone() }, LONGEST_PLAY),

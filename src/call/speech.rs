@@ -10,7 +10,7 @@ use super::learn::{Change, Fact};
 use super::phase::{Phase, Sound, Speaking};
 use super::remark::Remark;
 use super::turn::{Flow, Turn};
-use crate::routing::{Action, Play, Say, StepId};
+use crate::routing::{Action, Play, Say, StepId, spoken};
 
 /// How much longer than expected a speech may take before the call goes on without its end.
 pub(super) const SLACK: Duration = Duration::from_secs(10);
@@ -19,12 +19,6 @@ pub(super) const SLACK: Duration = Duration::from_secs(10);
 pub(super) const WORDLESS: Duration = Duration::from_secs(9);
 /// How long something accepted may go without being heard to begin before it is asked for again; captures show 1.5 s.
 pub(super) const BEGINS: Duration = Duration::from_secs(8);
-/// Time per character of a text, slowly spoken.
-const PER_CHARACTER: Duration = Duration::from_millis(80);
-/// The same for scripts in which a character is a syllable or a word: Chinese, Japanese, Korean.
-const PER_SYLLABLE: Duration = Duration::from_millis(300);
-/// The first character of those scripts.
-const SYLLABLES: char = '\u{2e80}';
 /// The longest audio that is waited for; nobody tells its length beforehand.
 pub(super) const LONGEST_PLAY: Duration = Duration::from_secs(600);
 
@@ -130,13 +124,8 @@ fn verb_of(at: &Speaking, turn: &Turn<'_>) -> Option<(Verb, Duration)> {
 fn speak(say: &Say, turn: &Turn<'_>) -> Option<(Verb, Duration)> {
     let on = turn.caller_handle()?;
     let text = say.text.render(&turn.call.from, &turn.call.to);
-    let length = length_of(&text);
+    let length = spoken(&text);
     Some((Verb::Speak { on, text, voice: say.voice.clone(), language: say.language.clone() }, length))
-}
-
-/// How long a text takes to speak at most.
-pub(super) fn length_of(text: &str) -> Duration {
-    text.chars().map(|c| if c < SYLLABLES { PER_CHARACTER } else { PER_SYLLABLE }).sum()
 }
 
 fn audio(play: &Play, turn: &Turn<'_>) -> Option<(Verb, Duration)> {

@@ -1,4 +1,4 @@
-//! `switchhook calls` and `switchhook explain`: what the database knows of calls.
+//! `switchhook calls`: what the database knows of calls.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::common::{Common, Format};
 use super::failure::Failure;
 use crate::app::{NotTold, Told, open, tell_call};
-use crate::call::{Chapter, gist, story, told};
+use crate::call::{Chapter, told};
 use crate::config::Database;
 use crate::routing::Rules;
 use crate::store::{CallRow, OutboxRow, Store};
@@ -45,17 +45,6 @@ struct Show {
     call: String,
 }
 
-/// Tell why a call went as it did: who got it and why, then all that happened
-#[derive(Debug, clap::Args)]
-pub struct Explain {
-    /// The call's id, or how it begins
-    #[arg(value_name = "CALL")]
-    call: String,
-    /// How the result is printed
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
-}
-
 impl Calls {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Failure> {
         let store = store(common).await?;
@@ -81,32 +70,8 @@ impl Calls {
     }
 }
 
-impl Explain {
-    pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Failure> {
-        let store = store(common).await?;
-        let Told { row, rules, chapters, commands } = tell(store.as_ref(), &self.call).await?;
-        store.close().await;
-        let gist = gist(&chapters, &rules);
-        match self.format {
-            Format::Json => {
-                let events: Vec<Value> = chapters.iter().map(|chapter| event(chapter, &rules)).collect();
-                let commands: Vec<Value> = commands.iter().map(command).collect();
-                let all = json!({ "call": row.state.id, "gist": gist, "events": events, "commands": commands });
-                anstream::println!("{all:#}");
-            }
-            Format::Text => {
-                anstream::println!("{gist}\n\ncall {}, {} UTC\n", row.state.id, row.state.began);
-                anstream::print!("{}", story(&chapters, &rules));
-                anstream::println!("\ncommands, and what became of them:");
-                commands.iter().for_each(|row| anstream::println!("{}", outcome(row)));
-            }
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
 /// The database of the settings, also while a server uses it: nothing is written.
-async fn store(common: &Common) -> Result<Arc<dyn Store>, Failure> {
+pub(super) async fn store(common: &Common) -> Result<Arc<dyn Store>, Failure> {
     let database = common.settings(&[])?.database().map_err(Failure::config)?;
     if let Database::Sqlite { path } = &database
         && !path.exists()
@@ -117,7 +82,7 @@ async fn store(common: &Common) -> Result<Arc<dyn Store>, Failure> {
     Ok(opened.store)
 }
 
-async fn tell(store: &dyn Store, call: &str) -> Result<Told, Failure> {
+pub(super) async fn tell(store: &dyn Store, call: &str) -> Result<Told, Failure> {
     tell_call(store, call).await.map_err(|why| match why {
         NotTold::Unknown(_) | NotTold::Several(_) => Failure::usage(why),
         NotTold::Store(_) | NotTold::Rules(_) => Failure::unavailable(why),
@@ -131,13 +96,13 @@ fn line(row: &CallRow) -> String {
     format!("{id}  {:.0}  {} to {}, route {route}: {}", call.began, call.from, call.to, call.phase.word())
 }
 
-fn event(chapter: &Chapter, rules: &Rules) -> Value {
+pub(super) fn event(chapter: &Chapter, rules: &Rules) -> Value {
     let remarks = &chapter.decision.remarks;
     let why: Vec<String> = remarks.iter().filter_map(|remark| told(remark, rules)).collect();
     json!({ "decided_at": chapter.at, "event": chapter.event, "remarks": remarks, "why": why })
 }
 
-fn command(row: &OutboxRow) -> Value {
+pub(super) fn command(row: &OutboxRow) -> Value {
     let body = String::from_utf8_lossy(&row.body);
     json!({
         "id": row.id, "kind": row.kind, "leg": row.leg, "path": row.path, "body": body, "status": row.status,
@@ -145,7 +110,7 @@ fn command(row: &OutboxRow) -> Value {
     })
 }
 
-fn outcome(row: &OutboxRow) -> String {
+pub(super) fn outcome(row: &OutboxRow) -> String {
     let code = row.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
     format!("{:>4}  {} for leg {}: {}{code}", row.seq, row.kind, row.leg.0, row.status)
 }

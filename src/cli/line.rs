@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::common::Common;
 use super::failure::Failure;
-use super::{calls, check, demo, health, migrate, serve, sim};
+use super::{calls, check, demo, explain, health, migrate, serve, sim};
 use crate::telemetry;
 
 /// Routes phone calls of a Telnyx Call Control application by a YAML file.
@@ -29,8 +29,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// List the latest calls, or show one
     Calls(calls::Calls),
-    /// Tell why a call went as it did
-    Explain(calls::Explain),
+    /// Tell why a call went as it did, or what one would meet
+    Explain(explain::Explain),
     /// Ask a running server whether it answers; for container health checks
     Health(health::Health),
     /// Play a dozen calls against a simulated Telnyx on this machine, and tell what became of each

@@ -65,7 +65,7 @@ impl Condition {
 }
 
 impl Match {
-    fn fits(&self, party: &Party) -> bool {
+    pub(super) fn fits(&self, party: &Party) -> bool {
         match self {
             Self::List { list, .. } => party.number().is_some_and(|number| list.has(number)),
             Self::One(pattern) => pattern.fits(party),

@@ -48,6 +48,20 @@ pub(super) fn place(at: Spot) -> Place {
 }
 
 impl Table {
+    pub fn step(&self, id: StepId) -> Option<&Step> {
+        usize::try_from(id.0).ok().and_then(|index| self.steps.get(index))
+    }
+
+    /// Where a step is written.
+    pub fn at(&self, id: StepId) -> Option<Spot> {
+        usize::try_from(id.0).ok().and_then(|index| self.origins.get(index)).map(|origin| origin.at)
+    }
+
+    /// The line of a step.
+    pub fn line(&self, id: StepId) -> u32 {
+        self.at(id).map_or(0, |at| at.line)
+    }
+
     /// One list; `after` is where its last step leads.
     fn list(&mut self, drafts: &[Draft], after: Option<StepId>) {
         let mut before = None;
@@ -55,12 +69,12 @@ impl Table {
             let id = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
             let last = index + 1 == drafts.len();
             let next = if last { after } else { Some(StepId(id + size(draft))) };
-            self.step(draft, id, next, before);
+            self.put(draft, id, next, before);
             before = Some(StepId(id));
         }
     }
 
-    fn step(&mut self, draft: &Draft, id: u32, next: Option<StepId>, before: Option<StepId>) {
+    fn put(&mut self, draft: &Draft, id: u32, next: Option<StepId>, before: Option<StepId>) {
         let mut free = id + 1;
         let mut inner: Vec<(&[Draft], Option<StepId>)> = Vec::new();
         let mut take = |drafts, after| {

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::check::check;
+use jiff::tz::TimeZone;
+
+use super::check::{check, waits};
 use super::expand::expand;
 use super::layout::{Table, lay_out, place};
 use super::problem::{Findings, Problem, Problems};
 use super::read::{Line, Reader, Said};
-use super::rules::{Entry, Rules};
+use super::rules::{Entry, Rules, StepId};
 use super::sources::{Sources, wanted_by};
 use crate::phone::Number;
-use crate::yaml;
+use crate::yaml::{self, Spot};
 
 /// A routing file that can be used.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Loaded {
     pub rules: Rules,
     /// What its author should look at, in the order of the file.
     pub warnings: Vec<Problem>,
+    /// Whose clock the file goes by: its `timezone`, else UTC.
+    pub timezone: TimeZone,
 }
 
 /// Reads and checks a routing file.
@@ -51,12 +55,13 @@ fn read(sources: &Sources, lenient: impl Fn(&mut Findings)) -> Result<Loaded, Pr
     expand(&mut tree.root, sources, &mut found);
     let mut reader = Reader::new(sources, found);
     let said = reader.read(&tree.root);
-    let Reader { mut found, files, .. } = reader;
+    let Reader { mut found, files, timezone, .. } = reader;
     let table = said.as_ref().map(|said| lay_out(&said.routes)).unwrap_or_default();
     let entries = said.as_ref().map(|said| entries(said, &table)).unwrap_or_default();
     if let Some(said) = &said {
         let begin = entries.lines.values().chain(&entries.rest).map(|entry| entry.first);
-        check(&table, begin, &said.defaults, &mut found);
+        check(&table, begin, &said.defaults, &sources.name, &mut found);
+        waits(&table, &lines(said, &table), &said.defaults, &sources.name, &mut found);
     }
     lenient(&mut found);
     let (errors, warnings) = found.told(&tree.root, &files);
@@ -65,7 +70,14 @@ fn read(sources: &Sources, lenient: impl Fn(&mut Findings)) -> Result<Loaded, Pr
     };
     let Table { routes, steps, .. } = table;
     let Entries { lines: numbers, rest } = entries;
-    Ok(Loaded { rules: Rules { hash, files, numbers, rest, routes, steps, defaults, outbound }, warnings })
+    let rules = Rules { hash, files, numbers, rest, routes, steps, defaults, outbound };
+    Ok(Loaded { rules, warnings, timezone: timezone.unwrap_or(TimeZone::UTC) })
+}
+
+/// Where the lines are written, and the steps their calls begin at.
+fn lines(said: &Said, table: &Table) -> Vec<(Spot, StepId)> {
+    let lines = said.numbers.lines.values().chain(&said.numbers.rest);
+    lines.filter_map(|line| Some((line.at, table.routes.get(line.route.as_ref()?)?.first))).collect()
 }
 
 #[derive(Default)]
@@ -105,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_example_says_what_its_reader_thinks() {
-        let Loaded { rules, warnings } = loaded(include_str!("../../config/routes.yaml"));
+        let Loaded { rules, warnings, .. } = loaded(include_str!("../../config/routes.yaml"));
         assert_eq!(warnings, []);
         let begins = |number| rules.entry(&Party::read(number)).map(|entry| entry.route.as_str());
         assert_eq!(begins("+12025550100"), Some("front-desk"));

@@ -9,12 +9,17 @@ mod expand;
 mod layout;
 mod list;
 mod load;
+mod passage;
 mod problem;
 mod read;
 mod rules;
 mod schedule;
 mod sources;
 mod text;
+mod wait;
+mod walk;
+mod ways;
+mod why;
 
 pub use condition::{Condition, Match};
 pub use list::{List, Pattern};
@@ -26,4 +31,7 @@ pub use rules::{
 };
 pub use schedule::{Hours, Odd, Schedule, Wall};
 pub use sources::{Sources, Wanted, wanted};
-pub use text::Text;
+pub use text::{Text, spoken};
+pub use wait::{Stretch, WAY, Wait, Waits, seconds};
+pub use ways::{Led, Way};
+pub use why::moment;

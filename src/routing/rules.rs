@@ -4,7 +4,6 @@
 //! every outcome of it leads, so whoever walks the rules needs no stack and can keep its place as one number.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -301,6 +300,8 @@ pub struct Defaults {
     pub timeout: Duration,
     /// The longest a call may last.
     pub max_call: Duration,
+    /// The longest a caller may wait for somebody, audio not counted; the loader proves it.
+    pub max_wait: Option<Duration>,
 }
 
 /// What holds when the file says nothing.
@@ -315,6 +316,7 @@ impl Default for Defaults {
             timeout: Duration::from_secs(20),
             // Telnyx ends a leg before four hours are over; some minutes of that are ours, for an orderly end.
             max_call: Duration::from_secs(13_800),
+            max_wait: None,
         }
     }
 }
@@ -364,33 +366,12 @@ impl Menu {
     pub fn free_key(&self) -> Option<Key> {
         Key::ALL.into_iter().find(|key| !self.keys.contains_key(key))
     }
-
-    /// The first steps its keys lead to.
-    pub fn firsts(&self) -> impl Iterator<Item = StepId> {
-        self.keys.values().filter_map(|choice| match choice.leads {
-            Leads::To(first) => Some(first),
-            Leads::Again => None,
-        })
-    }
 }
 
 impl RejectWith {
     /// Whether it is the busy tone; else the call is declined.
     pub fn is_busy(self) -> bool {
         self == Self::Busy
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Busy => "busy",
-            Self::NoAnswer => "no_answer",
-            Self::Declined => "declined",
-            Self::Failed => "failed",
-            Self::Invalid => "invalid",
-            Self::Exhausted => "exhausted",
-        })
     }
 }
 

@@ -1,7 +1,18 @@
 //! Texts that are spoken: words with `{caller}` and `{called}` in them, and nothing else.
 
+use std::time::Duration;
+
 use super::problem::short;
 use crate::phone::Party;
+
+/// Time per character of a text, slowly spoken.
+const PER_CHARACTER: Duration = Duration::from_millis(80);
+/// The same for scripts in which a character is a syllable or a word: Chinese, Japanese, Korean.
+const PER_SYLLABLE: Duration = Duration::from_millis(300);
+/// The first character of those scripts.
+const SYLLABLES: char = '\u{2e80}';
+/// How many characters a number has at most: fifteen digits, spelled.
+const NUMBER: usize = 29;
 
 /// A text with its placeholders found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,13 +55,21 @@ impl Text {
 
     /// How many characters it has at most, once it is rendered with numbers.
     pub fn longest(&self) -> usize {
-        // Fifteen digits, spelled.
-        const NUMBER: usize = 29;
         let length = |piece: &Piece| match piece {
             Piece::Words(words) => words.chars().count(),
             Piece::Caller | Piece::Called => NUMBER,
         };
         self.0.iter().map(length).sum()
+    }
+
+    /// How long it takes to speak at most, to a caller who calls from a number.
+    pub fn lasts(&self) -> Duration {
+        let number = PER_CHARACTER.saturating_mul(u32::try_from(NUMBER).unwrap_or(u32::MAX));
+        let lasts = |piece: &Piece| match piece {
+            Piece::Words(words) => spoken(words),
+            Piece::Caller | Piece::Called => number,
+        };
+        self.0.iter().map(lasts).sum()
     }
 
     /// The text as this call hears it. Numbers are spelled, so that they are read digit by digit.
@@ -64,6 +83,11 @@ impl Text {
             })
             .collect()
     }
+}
+
+/// How long a text takes to speak at most.
+pub fn spoken(text: &str) -> Duration {
+    text.chars().map(|c| if c < SYLLABLES { PER_CHARACTER } else { PER_SYLLABLE }).sum()
 }
 
 fn spelled(party: &Party) -> String {
@@ -94,6 +118,7 @@ mod tests {
     fn a_number_counts_as_long_as_it_can_be() {
         let text = Text::parse("Call from {caller}.").unwrap();
         let longest = Party::read("+123456789012345");
-        assert_eq!(text.render(&longest, &Party::Withheld).chars().count(), text.longest());
+        let rendered = text.render(&longest, &Party::Withheld);
+        assert_eq!((rendered.chars().count(), spoken(&rendered)), (text.longest(), text.lasts()));
     }
 }

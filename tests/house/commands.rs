@@ -55,11 +55,17 @@ fn check_tells_people_and_machines() {
     let good = good.to_str().unwrap();
     let output = run(&["check", good]);
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(told(&output), format!("{good}: good (0 errors, 0 warnings)\n"));
+    let text = told(&output);
+    let first = format!(
+        "{good} is good: 4 numbers, 4 routes, 14 steps.\n+12025550100  front-desk   a caller waits 25s at most;"
+    );
+    assert!(text.starts_with(&first) && text.lines().count() == 5, "{text}");
     let output = run(&["check", good, "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(json, serde_json::json!({"good": true, "errors": [], "warnings": []}));
+    assert_eq!((&json["good"], &json["errors"], &json["warnings"]), (&true.into(), &no(), &no()), "{json}");
+    assert_eq!(json["numbers"][0]["longest_wait"]["seconds"], 25.0);
+    assert_eq!((&json["numbers"][3]["longest_wait"], &json["notes"]), (&Value::Null, &no()));
 
     let bad = checkout("tests/bad_rules/steps.yaml");
     let bad = bad.to_str().unwrap();
@@ -86,6 +92,37 @@ fn check_tells_people_and_machines() {
         )),
         "{text}"
     );
+}
+
+fn no() -> Value {
+    Value::Array(Vec::new())
+}
+
+#[test]
+fn what_a_call_would_meet_is_told_without_a_database() {
+    let file = checkout("config/routes.yaml");
+    let file = file.to_str().unwrap();
+    let ahead = |args: &[&str]| run(&[&["explain", "--routes", file, "--to", "+12025550100"], args].concat());
+    let output = ahead(&["--at", "2026-12-24 12:00", "--from", "+19005550123"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = told(&output);
+    let first = "A call from +19005550123 to +12025550100 on Thursday 24 December 2026 12:00 America/New_York takes route \
+                 `front-desk`: turns the caller away as busy\n";
+    assert!(text.starts_with(first) && text.contains("since +19005550123 is on list `blocked`"), "{text}");
+    let now = told(&ahead(&[]));
+    assert!(now.starts_with("A call from a withheld number to +12025550100 on "), "{now}");
+    let output = ahead(&["--at", "2026-12-24T12:00:00+01:00", "--format", "json"]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["route"], &json["steps"][0]["holds"]), (&"front-desk".into(), &false.into()), "{json}");
+    for bad in [&["--at", "noon"][..], &["--from", "+1"], &["0123"], &["--to", "anna"]] {
+        let output = ahead(bad);
+        assert_eq!(output.status.code(), Some(2), "{bad:?}: {}", told(&output));
+    }
+    assert_eq!(run(&["explain"]).status.code(), Some(2));
+    assert_eq!(run(&["explain", "0123", "--from", "anonymous"]).status.code(), Some(2));
+    let bad = checkout("tests/bad_rules/steps.yaml");
+    let output = run(&["explain", "--to", "+12025550100", "--routes", bad.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(78), "{}", told(&output));
 }
 
 #[test]

@@ -107,11 +107,11 @@ pub fn read(text: &str) -> Option<Rules> {
     load(&sources).ok().map(|loaded| loaded.rules)
 }
 
-pub fn secs(n: u64) -> Duration {
+pub const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-pub fn millis(n: u64) -> Duration {
+pub const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 

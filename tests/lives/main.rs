@@ -7,6 +7,7 @@
 mod bounds;
 mod draw;
 mod menus;
+mod proved;
 mod tally;
 
 use std::collections::BTreeMap;

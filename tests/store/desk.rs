@@ -64,6 +64,7 @@ pub fn rules(hash: &str) -> Rules {
             language: None,
             timeout: Duration::from_secs(20),
             max_call: Duration::from_secs(4 * 3600),
+            max_wait: None,
         },
         outbound: Outbound { countries: Vec::new() },
     }

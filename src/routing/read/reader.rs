@@ -25,7 +25,7 @@ pub struct Reader<'a> {
     pub(super) sources: &'a Sources,
     pub(super) defaults: Defaults,
     /// Whose clock schedules go by that do not say it.
-    pub(super) timezone: Option<TimeZone>,
+    pub timezone: Option<TimeZone>,
     pub(super) schedules: Register<Arc<Schedule>>,
     pub(super) lists: Register<Arc<List>>,
     pub(super) people: Register<Person>,

@@ -59,6 +59,7 @@ impl Reader<'_> {
                 .get("max_call")
                 .and_then(|n| values::duration(found, n, &values::CALL))
                 .unwrap_or(usual.max_call),
+            max_wait: map.get("max_wait").and_then(|n| values::duration(found, n, &values::WAIT)),
         };
     }
 }

@@ -27,8 +27,9 @@ pub const TOP_LATER: &[&str] = &[
     "tests",
 ];
 
-pub const DEFAULTS: &[&str] = &["caller_id", "ringback", "answer_after", "voice", "language", "max_call", "timeout"];
-pub const DEFAULTS_LATER: &[&str] = &["max_wait", "confirm_mobiles"];
+pub const DEFAULTS: &[&str] =
+    &["caller_id", "ringback", "answer_after", "voice", "language", "max_call", "max_wait", "timeout"];
+pub const DEFAULTS_LATER: &[&str] = &["confirm_mobiles"];
 
 pub const LINE: &[&str] = &["route"];
 pub const LINE_LATER: &[&str] = &["tags", "on_missed"];
