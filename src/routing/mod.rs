@@ -6,6 +6,7 @@
 mod check;
 mod condition;
 mod expand;
+mod hook;
 mod layout;
 mod list;
 mod load;
@@ -17,6 +18,7 @@ mod sources;
 mod text;
 
 pub use condition::{Condition, Match};
+pub use hook::Hook;
 pub use list::{List, Pattern};
 pub use load::{Loaded, load, recall};
 pub use problem::{Problem, Problems};

@@ -76,6 +76,8 @@ pub const OPTIONS_LATER: &[&str] = &["confirm", "after_talk", "amd"];
 pub const MENU: &[&str] = &["greeting", "keys", "timeout", "tries", "invalid", "on"];
 pub const MENU_LATER: &[&str] = &["extensions"];
 pub const PROMPT: &[&str] = &["say", "play"];
+pub const HOOK: &[&str] = &["webhook"];
+pub const HOOK_LATER: &[&str] = &["email", "sms", "pagerduty"];
 pub const SAY: &[&str] = &["text", "voice", "language"];
 
 pub const OUTCOMES_LATER: &[&str] = &["unavailable", "invalid", "exhausted", "timeout", "full"];
