@@ -188,7 +188,7 @@ impl Memory {
             Some(verdict) => *verdict != Verdict::Void,
         };
         let overtakes = |row: &&Row| {
-            row.call == call && row.leg == leg && row.seq > seq && !row.kind.only_looks() && elsewhere(row)
+            row.call == call && row.leg == leg && row.seq > seq && !row.kind.leaves_its_leg_alone() && elsewhere(row)
         };
         if self.outbox.values().any(|row| overtakes(&row)) { Renewed::Overtaken } else { Renewed::Ours }
     }

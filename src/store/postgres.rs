@@ -181,7 +181,7 @@ impl Store for Postgres {
         .bind(command.0)
         .bind(stamp.node)
         .bind(rows::millis(stamp.lease))
-        .bind(rows::look_ups())
+        .bind(rows::idle())
         .fetch_optional(&self.pool)
         .await
         .map_err(failed)?;

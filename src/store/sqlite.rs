@@ -143,7 +143,7 @@ impl Store for Sqlite {
         .bind(command.to_string())
         .bind(stamp.node.to_string())
         .bind(rows::millis(stamp.since + stamp.lease))
-        .bind(serde_json::json!(rows::look_ups()).to_string())
+        .bind(serde_json::json!(rows::idle()).to_string())
         .fetch_optional(&self.writer)
         .await
         .map_err(failed)?;
