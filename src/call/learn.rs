@@ -243,9 +243,7 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) 
         (Kind::Look, Verdict::Unknown | Verdict::Refused { why: Refusal::Unavailable, .. }) if talk.is_some() => {
             Ok(Fact::Settled(settled.clone()))
         }
-        // That somebody could not be told is worth telling, and nothing else.
-        (Kind::Notify, Verdict::Refused { .. }) => Ok(Fact::Settled(settled.clone())),
-        (Kind::Look | Kind::Find | Kind::Notify, _) => Err(Ignored::NothingToDo),
+        (Kind::Look | Kind::Find, _) => Err(Ignored::NothingToDo),
         (_, Verdict::Refused { why: Refusal::Ended, .. }) => {
             // The ordinary race with somebody who hung up: his hangup is on its way, and if not, this finds out.
             turn.look(LegNo::CALLER);

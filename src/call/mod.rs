@@ -20,6 +20,7 @@ pub(crate) mod kit;
 mod learn;
 mod leg;
 mod menu;
+mod missed;
 mod notice;
 mod phase;
 mod plan;
