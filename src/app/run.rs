@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -17,6 +17,7 @@ use super::watch::{Files, Watcher};
 use crate::clock::Clock;
 use crate::engine::{Engine, House, Library, Reload, Reloads, Sending, Stand, keep_rules};
 use crate::http::{self, Desk, Door, DoorLimits, Limits, Token, routes};
+use crate::outside::hooks::Hooks;
 use crate::routing::{Rules, Sources};
 use crate::store::Store;
 use crate::telnyx::client::Client;
@@ -133,7 +134,9 @@ impl App {
         let tap = recorder.as_ref().map(Recorder::tap);
         let client = tap.clone().into_iter().fold(client, Client::tapped);
         let reload = Reload { store: store.clone(), library: library.clone(), clock: clock.clone() };
-        let house = House { store: store.clone(), library, client, clock: clock.clone(), node, line, alone, sending };
+        let hooks = Hooks::new().map_err(|why| anyhow!("cannot set up TLS for notices: {why}"))?;
+        let house =
+            House { store: store.clone(), library, client, hooks, clock: clock.clone(), node, line, alone, sending };
         let engine = Engine::start(house);
         let intake = Arc::new(Watched { inlet: engine.inlet(), tap });
         let door = Arc::new(Door::new(keys, intake, clock.clone(), DoorLimits::default()));

@@ -1,7 +1,7 @@
 //! The shell: moves values between the doors, the store and Telnyx, and decides nothing.
 //!
-//! `apply` takes events into the store, `dispatch` sends the commands that came of them, `alarm` rings for deadlines,
-//! `reload` puts other rules in force.
+//! `apply` takes events into the store, `dispatch` sends the commands that came of them, `notify` tells
+//! others than Telnyx, `alarm` rings for deadlines, `reload` puts other rules in force.
 
 mod alarm;
 mod apply;
@@ -12,6 +12,7 @@ pub(crate) mod fake;
 mod letter;
 mod library;
 mod life;
+mod notify;
 mod queue;
 mod reload;
 mod rung;
