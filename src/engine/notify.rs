@@ -201,6 +201,7 @@ mod tests {
                 nodes: Arc::default(),
                 gate: watch::Sender::new(Gate::default()).subscribe(),
                 renewals: Semaphore::new(RENEWALS),
+                counts: Arc::default(),
             };
             let ((letters, out), stop) = (mpsc::unbounded_channel(), watch::Sender::new(false));
             let desk = tokio::spawn(run(Arc::new(sender), Hooks::new().unwrap(), out, stop.subscribe()));

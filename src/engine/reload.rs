@@ -55,7 +55,7 @@ impl Reload {
     pub async fn put(&self, sources: &Sources) -> Result<InForce, NotInForce> {
         let texts = sources.clone();
         let loaded = spawn_blocking(move || load(&texts)).await.map_err(|why| broken(&why))?;
-        let Loaded { rules, warnings } = loaded?;
+        let Loaded { rules, warnings, .. } = loaded?;
         keep_rules(self.store.as_ref(), sources, &rules, self.clock.now()).await?;
         let hash = rules.hash.clone();
         let new = self.library.swap(rules);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::passage::{Passage, told};
 use super::problem::Findings;
-use super::rules::{Action, Menu, Order, Place, Prompt, Ring, Rules, Step, StepId};
+use super::prompt::Prompt;
+use super::rules::{Action, Menu, Order, Place, Ring, Rules, Step, StepId};
 use super::ways::{Led, from_the_end};
 use crate::yaml::Spot;
 
