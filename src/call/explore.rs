@@ -203,6 +203,7 @@ impl World {
                 // Their answers change nothing that news of the leg would not change.
                 Verb::Hangup { .. } | Verb::Reject { .. } | Verb::Look { .. } | Verb::Find { .. } => {}
                 Verb::Play { .. } | Verb::StopPlay { .. } => {}
+                Verb::Record { .. } | Verb::StopRecord { .. } => panic!("{verb:?}"),
                 Verb::Gather { .. } | Verb::Speak { .. } | Verb::Transfer { .. } => panic!("{verb:?}"),
             }
         }

@@ -19,7 +19,9 @@ mod kind;
 pub(crate) mod kit;
 mod learn;
 mod leg;
+mod mailbox;
 mod menu;
+mod message;
 mod phase;
 mod plan;
 mod remark;
@@ -35,6 +37,7 @@ mod story;
 mod talk;
 mod transfer;
 mod turn;
+mod voicemail;
 
 pub use command::{Command, Heard, Verb};
 pub use decide::{Decision, deadline, decide};
@@ -43,8 +46,10 @@ pub use gist::gist;
 pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Mark, Tag};
 pub use kind::Kind;
 pub use leg::{Doubted, Leg, LegState, Role, Stop};
+pub use message::{Came, Link, Message, Tape};
 pub use phase::{
-    Answering, Apology, Asking, Chair, Choosing, Joining, Phase, PickUp, Ringing, Sound, Speaking, Stage, Transferring,
+    Answering, Apology, Asking, Chair, Choosing, Joining, Leaving, Phase, PickUp, Ringing, Sound, Speaking, Stage,
+    Taking, Transferring,
 };
 pub use remark::{EndWhy, Ignored, Remark, StepWord};
 pub use state::Call;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{CallId, LegNo};
 use super::leg::Leg;
+use super::message::Message;
 use super::phase::Phase;
 use crate::phone::Party;
 use crate::routing::{RulesHash, StepId};
@@ -34,6 +35,9 @@ pub struct Call {
     pub step: Option<StepId>,
     /// Its legs; the first is the caller's.
     pub legs: Vec<Leg>,
+    /// The mailboxes that the caller came to, and what came of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Message>,
     /// Where in its life it is.
     pub phase: Phase,
 }
@@ -52,6 +56,7 @@ impl Call {
             route: None,
             step: None,
             legs: Vec::new(),
+            messages: Vec::new(),
             phase: Phase::Arriving,
         }
     }

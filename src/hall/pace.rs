@@ -228,6 +228,7 @@ impl Rank {
         match kind {
             Kind::Hangup | Kind::Reject | Kind::Answer | Kind::Bridge => Self::Urgent,
             Kind::Speak | Kind::Play | Kind::Gather | Kind::StopPlay | Kind::Look | Kind::Find => Self::Usual,
+            Kind::Record | Kind::StopRecord => Self::Usual,
             Kind::Transfer => Self::Transfer,
             Kind::Dial => Self::Dial,
         }

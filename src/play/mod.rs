@@ -13,6 +13,7 @@ mod fault;
 mod faults;
 mod judge;
 mod memory;
+mod messages;
 mod order;
 mod outage;
 mod played;

@@ -7,7 +7,7 @@ use super::said::{Draft, MenuDraft, OnKey, Todo};
 use super::{values, words};
 use crate::phone::Key;
 use crate::routing::problem::short;
-use crate::routing::rules::{Play, Prompt};
+use crate::routing::prompt::{Play, Prompt};
 use crate::yaml::{Entry, Map, Node, Spot, Value};
 
 /// How deep menus may lie in each other.
@@ -122,7 +122,7 @@ impl Reader<'_> {
     }
 
     /// `{say: TEXT}` or `{play: URL}`.
-    fn prompt(&mut self, node: &Node) -> Option<Prompt> {
+    pub(super) fn prompt(&mut self, node: &Node) -> Option<Prompt> {
         const EXPECTED: &str = "{say: TEXT} or {play: URL}";
         let map = values::map(&mut self.found, node, EXPECTED)?;
         values::keys(&mut self.found, map, words::PROMPT, &[]);

@@ -5,7 +5,8 @@ use super::ring::To;
 use super::said::{Draft, Todo};
 use super::{values, words};
 use crate::routing::problem::{one_of, short};
-use crate::routing::rules::{Action, Outcome, Play, RejectWith, Say};
+use crate::routing::prompt::{Play, Say};
+use crate::routing::rules::{Action, Outcome, RejectWith};
 use crate::routing::text::Text;
 use crate::yaml::{Entry, Map, Node, Value};
 
@@ -146,6 +147,7 @@ impl Reader<'_> {
             "ring" => self.ring_or_transfer(node, map, To::Ring)?,
             "transfer" => self.ring_or_transfer(node, map, To::Transfer)?,
             "menu" => return self.menu(node).map(Todo::Menu),
+            "voicemail" => Action::Voicemail(self.mailbox(node)?),
             "reject" => Action::Reject(self.reject(node)?),
             "goto" if matches!(node.value, Value::List(_)) => {
                 let steps = self.list_of_steps(node);
