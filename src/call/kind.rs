@@ -36,6 +36,8 @@ pub enum Kind {
     Look,
     /// [`Verb::Find`](super::Verb::Find)
     Find,
+    /// [`Verb::Notify`](super::Verb::Notify)
+    Notify,
 }
 
 impl Kind {
@@ -44,6 +46,8 @@ impl Kind {
         match self {
             Self::Answer | Self::Reject | Self::Hangup | Self::StopPlay | Self::StopRecord => true,
             Self::Look | Self::Find => true,
+            // Whoever is told knows it by its id.
+            Self::Notify => true,
             Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather => false,
             Self::Record => false,
         }
@@ -53,7 +57,7 @@ impl Kind {
     /// a recording the next one.
     pub fn may_come_late(self) -> bool {
         match self {
-            Self::Answer | Self::Reject | Self::Hangup | Self::Look | Self::Find => true,
+            Self::Answer | Self::Reject | Self::Hangup | Self::Look | Self::Find | Self::Notify => true,
             Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather => false,
             Self::Record | Self::StopRecord | Self::StopPlay => false,
         }
@@ -76,7 +80,8 @@ impl Kind {
             | Self::Record
             | Self::StopRecord
             | Self::Look
-            | Self::Find => true,
+            | Self::Find
+            | Self::Notify => true,
         }
     }
 
@@ -85,13 +90,13 @@ impl Kind {
         match self {
             Self::Dial | Self::Transfer | Self::Speak | Self::Play | Self::Gather | Self::Record => true,
             Self::Answer | Self::Reject | Self::Hangup | Self::Bridge | Self::StopPlay | Self::StopRecord => false,
-            Self::Look | Self::Find => false,
+            Self::Look | Self::Find | Self::Notify => false,
         }
     }
 
-    /// Whether it does nothing to a leg: nothing comes too late for it.
-    pub fn only_looks(self) -> bool {
-        matches!(self, Self::Look | Self::Find)
+    /// Whether it does nothing to its leg: nothing comes too late for it, and it comes before nothing.
+    pub fn leaves_its_leg_alone(self) -> bool {
+        matches!(self, Self::Look | Self::Find | Self::Notify)
     }
 
     /// Its word, as stored and shown.
@@ -111,6 +116,7 @@ impl Kind {
             Self::StopPlay => "stop_play",
             Self::Look => "look",
             Self::Find => "find",
+            Self::Notify => "notify",
         }
     }
 
@@ -120,7 +126,7 @@ impl Kind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Answer,
         Self::Reject,
         Self::Hangup,
@@ -135,6 +141,7 @@ impl Kind {
         Self::StopPlay,
         Self::Look,
         Self::Find,
+        Self::Notify,
     ];
 }
 

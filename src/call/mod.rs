@@ -22,6 +22,8 @@ mod leg;
 mod mailbox;
 mod menu;
 mod message;
+mod missed;
+mod notice;
 mod phase;
 mod plan;
 mod remark;
@@ -35,6 +37,7 @@ mod stories;
 mod storm;
 mod story;
 mod talk;
+mod tell;
 mod transfer;
 mod turn;
 mod voicemail;
@@ -47,6 +50,7 @@ pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Mark, Tag};
 pub use kind::Kind;
 pub use leg::{Doubted, Leg, LegState, Role, Stop};
 pub use message::{Came, Link, Message, Tape};
+pub use notice::{Notice, NoticeKind, Notified, Recording};
 pub use phase::{
     Answering, Apology, Asking, Chair, Choosing, Joining, Leaving, Phase, PickUp, Ringing, Sound, Speaking, Stage,
     Taking, Transferring,

@@ -50,6 +50,7 @@ impl Gate {
             Kind::Answer | Kind::Reject | Kind::Hangup | Kind::Bridge => None,
             Kind::Speak | Kind::Play | Kind::Gather | Kind::StopPlay | Kind::Look | Kind::Find => None,
             Kind::Record | Kind::StopRecord => None,
+            Kind::Notify => None,
         }
     }
 }

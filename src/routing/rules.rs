@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::hook::Hook;
 use super::mailbox::Mailbox;
 use super::prompt::{Play, Prompt, Say};
 use crate::phone::{Country, Key, Number, Party, Target};
@@ -49,6 +50,8 @@ pub struct Entry {
     pub first: StepId,
     /// The line under `numbers:`.
     pub at: Place,
+    /// Who is told of a call that nobody talked with.
+    pub on_missed: Vec<Hook>,
 }
 
 /// Where a route begins.

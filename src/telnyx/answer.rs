@@ -133,7 +133,8 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
         | Kind::Gather
         | Kind::Record
         | Kind::StopRecord
-        | Kind::StopPlay => Some(Verdict::Accepted { made: None }),
+        | Kind::StopPlay
+        | Kind::Notify => Some(Verdict::Accepted { made: None }),
     }
 }
 

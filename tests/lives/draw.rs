@@ -10,6 +10,7 @@ use switchhook::routing::{Rules, Sources, load};
 use switchhook::sim::{Callee, Fault, Mishap, Rates, Script, Settings, Side, Switches};
 
 use super::bounds::{Bounds, LIMITS};
+use super::hooks::{ills, with_hooks};
 use super::mailboxes::{speaks, troubled, with_mailboxes};
 use super::menus::{presses, with_menus};
 
@@ -81,6 +82,9 @@ pub fn draw(seed: u64) -> Life {
         scripts.iter_mut().for_each(|script| speaks(script, &mut rng));
         troubled(&mut settings, &mut trouble, &mut rng);
     }
+    let mut rng = Rng::with_seed(seed ^ 0x0007_e11d);
+    let (text, rules) = with_hooks(text, rules, &mut rng);
+    trouble.ills = ills(&mut rng);
     let life = Life { text, bounds: Bounds::default(), rules, settings, scripts, trouble };
     let mut rng = Rng::with_seed(seed ^ 0xb0a2d);
     if one_in(3, &mut rng) { bounded(life, &mut rng) } else { life }

@@ -21,8 +21,8 @@ pub const TOP_LATER: &[&str] =
 pub const DEFAULTS: &[&str] = &["caller_id", "ringback", "answer_after", "voice", "language", "max_call", "timeout"];
 pub const DEFAULTS_LATER: &[&str] = &["max_wait", "confirm_mobiles"];
 
-pub const LINE: &[&str] = &["route"];
-pub const LINE_LATER: &[&str] = &["tags", "on_missed"];
+pub const LINE: &[&str] = &["route", "on_missed"];
+pub const LINE_LATER: &[&str] = &["tags"];
 
 pub const LIMITS: &[&str] = &["outbound"];
 pub const OUTBOUND: &[&str] = &["countries"];
