@@ -52,8 +52,8 @@ pub use leg::{Doubted, Leg, LegState, Role, Stop};
 pub use message::{Came, Link, Message, Tape};
 pub use notice::{Notice, NoticeKind, Notified, Recording};
 pub use phase::{
-    Answering, Apology, Asking, Chair, Choosing, Joining, Leaving, Phase, PickUp, Ringing, Sound, Speaking, Stage,
-    Taking, Transferring,
+    Answering, Apology, Asking, Bridges, Chair, Choosing, Joining, Leaving, Phase, PickUp, Ringing, Sound, Speaking,
+    Stage, Taking, Transferring,
 };
 pub use remark::{EndWhy, Ignored, Remark, StepWord};
 pub use state::Call;
