@@ -30,6 +30,8 @@ pub enum Phase {
     Speaking(Speaking),
     /// The caller hears a menu and chooses.
     Choosing(Choosing),
+    /// The caller leaves a message.
+    Recording(Leaving),
     /// Parties are being rung.
     Ringing(Ringing),
     /// The caller is being given away.
@@ -132,6 +134,40 @@ pub enum Asking {
     Nothing,
 }
 
+/// The caller leaves a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// The step.
+    pub step: StepId,
+    /// How far that has come.
+    pub part: Taking,
+}
+
+/// How far the taking of a message has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Taking {
+    /// He hears the greeting.
+    Greeting(Speaking),
+    /// A recording is asked for.
+    Asked {
+        /// The command.
+        command: CommandId,
+        /// When.
+        at: Timestamp,
+    },
+    /// That was accepted: he speaks.
+    Begun {
+        /// When the longest message is over.
+        until: Timestamp,
+    },
+    /// His message is saved sooner than that: he will have hung up.
+    Saved {
+        /// How long the news of it is waited for.
+        until: Timestamp,
+    },
+}
+
 /// How far what is spoken or played has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -211,33 +247,34 @@ pub enum Stage {
         command: CommandId,
         /// When.
         asked: Timestamp,
-        /// How many were.
-        tries: u8,
-        /// How many of them nothing came of in time.
-        #[serde(default)]
-        silent: u8,
-        /// One of them was accepted.
-        accepted: bool,
-        /// Those before it whose outcome nobody knows.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        open: Vec<CommandId>,
+        /// It and those before it.
+        #[serde(flatten)]
+        bridges: Bridges,
     },
     /// A bridge came too early, and is asked for again at a moment.
     TooEarly {
         /// When.
         again: Timestamp,
-        /// How many were asked for.
-        tries: u8,
-        /// How many of them nothing came of in time.
-        #[serde(default)]
-        silent: u8,
-        /// One of them was accepted.
-        #[serde(default)]
-        accepted: bool,
-        /// Those whose outcome nobody knows.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        open: Vec<CommandId>,
+        /// Those asked for so far.
+        #[serde(flatten)]
+        bridges: Bridges,
     },
+}
+
+/// The bridges asked for to join the same two.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bridges {
+    /// How many there were.
+    pub tries: u8,
+    /// How many of them nothing came of in time.
+    #[serde(default)]
+    pub silent: u8,
+    /// One of them was accepted.
+    #[serde(default)]
+    pub accepted: bool,
+    /// Those before the last one whose outcome nobody knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<CommandId>,
 }
 
 /// The caller is being given away.
@@ -287,6 +324,7 @@ impl Phase {
             Self::Answering(_) => "answering",
             Self::Speaking(_) => "speaking",
             Self::Choosing(_) => "choosing",
+            Self::Recording(_) => "recording",
             Self::Ringing(_) => "ringing",
             Self::Transferring(_) => "transferring",
             Self::Apologising(_) => "apologising",
@@ -302,7 +340,7 @@ impl Phase {
             Self::Talking { with, .. } => Some(*with),
             Self::Arriving | Self::Discovered { .. } | Self::Foreign { .. } | Self::Answering(_) => None,
             Self::Speaking(_) | Self::Ringing(_) | Self::Transferring(_) | Self::Apologising(_) => None,
-            Self::Choosing(_) | Self::Ending { .. } | Self::Ended { .. } => None,
+            Self::Choosing(_) | Self::Recording(_) | Self::Ending { .. } | Self::Ended { .. } => None,
         }
     }
 
@@ -310,7 +348,7 @@ impl Phase {
     pub fn is_under_way(&self) -> bool {
         match self {
             Self::Answering(_) | Self::Speaking(_) | Self::Ringing(_) | Self::Transferring(_) => true,
-            Self::Apologising(_) | Self::Choosing(_) | Self::Talking { .. } => true,
+            Self::Apologising(_) | Self::Choosing(_) | Self::Recording(_) | Self::Talking { .. } => true,
             Self::Arriving | Self::Discovered { .. } | Self::Foreign { .. } => false,
             Self::Ending { .. } | Self::Ended { .. } => false,
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::listed::listed;
+use super::loose::member;
 use crate::call::{CallId, Handle, Kind, Made, Refusal, Verdict};
 
 /// What an answer comes to.
@@ -131,6 +132,8 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
         | Kind::Speak
         | Kind::Play
         | Kind::Gather
+        | Kind::Record
+        | Kind::StopRecord
         | Kind::StopPlay
         | Kind::Notify => Some(Verdict::Accepted { made: None }),
     }
@@ -138,11 +141,8 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
 
 /// The leg a dial made, if the answer names it; else its first webhook will.
 fn made(data: &Value) -> Option<Made> {
-    let text = |name: &str| {
-        let text = data.get(name)?.as_str()?;
-        (!text.is_empty() && !text.contains(char::is_control)).then(|| text.to_owned())
-    };
-    Some(Made { handle: Handle(text("call_control_id")?), leg: text("call_leg_id"), session: text("call_session_id") })
+    let handle = Handle(member(data, "call_control_id")?);
+    Some(Made { handle, leg: member(data, "call_leg_id"), session: member(data, "call_session_id") })
 }
 
 /// Why a command was refused; `None` if it may have been carried out all the same.
@@ -169,6 +169,8 @@ fn named(kind: Kind, code: &str) -> Option<Refusal> {
         "10005" | "90015" | "90058" if kind != Kind::Dial => Some(Refusal::Ended),
         "10005" | "90015" | "90058" => Some(Refusal::Invalid),
         "90034" => Some(Refusal::NotAnswered),
+        // A recording before there is anything to hear.
+        "90020" if kind == Kind::Record => Some(Refusal::NotAnswered),
         // Channels of the user, the profile, the connection; the same of a dial's carrier side; dials a second.
         "90041" | "90042" | "90043" | "D1" | "D2" | "D3" | "D22" | "D24" => Some(Refusal::Limit),
         // Credentials, feature, level; an account that is shut or may not dial at all: a person must act. Not 10010: what
