@@ -22,6 +22,7 @@ mod task;
 
 pub use apply::{Inlet, Put};
 pub use counts::Counts;
+pub use letter::rendered;
 pub use library::{Library, Snapshot, read_rules};
 pub use life::Life;
 pub use reload::{InForce, NotInForce, Reload, Reloads, Report, Stand, keep_rules};

@@ -35,6 +35,8 @@ mod outage;
 #[path = "../house/post.rs"]
 mod post;
 mod postman;
+#[path = "../house/receiver.rs"]
+mod receiver;
 mod reload;
 #[expect(dead_code, reason = "shared with another test")]
 #[path = "../house/server.rs"]
