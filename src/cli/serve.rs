@@ -85,7 +85,7 @@ impl Serve {
             node,
             recorder,
             sending,
-            files: Some(Files { routes: server.routes, origin, began: settings }),
+            files: Some(Files { routes: settings.routes(), origin, began: settings }),
             admin,
         };
         let app = App::start(parts).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;

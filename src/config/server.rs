@@ -22,8 +22,6 @@ pub struct Server {
     pub connections: usize,
     /// How many of them from one address, if that is said.
     pub connections_per_source: Option<usize>,
-    /// The routing file.
-    pub routes: PathBuf,
     /// The database.
     pub database: Database,
     /// Telnyx.
@@ -81,8 +79,7 @@ impl Settings {
         let admin = self.admin(&mut bad);
         match (listen, connections, database, telnyx, limits) {
             (Some(listen), Some(connections), Some(database), Some(telnyx), Some(limits)) if bad.is_empty() => {
-                let routes = self.routes();
-                Ok(Server { listen, admin, connections, connections_per_source, routes, database, telnyx, limits })
+                Ok(Server { listen, admin, connections, connections_per_source, database, telnyx, limits })
             }
             _ => Err(BadSettings(bad)),
         }
