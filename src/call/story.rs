@@ -75,7 +75,7 @@ fn scene(chapter: &Chapter, rules: &Rules) -> Option<Scene> {
     let remarks: Vec<String> = remarks
         .iter()
         .filter(|remark| !is_said(remark, &happened, &chapter.decision))
-        .filter_map(|remark| told(remark, rules))
+        .filter_map(|remark| told(remark, chapter, rules))
         .collect();
     let nothing_but_itself = remarks.is_empty() && is_minor(&chapter.event);
     if commands.is_empty() && (ignored || nothing_but_itself) {
@@ -262,14 +262,14 @@ fn of_what(notice: &Notice) -> String {
     }
 }
 
-/// A remark as a sentence, with its line of the rules; `None` for those that only confirm what happened.
-pub fn told(remark: &Remark, rules: &Rules) -> Option<String> {
+/// A remark of a chapter as a sentence, with its line of the rules; `None` for those that only confirm what happened.
+pub fn told(remark: &Remark, chapter: &Chapter, rules: &Rules) -> Option<String> {
     let place = |at: &Place| rules.place(*at);
     Some(match remark {
         Remark::RouteChosen { route, at } => format!("route `{route}` ({})", place(at)),
         Remark::NoRoute => "no line takes calls to this number".to_owned(),
         Remark::StepBegan { at, step } => format!("step `{}` ({})", step.word(), place(at)),
-        Remark::StepSkipped { at } => format!("passed over: its `when` does not hold ({})", place(at)),
+        Remark::StepSkipped { at } => format!("passed over: {} ({})", why_skipped(*at, chapter, rules), place(at)),
         Remark::StepEnded { at, outcome } => format!("the step ends: {} ({})", outcome_word(*outcome), place(at)),
         Remark::KeyPressed { at, key } => format!("key `{key}` ({})", place(at)),
         Remark::WrongKey { at, key: Some(key) } => format!("key {key} leads nowhere ({})", place(at)),
@@ -302,6 +302,19 @@ pub fn told(remark: &Remark, rules: &Rules) -> Option<String> {
         Remark::LegFound { leg } => format!("leg {} shows itself after all, and is hung up", leg.0),
         Remark::Ignored { why } => format!("ignored: {}", ignored(*why)),
     })
+}
+
+/// Why the guard of a step did not hold. Where several steps of a line may be meant, only that it did not.
+fn why_skipped(at: Place, chapter: &Chapter, rules: &Rules) -> String {
+    let (from, to) = (&chapter.decision.call.from, &chapter.decision.call.to);
+    let guards = rules.steps.iter().filter(|step| step.at == at).filter_map(|step| step.when.as_ref());
+    let failed = guards.filter(|when| !when.holds(from, to, chapter.at));
+    let mut reasons: Vec<String> = failed.map(|when| when.why(from, to, chapter.at)).collect();
+    reasons.dedup();
+    match reasons.as_slice() {
+        [only] => only.clone(),
+        [] | [_, ..] => "its `when` does not hold".to_owned(),
+    }
 }
 
 fn ignored(why: Ignored) -> &'static str {

@@ -98,7 +98,7 @@ fn line(row: &CallRow) -> String {
 
 pub(super) fn event(chapter: &Chapter, rules: &Rules) -> Value {
     let remarks = &chapter.decision.remarks;
-    let why: Vec<String> = remarks.iter().filter_map(|remark| told(remark, rules)).collect();
+    let why: Vec<String> = remarks.iter().filter_map(|remark| told(remark, chapter, rules)).collect();
     json!({ "decided_at": chapter.at, "event": chapter.event, "remarks": remarks, "why": why })
 }
 

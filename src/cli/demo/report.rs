@@ -164,7 +164,7 @@ fn decisions(played: &Played, rules: &Rules) -> Vec<Value> {
     let mut decisions = Vec::new();
     for chapter in played.chapters() {
         for remark in &chapter.decision.remarks {
-            let (Some(at), Some(text)) = (remark.place(), told(remark, rules)) else { continue };
+            let (Some(at), Some(text)) = (remark.place(), told(remark, chapter, rules)) else { continue };
             let (file, place) = (rules.files.get(usize::from(at.file)), format!(" ({})", rules.place(at)));
             let text = text.strip_suffix(&place).unwrap_or(&text);
             decisions.push(json!({ "at": chapter.at.to_string(), "file": file, "line": at.line, "decision": text }));
