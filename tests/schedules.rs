@@ -35,7 +35,7 @@ const ZONES: [&str; 20] = [
     "Pacific/Apia",
 ];
 
-/// Weeks whose hours begin and end where clocks are changed, and before and after.
+/// Days whose hours begin and end where clocks are changed, and before and after.
 fn weeks() -> Vec<Vec<(u16, u16)>> {
     let at = |hour: u16, minute: u16| hour * 60 + minute;
     vec![
@@ -102,8 +102,10 @@ fn hours_are_kept_through_every_change_of_the_clocks() {
         for change in zone.following(since).map(|change| change.timestamp()).take_while(|at| *at < until) {
             changes += 1;
             let walk = Walk::around(change, &zone);
-            for day in weeks() {
-                let week: [Vec<(u16, u16)>; 7] = std::array::from_fn(|_| day.clone());
+            // Each day of the week has other hours, and in turn all that there are.
+            let days = weeks();
+            for turn in 0..days.len() {
+                let week: [Vec<(u16, u16)>; 7] = std::array::from_fn(|day| days[(day + turn) % days.len()].clone());
                 let schedule =
                     Schedule { zone: zone.clone(), week: week.clone().map(|day| day.into_iter().map(hours).collect()) };
                 for (at, open) in walk.open(&week, change - 26.hours()) {
@@ -112,7 +114,7 @@ fn hours_are_kept_through_every_change_of_the_clocks() {
                     if near || at.as_second() / 60 % 61 == 0 {
                         minutes += 1;
                         let clock = zone.to_datetime(at);
-                        assert_eq!(schedule.is_open(at), open, "{name}, {day:?}, {at}, {clock} on the wall");
+                        assert_eq!(schedule.is_open(at), open, "{name}, {week:?}, {at}, {clock} on the wall");
                     }
                 }
             }

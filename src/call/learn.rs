@@ -22,7 +22,7 @@ const PICKS_UP: Duration = Duration::from_secs(2);
 /// What an event amounts to.
 pub(super) enum Fact {
     /// Somebody calls us.
-    Arrived { from: Party, to: Party },
+    Arrived { from: Party, to: Party, hops: u8 },
     /// A leg changed.
     Leg { no: LegNo, change: Change },
     /// A command that makes no leg and ends none was settled.
@@ -93,8 +93,8 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
     (leg.heard, leg.doubted) = (true, None);
     let change = match news {
         News::Arrived { .. } if no == LegNo::CALLER && leg.has_ended() => return Err(Ignored::Late),
-        News::Arrived { from, to } if no == LegNo::CALLER => {
-            return Ok(Fact::Arrived { from: from.clone(), to: to.clone() });
+        News::Arrived { from, to, hops } if no == LegNo::CALLER => {
+            return Ok(Fact::Arrived { from: from.clone(), to: to.clone(), hops: *hops });
         }
         News::Arrived { .. } | News::Other { .. } => return Err(Ignored::NothingToDo),
         News::HungUp { cause } if !leg.has_ended() => {

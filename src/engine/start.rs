@@ -75,8 +75,15 @@ impl Engine {
         let (letters, out) = mpsc::unbounded_channel();
         let (wakes, woken) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
-        let parts =
-            Parts { store: store.clone(), library, clock: clock.clone(), node, line, letters: letters.clone(), wakes };
+        let parts = Parts {
+            store: store.clone(),
+            library: library.clone(),
+            clock: clock.clone(),
+            node,
+            line,
+            letters: letters.clone(),
+            wakes,
+        };
         // SQLite has one writer. On PostgreSQL one batch is decided while another is being committed.
         let (inlet, writers) = apply::new(&parts, if alone { 1 } else { WRITERS });
         drop(parts);
@@ -85,6 +92,7 @@ impl Engine {
             client,
             inlet: inlet.clone(),
             store: store.clone(),
+            library,
             clock: clock.clone(),
             node,
             rate: sending.rate,

@@ -11,6 +11,7 @@ mod diary;
 mod doubt;
 mod fault;
 mod faults;
+mod hops;
 mod judge;
 mod memory;
 mod order;

@@ -9,6 +9,7 @@ mod expand;
 mod layout;
 mod list;
 mod load;
+mod outbound;
 mod problem;
 mod read;
 mod rules;
@@ -19,10 +20,11 @@ mod text;
 pub use condition::{Condition, Match};
 pub use list::{List, Pattern};
 pub use load::{Loaded, load, recall};
+pub use outbound::{Forbidden, Outbound};
 pub use problem::{Problem, Problems};
 pub use rules::{
-    Action, CallerId, Choice, Defaults, Entry, Leads, Member, Menu, Order, Outbound, Outcome, Place, Play, Prompt,
-    RejectWith, Ring, RingAsked, Route, Rules, RulesHash, Say, Step, StepId, Transfer,
+    Action, CallerId, Choice, Defaults, Entry, Leads, Member, Menu, Order, Outcome, Place, Play, Prompt, RejectWith,
+    Ring, RingAsked, Route, Rules, RulesHash, Say, Step, StepId, Transfer,
 };
 pub use schedule::{Hours, Odd, Schedule, Wall};
 pub use sources::{Sources, Wanted, wanted};

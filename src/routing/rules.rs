@@ -10,8 +10,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::outbound::Outbound;
 use super::text::Text;
-use crate::phone::{Country, Key, Number, Party, Target};
+use crate::phone::{Key, Number, Party, Target};
 
 /// A routing file with all it includes, read and found good.
 #[derive(Clone, Debug)]
@@ -317,13 +318,6 @@ impl Default for Defaults {
             max_call: Duration::from_secs(13_800),
         }
     }
-}
-
-/// Where we may dial.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outbound {
-    /// Countries whose ordinary numbers may be dialled.
-    pub countries: Vec<Country>,
 }
 
 impl Rules {

@@ -32,6 +32,19 @@ pub struct Script {
     /// What the caller presses when he is asked for keys: the first time, the second time; then nothing more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub presses: Vec<Press>,
+    /// Headers of his call, where somebody has passed it on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Header>,
+}
+
+/// A header of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub value: String,
 }
 
 /// A key that a caller presses.
@@ -111,6 +124,14 @@ pub enum Callee {
         #[serde(with = "required")]
         after: Duration,
     },
+    /// Passes the call on: it comes in again as a call to another number.
+    PassesOn {
+        /// After ringing so long.
+        #[serde(with = "required")]
+        after: Duration,
+        /// Where it comes in.
+        to: String,
+    },
     /// The dial or transfer itself is refused.
     Refused {
         /// HTTP status, 400 to 499.
@@ -132,6 +153,7 @@ impl Script {
             talk: Talk::default(),
             callees: BTreeMap::new(),
             presses: Vec::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -198,6 +220,7 @@ impl Callee {
             Self::RingsOut => "rings_out",
             Self::NotFound { .. } => "not_found",
             Self::Fails { .. } => "fails",
+            Self::PassesOn { .. } => "passes_on",
             Self::Refused { .. } => "refused",
         }
     }
@@ -210,7 +233,8 @@ impl Callee {
             | Self::Busy { after }
             | Self::Declines { after }
             | Self::NotFound { after }
-            | Self::Fails { after } => Some(*after),
+            | Self::Fails { after }
+            | Self::PassesOn { after, .. } => Some(*after),
             Self::RingsOut | Self::Refused { .. } => None,
         }
     }

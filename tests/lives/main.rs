@@ -6,6 +6,7 @@
 
 mod bounds;
 mod draw;
+mod hours;
 mod menus;
 mod tally;
 
@@ -28,6 +29,7 @@ fn live(seed: u64) -> (Life, Played) {
     let play = Play::new(life.rules.clone(), seed, life.settings.clone(), &life.scripts);
     let mut played = play.troubled(life.trouble.clone()).run();
     life.bounds.judge(&mut played);
+    life.hours.iter().for_each(|hours| hours.judge(&mut played));
     (life, played)
 }
 

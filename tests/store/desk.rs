@@ -65,7 +65,7 @@ pub fn rules(hash: &str) -> Rules {
             timeout: Duration::from_secs(20),
             max_call: Duration::from_secs(4 * 3600),
         },
-        outbound: Outbound { countries: Vec::new() },
+        outbound: Outbound { countries: Vec::new(), ours: [].into(), hops: 3 },
     }
 }
 
@@ -97,7 +97,7 @@ impl Caller {
     /// He calls.
     pub fn arrives(self) -> Arrival {
         let from = Party::read(&format!("+1202556{:04}", self.0));
-        self.news(0, "arrived", News::Arrived { from, to: Party::read("+12025550100") })
+        self.news(0, "arrived", News::Arrived { from, to: Party::read("+12025550100"), hops: 0 })
     }
 
     /// News of one of his call's legs, under an id that follows from `word`.

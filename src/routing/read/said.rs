@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::phone::{Key, Number, Target};
 use crate::routing::condition::Condition;
-use crate::routing::rules::{Action, Defaults, Outbound, Outcome, Prompt};
+use crate::routing::outbound::Outbound;
+use crate::routing::rules::{Action, Defaults, Outcome, Prompt};
 use crate::yaml::Spot;
 
 /// What a file says.

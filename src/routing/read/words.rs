@@ -34,8 +34,8 @@ pub const LINE: &[&str] = &["route"];
 pub const LINE_LATER: &[&str] = &["tags", "on_missed"];
 
 pub const LIMITS: &[&str] = &["outbound"];
-pub const OUTBOUND: &[&str] = &["countries"];
-pub const OUTBOUND_LATER: &[&str] = &["deny_premium", "spend_per_day", "hops"];
+pub const OUTBOUND: &[&str] = &["countries", "hops"];
+pub const OUTBOUND_LATER: &[&str] = &["deny_premium", "spend_per_day"];
 
 pub const LIST: &[&str] = &["file"];
 
