@@ -76,10 +76,12 @@ impl Number {
         if good {
             return Ok(Self(text.to_owned()));
         }
-        Err(BadParty(format!(
-            "`{}` is not a phone number: write + and 7 to 15 digits, like +12025550100",
-            printable(text)
-        )))
+        let plain: String = text.chars().filter(|c| !" ()-./".contains(*c)).collect();
+        let meant = if plain != text && plain.starts_with('+') { Self::parse(&plain).ok() } else { None };
+        let write = meant.map_or("write + and 7 to 15 digits, like +12025550100".to_owned(), |number| {
+            format!("write {number}, with nothing between its digits")
+        });
+        Err(BadParty(format!("`{}` is not a phone number: {write}", printable(text))))
     }
 
     /// The number as text, with its `+`.

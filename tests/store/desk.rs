@@ -11,7 +11,7 @@ use switchhook::call::{
 };
 use switchhook::clock::Clock;
 use switchhook::hall::{Arrival, Book, Changes, Fate, Loaded, MissingRules, fold};
-use switchhook::phone::{Number, Party, Target};
+use switchhook::phone::{Country, Number, Party, Target};
 use switchhook::routing::{
     Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Ring, RingAsked, Rules, Say, Step,
     StepId, Text,
@@ -65,7 +65,7 @@ pub fn rules(hash: &str) -> Rules {
             timeout: Duration::from_secs(20),
             max_call: Duration::from_secs(4 * 3600),
         },
-        outbound: Outbound { countries: Vec::new(), ours: [].into(), hops: 3 },
+        outbound: Outbound { countries: vec![Country::parse("US").unwrap()], ours: [].into(), hops: 3 },
     }
 }
 
