@@ -53,6 +53,10 @@ pub enum Tariff {
     Premium,
     /// Shared cost.
     Shared,
+    /// A number that leads to its owner wherever he is, at a price of its own.
+    Personal,
+    /// A pager.
+    Pager,
 }
 
 /// A country or territory, by its two letters (ISO 3166-1 alpha-2), upper case.
@@ -72,10 +76,12 @@ impl Number {
         if good {
             return Ok(Self(text.to_owned()));
         }
-        Err(BadParty(format!(
-            "`{}` is not a phone number: write + and 7 to 15 digits, like +12025550100",
-            printable(text)
-        )))
+        let plain: String = text.chars().filter(|c| !" ()-./".contains(*c)).collect();
+        let meant = if plain != text && plain.starts_with('+') { Self::parse(&plain).ok() } else { None };
+        let write = meant.map_or("write + and 7 to 15 digits, like +12025550100".to_owned(), |number| {
+            format!("write {number}, with nothing between its digits")
+        });
+        Err(BadParty(format!("`{}` is not a phone number: {write}", printable(text))))
     }
 
     /// The number as text, with its `+`.
@@ -89,13 +95,32 @@ impl Number {
         Country::parse(&region.to_string()).ok()
     }
 
+    /// Whether it is a number of this country. Some countries share some of their numbers: one of several is named by
+    /// [`Number::country`].
+    pub fn is_of(&self, country: Country) -> bool {
+        let region =
+            || PHONE_NUMBER_UTIL.get_supported_regions().find(|region| region.to_string() == country.to_string());
+        let Some((plan, region)) = self.plan().and_then(|plan| Some((plan, region()?))) else { return false };
+        // Whether the plan of a region has a number is asked of its digits alone.
+        PHONE_NUMBER_UTIL.get_country_code_for_region(region) == Some(plan.country_code)
+            && PHONE_NUMBER_UTIL.is_valid_number_for_region(&plan, region)
+    }
+
     /// What the numbering plans say of the price of a call to it.
     pub fn tariff(&self) -> Tariff {
         match self.plan().map(|plan| plan.get_type()) {
             Some(PhoneNumberType::PremiumRate) => Tariff::Premium,
             Some(PhoneNumberType::SharedCost) => Tariff::Shared,
+            Some(PhoneNumberType::PersonalNumber) => Tariff::Personal,
+            Some(PhoneNumberType::Pager) => Tariff::Pager,
+            _ if self.is_in_exchange_976() => Tariff::Premium,
             _ => Tariff::Ordinary,
         }
+    }
+
+    /// In North America the exchange 976 is premium rate in whatever area code, which the plans do not say.
+    fn is_in_exchange_976(&self) -> bool {
+        self.0.len() == "+12125550100".len() && self.0.starts_with("+1") && self.0.get(5..8) == Some("976")
     }
 
     fn plan(&self) -> Option<PhoneNumber> {
@@ -140,6 +165,11 @@ impl Target {
         }
         if text.starts_with("sip:") || text.starts_with("sips:") {
             return SipUri::parse(text).map(Self::Sip);
+        }
+        if (1..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(BadParty(format!(
+                "`{text}` is a short number, of an emergency service or of one network: those are never dialled"
+            )));
         }
         Err(BadParty(format!(
             "`{}` is neither a phone number (+12025550100) nor a SIP address (sip:ben@example.com)",
@@ -399,6 +429,15 @@ mod tests {
         assert_eq!(number("+19005550100").tariff(), Tariff::Premium);
         assert_eq!(number("+12025550100").tariff(), Tariff::Ordinary);
         assert!(Country::parse("GB").unwrap().has_numbers() && !Country::parse("UK").unwrap().has_numbers());
+    }
+
+    #[test]
+    fn some_countries_share_numbers() {
+        let is_of = |number: &str, country| Number::parse(number).unwrap().is_of(Country::parse(country).unwrap());
+        assert!(is_of("+4741234567", "NO") && is_of("+4741234567", "SJ") && !is_of("+4741234567", "SE"));
+        assert!(is_of("+12025550100", "US") && !is_of("+12025550100", "CA") && !is_of("+18765550123", "US"));
+        assert!(is_of("+18005550100", "US") && is_of("+18005550100", "CA"));
+        assert!(!is_of("+442025550100", "US") && !is_of("+12025550100", "UK") && !is_of("+80012345678", "US"));
     }
 
     #[test]

@@ -8,43 +8,7 @@ use switchhook::routing::{self, Sources};
 const GOOD: &str = include_str!("../config/routes.yaml");
 
 /// A file that uses everything the language has, so that a change in it meets every reader.
-const FULL: &str = r#"
-version: 1
-timezone: Europe/Berlin
-defaults: { caller_id: called, ringback: "https://example.com/r.mp3", answer_after: 30s, voice: female, language: de-DE, max_call: 1h, max_wait: 10m, timeout: 15s }
-numbers:
-  "+12025550100": main
-  "${env:LINE}": { route: other }
-  "*": main
-limits: { outbound: { countries: [US, DE] } }
-lists: { vip: ["+12025550142", "+1202555017*"], blocked: { file: blocked.list } }
-people: { anna: &anna { dial: "+12025550111", timeout: 10s }, ben: { <<: *anna, dial: "sip:ben@example.com" } }
-ring_groups:
-  desk: { strategy: simultaneous, caller_id: caller, timeout: 30s, members: [anna, { person: ben, delay: 5s }, { group: back, delay: 10s }] }
-  back: { ring_each: 10s, members: [{ number: "+12025550112" }, "sip:cleo@example.com"] }
-voicemail:
-  office: { greeting: { say: "Leave a message." }, max_length: 5m, notify: [{ webhook: "https://example.com/${env:LINE}" }] }
-routes:
-  main:
-    - when: { any: [{ from: { list: blocked } }, { all: [{ to: "+12025550100" }, { not: { from: [anonymous, { prefix: "+1202" }, { country: US }] } }] }] }
-      reject: decline
-    - answer
-    - say: { text: "Hello {caller}, this is {called}.", voice: male, language: en-US }
-    - play: https://example.com/hold.mp3
-    - ring: desk
-      ring_each: 12s
-      on: { no_answer: [{ say: Sorry }, { dial: anna, on: { busy: { goto: other } } }], failed: hangup }
-    - do: [{ ring: [anna, ben], strategy: sequential, timeout: 20s }, { say: "Nobody." }]
-    - transfer: { dial: "+493023125010", timeout: 20s }
-      caller_id: "+12025550100"
-    - voicemail: office
-    - voicemail: { beep: false, max_length: 30s }
-    - hangup
-  other:
-    - when: { from: { list: vip } }
-      dial: ben
-    - say: "Bye."
-"#;
+const FULL: &str = include_str!("fixtures/full.yaml");
 
 fn sources(text: String) -> Sources {
     Sources {

@@ -75,10 +75,10 @@ fn verbs() -> Vec<(&'static str, Verb)> {
             let (ring_for, time_limit, from) = (span, span, from.clone());
             for link_to in [None, Some(handle())] {
                 let (to, from) = (to.clone(), from.clone());
-                all.push(("dial", Verb::Dial { to, from, ring_for, time_limit, link_to, tag: tag(1) }));
+                all.push(("dial", Verb::Dial { to, from, ring_for, time_limit, link_to, hops: 1, tag: tag(1) }));
             }
             let (on, tag, target_tag) = (on.clone(), tag(0), tag(1));
-            all.push(("transfer", Verb::Transfer { on, to, from, ring_for, time_limit, tag, target_tag }));
+            all.push(("transfer", Verb::Transfer { on, to, from, ring_for, time_limit, hops: 255, tag, target_tag }));
         }
     }
     for language in [None, Some("de-DE".to_owned())] {

@@ -32,9 +32,9 @@ pub(super) fn first(event: &Event, turn: &mut Turn<'_>) -> Flow {
     let mut leg = Leg::new(LegNo::CALLER, Role::Caller, LegState::Ringing, now);
     leg.recognise(who);
     let phase = match news {
-        News::Arrived { from, to } => {
+        News::Arrived { from, to, hops } => {
             turn.call.legs.push(leg);
-            return arrived(from, to, turn);
+            return arrived(from, to, *hops, turn);
         }
         News::Placed => Phase::Foreign { since: now },
         News::HungUp { cause } => {
@@ -66,7 +66,8 @@ fn stillborn(who: &Who, turn: &mut Turn<'_>) -> Flow {
 }
 
 /// Somebody calls us: the rules say where the call begins.
-pub(super) fn arrived(from: &Party, to: &Party, turn: &mut Turn<'_>) -> Flow {
+pub(super) fn arrived(from: &Party, to: &Party, hops: u8, turn: &mut Turn<'_>) -> Flow {
+    turn.call.hops = hops;
     turn.call.from = from.clone();
     turn.call.to = to.clone();
     match turn.rules.entry(to) {
@@ -85,7 +86,7 @@ pub(super) fn arrived(from: &Party, to: &Party, turn: &mut Turn<'_>) -> Flow {
 /// Hears a fact of a call whose beginning we did not see.
 pub(super) fn discovered(since: Timestamp, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
     match fact {
-        Fact::Arrived { from, to } => arrived(from, to, turn),
+        Fact::Arrived { from, to, hops } => arrived(from, to, *hops, turn),
         Fact::Leg { change: Change::Alive | Change::Answered | Change::Bridged, .. } => {
             Flow::Stay(Phase::Discovered { since: turn.now })
         }
@@ -137,7 +138,7 @@ mod tests {
     use crate::routing::{Entry, Place, Rules, StepId};
 
     fn arrives() -> News {
-        News::Arrived { from: Party::read(CALLER), to: Party::read(OURS) }
+        News::Arrived { from: Party::read(CALLER), to: Party::read(OURS), hops: 0 }
     }
 
     fn hello() -> Rules {

@@ -58,6 +58,9 @@ pub enum Verb {
         /// A leg whose session the new one is to share.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         link_to: Option<Handle>,
+        /// How often the call was passed on once it rings there.
+        #[serde(default)]
+        hops: u8,
         /// What the new leg says of itself.
         tag: Tag,
     },
@@ -80,6 +83,9 @@ pub enum Verb {
         ring_for: Duration,
         /// The longest the new leg may last.
         time_limit: Duration,
+        /// How often the call was passed on once it rings there.
+        #[serde(default)]
+        hops: u8,
         /// What the leg given away says of itself.
         tag: Tag,
         /// What the new leg says of itself.

@@ -212,15 +212,16 @@ fn list_ended(last: StepId, turn: &mut Turn<'_>) -> Phase {
 fn enter(id: StepId, turn: &mut Turn<'_>) -> Flow {
     let rules = turn.rules;
     let Some(step) = rules.step(id) else { return Flow::End(EndWhy::Fault) };
-    if step.when.as_ref().is_some_and(|when| !when.holds(&turn.call.from, &turn.call.to, turn.now)) {
+    // One that had to wait for the caller to be picked up has begun: what held then need not hold any more.
+    let begun = turn.call.step == Some(id);
+    if !begun && step.when.as_ref().is_some_and(|when| !when.holds(&turn.call.from, &turn.call.to, turn.now)) {
         turn.remark(Remark::StepSkipped { at: step.at });
         return match step.next {
             Some(next) => Flow::Enter(next),
             None => Flow::Stay(list_ended(id, turn)),
         };
     }
-    // A step that had to wait for the caller to be picked up has been told already.
-    if turn.call.step != Some(id) {
+    if !begun {
         turn.remark(Remark::StepBegan { at: step.at, step: word(&step.action) });
         turn.call.step = Some(id);
     }
@@ -264,7 +265,7 @@ mod tests {
     use super::super::remark::Ignored;
     use super::*;
     use crate::phone::Party;
-    use crate::routing::{Condition, Match, Order};
+    use crate::routing::{Condition, Hours, Match, Order, Schedule, Wall};
 
     /// A call in every phase in which a caller is in our hands, the talk last.
     fn under_way(rules: &Rules) -> Vec<Life<'_>> {
@@ -370,11 +371,25 @@ mod tests {
         let skipped = Place { file: 0, line: 1 };
         assert!(life.remarks.contains(&Remark::StepSkipped { at: skipped }));
         let mut withheld = Life::new(&rules);
-        withheld.news(0, News::Arrived { from: Party::Withheld, to: Party::Withheld });
+        withheld.news(0, News::Arrived { from: Party::Withheld, to: Party::Withheld, hops: 0 });
         assert_eq!(withheld.wants(), ["answer 0"]);
         rules.steps[1].when = Some(Condition::From(Match::Anonymous));
         let mut life = Life::begun(&rules);
         assert_eq!((life.wants(), life.phase()), (vec!["reject 0".into()], "ending"), "no step is left");
+    }
+
+    #[test]
+    fn a_step_that_waited_for_the_caller_is_not_asked_again_whether_it_holds() {
+        let mut rules = rules(vec![say("We are open."), Action::Hangup], &[]);
+        let monday = [vec![Hours { from: Wall(0), to: Wall(600) }], vec![], vec![], vec![], vec![], vec![], vec![]];
+        let schedule = Schedule { zone: jiff::tz::TimeZone::UTC, week: monday };
+        rules.steps[0].when = Some(Condition::Schedule { name: "office".into(), schedule: schedule.into() });
+        let mut life = Life::new(&rules);
+        life.now = "2026-03-09T09:59:59Z".parse().unwrap();
+        life.news(0, News::Arrived { from: Party::Withheld, to: Party::Withheld, hops: 0 });
+        life.sleep(2);
+        life.news(0, News::Answered);
+        assert_eq!(life.wants(), ["answer 0", "speak 0"], "it closed while he was being picked up for it");
     }
 
     #[test]

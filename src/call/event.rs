@@ -79,6 +79,9 @@ pub enum News {
         from: Party,
         /// Which of our numbers.
         to: Party,
+        /// How often the call was passed on before it came to us, as far as it says.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        hops: u8,
     },
     /// A leg that goes out exists, and rings or soon will.
     Placed,
@@ -256,4 +259,9 @@ impl Verdict {
             Self::Listed { .. } => "listed",
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+fn is_zero(count: &u8) -> bool {
+    *count == 0
 }

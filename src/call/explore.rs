@@ -94,7 +94,7 @@ impl World {
         if answered {
             world.news(rules, LegNo::CALLER, News::Answered);
         }
-        world.news(rules, LegNo::CALLER, News::Arrived { from: Party::read(CALLER), to: Party::read(OURS) });
+        world.news(rules, LegNo::CALLER, News::Arrived { from: Party::read(CALLER), to: Party::read(OURS), hops: 0 });
         world
     }
 

@@ -73,6 +73,7 @@ impl<'a> Gist<'a> {
             Remark::StepSkipped { .. } | Remark::Connected { .. } => {}
             Remark::RouteChosen { .. } | Remark::NoRoute | Remark::ListEnded { .. } | Remark::Rings { .. } => {}
             Remark::WrongKey { .. } | Remark::NoKey { .. } | Remark::OnceMore { .. } => {}
+            Remark::Forbidden { .. } => {}
             Remark::WaitedLong | Remark::Apologises | Remark::CallerGone { .. } | Remark::PartyGone { .. } => {}
             Remark::Over | Remark::Refused { .. } | Remark::Unanswered { .. } | Remark::NothingCame { .. } => {}
             Remark::LegLost { .. } | Remark::LegFound { .. } | Remark::SaidGone { .. } | Remark::Ignored { .. } => {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::*;
-use crate::phone::{Number, Party, Target};
+use crate::phone::{Country, Number, Party, Target};
 use crate::routing::{
     Action, CallerId, Defaults, Entry, Mailbox, Member, Order, Outbound, Outcome, Place, Play, Prompt, Ring, RingAsked,
     Rules, RulesHash, Say, Step, StepId, Text, Transfer,
@@ -50,7 +50,7 @@ pub fn rules(actions: Vec<Action>, on: &[(u32, Outcome, u32)]) -> Rules {
             max_call: secs(4 * 3600),
             max_wait: None,
         },
-        outbound: Outbound { countries: Vec::new() },
+        outbound: Outbound { countries: vec![Country::parse("US").unwrap()], ours: [].into(), hops: 3 },
     }
 }
 
@@ -117,7 +117,7 @@ impl<'a> Life<'a> {
     /// A call that has just come in.
     pub fn begun(rules: &'a Rules) -> Self {
         let mut life = Self::new(rules);
-        life.news(0, News::Arrived { from: Party::read(CALLER), to: Party::read(OURS) });
+        life.news(0, News::Arrived { from: Party::read(CALLER), to: Party::read(OURS), hops: 0 });
         life
     }
 

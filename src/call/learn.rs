@@ -18,7 +18,7 @@ use crate::phone::{Key, Party};
 /// What an event amounts to.
 pub(super) enum Fact {
     /// Somebody calls us.
-    Arrived { from: Party, to: Party },
+    Arrived { from: Party, to: Party, hops: u8 },
     /// A leg changed.
     Leg { no: LegNo, change: Change },
     /// A command that makes no leg and ends none was settled.
@@ -100,8 +100,8 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
     (leg.heard, leg.doubted) = (true, None);
     let change = match news {
         News::Arrived { .. } if no == LegNo::CALLER && leg.has_ended() => return Err(Ignored::Late),
-        News::Arrived { from, to } if no == LegNo::CALLER => {
-            return Ok(Fact::Arrived { from: from.clone(), to: to.clone() });
+        News::Arrived { from, to, hops } if no == LegNo::CALLER => {
+            return Ok(Fact::Arrived { from: from.clone(), to: to.clone(), hops: *hops });
         }
         News::Arrived { .. } | News::Other { .. } | News::Recorded(_) | News::RecordingFailed => {
             return Err(Ignored::NothingToDo);

@@ -7,7 +7,7 @@ use super::ids::LegNo;
 use super::kind::Kind;
 use crate::phone::Key;
 use crate::phone::masked;
-use crate::routing::{Outcome, Place};
+use crate::routing::{Forbidden, Outcome, Place};
 
 /// One reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +84,13 @@ pub enum Remark {
         name: String,
         /// On which leg.
         leg: LegNo,
+    },
+    /// Somebody may not be rung.
+    Forbidden {
+        /// Who.
+        name: String,
+        /// Why.
+        why: Forbidden,
     },
     /// Somebody rung is out of it.
     Out {
@@ -253,6 +260,7 @@ impl Remark {
             | Self::ListEnded { at } => Some(*at),
             Self::NoRoute
             | Self::Rings { .. }
+            | Self::Forbidden { .. }
             | Self::Out { .. }
             | Self::Takes { .. }
             | Self::Connected { .. }

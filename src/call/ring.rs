@@ -170,6 +170,10 @@ impl Ringing {
     fn dial(&mut self, index: usize, ring: &Ring, turn: &mut Turn<'_>) -> bool {
         let alone = self.chairs.iter().any(|chair| chair.alone);
         let (Some(member), Some(chair)) = (ring.members.get(index), self.chairs.get_mut(index)) else { return false };
+        if turn.forbids(&member.name, &member.target) {
+            chair.never_rung(Some(member), Outcome::Failed, turn);
+            return false;
+        }
         if let Some(by) = turn.rings_at(&member.target) {
             let since = turn.call.leg(by).and_then(|by| by.stop.as_ref()).map_or(turn.now, |stop| stop.from);
             let until = chair.held.map_or(later(since, HELD), |(_, until)| until);
@@ -191,9 +195,9 @@ impl Ringing {
         chair.alone = alone;
         turn.remark(Remark::Rings { name: member.name.clone(), leg });
         let link_to = if chair.alone || chair.own { None } else { turn.caller_handle() };
-        let (tag, time_limit) = (turn.tag(leg), turn.time_limit());
+        let (tag, time_limit, hops) = (turn.tag(leg), turn.time_limit(), turn.next_hop());
         let to = member.target.clone();
-        turn.command(leg, Verb::Dial { to, from, ring_for: member.ring_for, time_limit, link_to, tag });
+        turn.command(leg, Verb::Dial { to, from, ring_for: member.ring_for, time_limit, link_to, hops, tag });
         true
     }
 
@@ -336,8 +340,8 @@ mod tests {
     use super::super::kit::{CALLER, Life, NOTHING, OURS, RINGBACK, dial, member, ring, rules, say, secs, transfer};
     use super::super::{Command, Handle, Kind, Leg, News, Tag, Verdict, What, Who};
     use super::*;
-    use crate::phone::{Number, Party};
-    use crate::routing::{Action, Member, Order};
+    use crate::phone::{Country, Number, Party, Target};
+    use crate::routing::{Action, Forbidden, Member, Order};
 
     fn three() -> Vec<Member> {
         vec![member("anna", 141, 20), member("ben", 142, 20), member("cleo", 143, 20)]
@@ -385,9 +389,69 @@ mod tests {
             ring_for: secs(20),
             time_limit: secs(4 * 3600 + 60),
             link_to: linked(),
+            hops: 1,
             tag,
         };
         assert_eq!(life.asked[0].verb, expected);
+    }
+
+    /// A call that was passed on so often before it came to us.
+    fn passed_on(rules: &Rules, hops: u8) -> Life<'_> {
+        let mut life = Life::new(rules);
+        life.news(0, News::Arrived { from: Party::read(CALLER), to: Party::read(OURS), hops });
+        life
+    }
+
+    #[test]
+    fn whoever_is_rung_is_told_how_often_the_call_was_passed_on() {
+        let rules = rules(vec![dial(member("anna", 141, 20))], &[]);
+        for before in 0..3 {
+            let life = passed_on(&rules, before);
+            let Verb::Dial { hops, .. } = life.asked[0].verb else { panic!("a dial") };
+            assert_eq!((hops, life.call.hops), (before + 1, before));
+        }
+    }
+
+    #[test]
+    fn a_call_that_goes_round_in_circles_rings_nobody_and_goes_on_with_its_list() {
+        for (step, outs) in [
+            (ring(Order::Simultaneous, three()), 3),
+            (ring(Order::Sequential, three()), 3),
+            (dial(three().remove(0)), 1),
+        ] {
+            let rules = rules(vec![step, say("Nobody is there.")], &[]);
+            for hops in [3, 4, u8::MAX] {
+                let mut life = passed_on(&rules, hops);
+                assert_eq!((life.wants(), life.phase()), (vec!["answer 0".into()], "answering"));
+                let why = Forbidden::Hops;
+                let told = life
+                    .remarks
+                    .iter()
+                    .filter(|remark| matches!(remark, Remark::Forbidden { why: told, .. } if *told == why));
+                assert_eq!(told.count(), outs);
+                let out = Remark::Out { name: "anna".into(), outcome: Outcome::Failed };
+                assert!(life.remarks.contains(&out));
+                assert_eq!(life.call.legs.len(), 1, "nothing is asked for");
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_rings_nobody_whom_the_rules_forbid() {
+        let mut rules = rules(vec![ring(Order::Sequential, three()), Action::Hangup], &[]);
+        rules.outbound.ours.insert(number("+12025550141"));
+        let Action::Ring(ring) = &mut rules.steps[0].action else { panic!() };
+        ring.members[1].target = Target::parse("+493023125010").unwrap();
+        let mut life = Life::begun(&rules);
+        assert_eq!((life.wants(), life.leg(1).name()), (vec!["dial 1".into()], "cleo"));
+        let forbidden: Vec<_> =
+            life.remarks.iter().filter(|remark| matches!(remark, Remark::Forbidden { .. })).collect();
+        let germany = Forbidden::Country(Country::parse("DE").unwrap());
+        let told = |name: &str, why| Remark::Forbidden { name: name.into(), why };
+        assert_eq!(forbidden, [&told("anna", Forbidden::OurNumber), &told("ben", germany)]);
+        rules.outbound.countries.clear();
+        let mut life = Life::begun(&rules);
+        assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
     }
 
     #[test]
@@ -668,7 +732,7 @@ mod tests {
         }
         let rules = rules(vec![dial(member("anna", 141, 20)), Action::Hangup], &[]);
         let mut life = Life::new(&rules);
-        life.news(0, News::Arrived { from: Party::Withheld, to: Party::read(OURS) });
+        life.news(0, News::Arrived { from: Party::Withheld, to: Party::read(OURS), hops: 0 });
         assert_eq!(shown(&life).0, OURS);
         life.hangs_up(1, Cause::Failed);
         assert_eq!(life.wants(), ["dial 1", "hangup 0"], "it was our own already");
@@ -706,7 +770,7 @@ mod tests {
     fn without_a_number_to_show_nobody_is_rung() {
         let rules = in_turn();
         let mut life = Life::new(&rules);
-        life.news(0, News::Arrived { from: Party::Withheld, to: Party::read("sip:office@example.com") });
+        life.news(0, News::Arrived { from: Party::Withheld, to: Party::read("sip:office@example.com"), hops: 0 });
         assert_eq!((life.wants(), life.call.legs.len()), (vec!["hangup 0".into()], 1));
     }
 

@@ -28,6 +28,9 @@ pub struct Call {
     pub from: Party,
     /// Which of our numbers.
     pub to: Party,
+    /// How often it was passed on before it came to us.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hops: u8,
     /// The route that took it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
@@ -57,6 +60,7 @@ impl Call {
             began: now,
             from: Party::Withheld,
             to: Party::Withheld,
+            hops: 0,
             route: None,
             step: None,
             notices: Vec::new(),
@@ -89,4 +93,9 @@ impl Call {
     pub fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended { .. })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+fn is_zero(count: &u8) -> bool {
+    *count == 0
 }

@@ -43,7 +43,7 @@ impl Told<'_> {
 fn begun(rules: &Rules) -> Told<'_> {
     let mut told = Told { life: Life::new(rules), journal: Vec::new() };
     let (from, to) = (Party::read("+12025550131"), Party::read("+12025550100"));
-    told.news(0, 0, News::Arrived { from, to });
+    told.news(0, 0, News::Arrived { from, to, hops: 0 });
     told
 }
 

@@ -55,7 +55,7 @@ fn news() -> impl Strategy<Value = News> {
         Cause::Failed,
     ]);
     prop_oneof![
-        1 => Just(News::Arrived { from: Party::read(CALLER), to: Party::read(OURS) }),
+        1 => Just(News::Arrived { from: Party::read(CALLER), to: Party::read(OURS), hops: 0 }),
         6 => Just(News::Placed),
         6 => Just(News::Answered),
         4 => Just(News::Bridged),
@@ -271,7 +271,7 @@ proptest! {
     #[test]
     fn a_call_survives_any_weather(
         which in 0..5usize,
-        first in prop_oneof![9 => Just(News::Arrived { from: Party::read(CALLER), to: Party::read(OURS) }), 1 => news()],
+        first in prop_oneof![9 => Just(News::Arrived { from: Party::read(CALLER), to: Party::read(OURS), hops: 0 }), 1 => news()],
         blows in prop::collection::vec(blow(), 0..60),
         gone in any::<bool>(),
     ) {

@@ -155,7 +155,9 @@ fn news_of(news: &News, leg: Option<&Leg>) -> String {
     let by_us = leg.is_some_and(|leg| leg.stop.as_ref().is_some_and(|stop| stop.asked.is_some()));
     let unheard = leg.is_some_and(|leg| leg.answered_at().is_none());
     match news {
-        News::Arrived { from, to } => format!("{from} calls {to}"),
+        News::Arrived { from, to, hops: 0 } => format!("{from} calls {to}"),
+        News::Arrived { from, to, hops: 1 } => format!("{from} calls {to}, passed on to us once"),
+        News::Arrived { from, to, hops } => format!("{from} calls {to}, passed on to us {hops} times"),
         News::Placed => format!("{who} is being rung"),
         News::Answered if is_caller => format!("{who} is answered"),
         News::Answered => format!("{who} picks up"),
@@ -280,6 +282,7 @@ pub fn told(remark: &Remark, chapter: &Chapter, rules: &Rules) -> Option<String>
         Remark::MessageLost { at } => format!("no message is left ({})", place(at)),
         Remark::ListEnded { at } => format!("no step is left ({})", place(at)),
         Remark::Rings { name, .. } => format!("{name} is to be rung"),
+        Remark::Forbidden { name, why } => format!("{name} may not be rung: {why} ({})", why.code()),
         Remark::Out { name, outcome } => format!("{name}: {}", outcome_word(*outcome)),
         Remark::Takes { name } => format!("{name} takes the call"),
         Remark::Connected { name } => format!("the caller talks with {name}"),

@@ -33,6 +33,10 @@ fn begin(step: StepId, transfer: &Transfer, own: bool, turn: &mut Turn<'_>) -> F
     let (Some(on), Some(from)) = (turn.caller_handle(), turn.number_shown(&transfer.caller_id, own)) else {
         return Flow::Advance(step, Some(Outcome::Failed));
     };
+    if turn.forbids(&transfer.name, &transfer.target) {
+        turn.remark(Remark::Out { name: transfer.name.clone(), outcome: Outcome::Failed });
+        return Flow::Advance(step, Some(Outcome::Failed));
+    }
     // Whoever may ring on a leg that nobody can hang up is not rung on another.
     if turn.rings_at(&transfer.target).and_then(|leg| turn.call.leg(leg)).is_some_and(|leg| leg.handle.is_none()) {
         turn.remark(Remark::Out { name: transfer.name.clone(), outcome: Outcome::NoAnswer });
@@ -47,6 +51,7 @@ fn begin(step: StepId, transfer: &Transfer, own: bool, turn: &mut Turn<'_>) -> F
         from,
         ring_for: transfer.ring_for,
         time_limit: turn.time_limit(),
+        hops: turn.next_hop(),
         tag: turn.tag(LegNo::CALLER),
         target_tag: turn.tag(leg),
     };
@@ -203,6 +208,7 @@ mod tests {
     use super::super::kit::{CALLER, Life, OURS, dial, member, ring, rules, transfer};
     use super::super::{Handle, News, Tag, What, Who};
     use super::*;
+    use crate::phone::Party;
     use crate::routing::{CallerId, Order, Rules};
 
     /// The caller, picked up, is given to Anna, and is hung up if that fails.
@@ -218,6 +224,23 @@ mod tests {
     fn shown(life: &Life<'_>) -> String {
         let Some(Verb::Transfer { from, .. }) = life.asked.last().map(|command| &command.verb) else { panic!() };
         from.to_string()
+    }
+
+    #[test]
+    fn a_caller_is_given_to_nobody_whom_the_rules_forbid() {
+        let mut rules = unanswered();
+        let arrives = |hops| News::Arrived { from: Party::read(CALLER), to: Party::read(OURS), hops };
+        let mut life = Life::new(&rules);
+        life.news(0, arrives(2));
+        let Some(Verb::Transfer { hops: 3, .. }) = life.asked.last().map(|command| &command.verb) else { panic!() };
+        let mut round = Life::new(&rules);
+        round.news(0, arrives(3));
+        assert_eq!((round.wants(), round.phase()), (vec!["hangup 0".into()], "ending"));
+        rules.outbound.countries.clear();
+        let mut life = Life::begun(&rules);
+        assert_eq!((life.wants(), life.call.legs.len()), (vec!["hangup 0".into()], 1));
+        let step_ended = |remark: &Remark| matches!(remark, Remark::StepEnded { outcome: Outcome::Failed, .. });
+        assert!(life.remarks.iter().any(step_ended));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::phase::{Phase, PickUp};
 use super::remark::{EndWhy, Remark};
 use super::state::Call;
 use crate::phone::{Number, Target};
-use crate::routing::{CallerId, Outcome, Rules, StepId};
+use crate::routing::{CallerId, Forbidden, Outcome, Rules, StepId};
 
 /// How long a phone may ring that nobody knows to ring: the last try of its dial, and its time after that.
 const MAY_RING: Duration = Duration::from_secs(75);
@@ -95,6 +95,21 @@ impl<'a> Turn<'a> {
         let spared = |leg: &&Leg| leg.stop.as_ref().is_some_and(|stop| stop.asked.is_none() && stop.from > self.now);
         let others = self.call.legs.iter().filter(|leg| leg.no != LegNo::CALLER && leg.no != with && leg.is_answered());
         others.rev().find(spared).map(|leg| leg.no)
+    }
+
+    /// Whether somebody may not be rung for this call, which is told then.
+    pub fn forbids(&mut self, name: &str, target: &Target) -> bool {
+        let outbound = &self.rules.outbound;
+        let why = if self.call.hops >= outbound.hops { Some(Forbidden::Hops) } else { outbound.forbids(target) };
+        if let Some(why) = why {
+            self.remark(Remark::Forbidden { name: name.to_owned(), why });
+        }
+        why.is_some()
+    }
+
+    /// How often the call was passed on once it is passed on by us.
+    pub fn next_hop(&self) -> u8 {
+        self.call.hops.saturating_add(1)
     }
 
     /// A leg on which somebody's phone may ring. One that was given up long ago is no reason not to ring him.

@@ -313,7 +313,7 @@ mod tests {
     /// Somebody calls.
     fn caller(n: usize) -> Arrival {
         let who = Who { handle: Some(Handle(format!("v3:{n}"))), ..Who::default() };
-        let news = News::Arrived { from: Party::read("+12025550111"), to: Party::read("+12025550100") };
+        let news = News::Arrived { from: Party::read("+12025550111"), to: Party::read("+12025550100"), hops: 0 };
         let event = Event { id: EventId(format!("e{n}")), at: None, what: What::Leg { who, news } };
         Arrival::webhook("s".to_owned(), event, [0; 32], Bytes::new())
     }

@@ -179,7 +179,8 @@ impl Desk {
 
     /// What forbids a command that is to leave for the first time.
     fn stopped(&self, letter: &Letter) -> Option<&'static str> {
-        self.sender.gate.borrow().shuts(letter.kind, &letter.request.destination())
+        let rules = self.sender.library.snapshot();
+        self.sender.gate.borrow().shuts(letter.kind, &letter.request.destination(), &rules.current().outbound)
     }
 
     /// A task of a command is over: what the answer, if it was a try, says of Telnyx.
@@ -219,8 +220,9 @@ mod tests {
     use super::*;
     use crate::call::{CallId, Kind, LegNo, Refusal, Settled, What};
     use crate::clock::Clock;
-    use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere, taken};
+    use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere, rules, taken};
     use crate::engine::letter::Lease;
+    use crate::engine::library::Library;
     use crate::engine::sender::RENEWALS;
     use crate::hall::{Gate, courier};
     use crate::store::{Renewed, StoreError};
@@ -246,6 +248,7 @@ mod tests {
             let sender = Sender {
                 client: nowhere(),
                 inlet,
+                library: Arc::new(Library::new(rules())),
                 store,
                 clock: clock.clone(),
                 node: Uuid::nil(),
@@ -276,7 +279,7 @@ mod tests {
                 request: Request::stored(
                     kind,
                     "/calls/x".into(),
-                    bytes::Bytes::from_static(br#"{"to":"+19005550100"}"#),
+                    bytes::Bytes::from_static(br#"{"to":"+12025550142"}"#),
                 ),
                 first: age.map(|age| since - age),
                 taken_over,
@@ -363,7 +366,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_stopped_does_not_leave() {
         let mut night = Night::new();
-        night.gate.send_replace(Gate::new(false, ["+1900*"]).unwrap());
+        night.gate.send_replace(Gate::new(false, ["+1202*"]).unwrap());
         let stopped = Verdict::Refused { why: Refusal::Stopped, code: "limits.stop".into() };
         night.post(1, Kind::Dial, FRESH);
         assert_eq!(night.settles().await.verdict, stopped);

@@ -13,6 +13,7 @@ use tracing::debug;
 use super::apply::{Inlet, Put};
 use super::counts::Counts;
 use super::letter::{Letter, age};
+use super::library::Library;
 use crate::call::{Event, EventId, Settled, Verdict, What};
 use crate::clock::Clock;
 use crate::hall::courier::{self, Miss};
@@ -33,6 +34,8 @@ pub struct Sender {
     pub inlet: Inlet,
     /// The database, for leases.
     pub store: Arc<dyn Store>,
+    /// The rules: where we may dial by now.
+    pub library: Arc<Library>,
     /// The time.
     pub clock: Clock,
     /// This process.
@@ -193,7 +196,7 @@ mod tests {
 
     use super::*;
     use crate::call::{CallId, CommandId, Kind, LegNo};
-    use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere};
+    use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere, rules};
     use crate::engine::letter::Lease;
     use crate::store::{Renewed, StoreError};
     use crate::telnyx::request::Request;
@@ -205,6 +208,7 @@ mod tests {
         let sender = Sender {
             client: nowhere(),
             inlet,
+            library: Arc::new(Library::new(rules())),
             store,
             clock: clock.clone(),
             node: Uuid::nil(),

@@ -88,7 +88,7 @@ impl Engine {
         let counts = Arc::new(Counts::default());
         let parts = Parts {
             store: store.clone(),
-            library,
+            library: library.clone(),
             clock: clock.clone(),
             node,
             line,
@@ -104,6 +104,7 @@ impl Engine {
             client,
             inlet: inlet.clone(),
             store: store.clone(),
+            library,
             clock: clock.clone(),
             node,
             rate: sending.rate,

@@ -366,7 +366,7 @@ mod tests {
     }
 
     fn arrives(name: &str) -> Arrival {
-        let news = News::Arrived { from: Party::read(CALLER), to: Party::read(OURS) };
+        let news = News::Arrived { from: Party::read(CALLER), to: Party::read(OURS), hops: 0 };
         webhook(&format!("{name} arrives"), caller(name), news)
     }
 

@@ -1,8 +1,10 @@
-//! The stop list: what is not dialled, for whatever call and by whatever rules, from the moment it is in force.
+//! What is not dialled, for whatever call and by whatever rules it began with, from the moment it is in force: what the
+//! operator has stopped, and where the rules of now do not let us dial.
 
 use std::fmt;
 
 use crate::call::Kind;
+use crate::routing::{Forbidden, Outbound};
 
 /// Where nothing is dialled to for now. Whoever sends asks it before a command leaves for the first time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,10 +45,12 @@ impl Gate {
     }
 
     /// Whether a command to that destination must not leave: what forbids it. Only what rings somebody is ever stopped.
-    pub fn shuts(&self, kind: Kind, to: &str) -> Option<&'static str> {
+    /// `now` is where we may dial by the rules that new calls begin with: those of the call were asked as it was decided.
+    pub fn shuts(&self, kind: Kind, to: &str, now: &Outbound) -> Option<&'static str> {
         match kind {
             Kind::Dial | Kind::Transfer if self.stopped => Some("limits.stopped"),
-            Kind::Dial | Kind::Transfer => self.list.iter().any(|stop| stop.meets(to)).then_some("limits.stop"),
+            Kind::Dial | Kind::Transfer if self.list.iter().any(|stop| stop.meets(to)) => Some("limits.stop"),
+            Kind::Dial | Kind::Transfer => now.forbids_text(to).map(Forbidden::code),
             Kind::Answer | Kind::Reject | Kind::Hangup | Kind::Bridge => None,
             Kind::Speak | Kind::Play | Kind::Gather | Kind::StopPlay | Kind::Look | Kind::Find => None,
             Kind::Record | Kind::StopRecord => None,
@@ -74,17 +78,37 @@ impl Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::phone::Country;
+
+    fn usa() -> Outbound {
+        Outbound { countries: vec![Country::parse("US").unwrap()], ours: [].into(), hops: 3 }
+    }
+
+    #[test]
+    fn where_nobody_may_be_dialled_by_now_nobody_is() {
+        let (gate, now) = (Gate::default(), usa());
+        for kind in Kind::ALL {
+            let rings = matches!(kind, Kind::Dial | Kind::Transfer);
+            for (to, code) in [("+493023125010", "countries"), ("+19005550100", "premium"), ("", "countries")] {
+                let code = format!("limits.outbound.{code}");
+                assert_eq!(gate.shuts(kind, to, &now), Some(code.as_str()).filter(|_| rings), "{kind} {to}");
+            }
+            assert_eq!(gate.shuts(kind, "+12025550142", &now), None);
+            assert_eq!(gate.shuts(kind, "sip:eve@example.com", &now), None);
+        }
+    }
 
     #[test]
     fn numbers_beginnings_and_addresses_are_stopped_and_nothing_else() {
         let gate = Gate::new(false, ["+12025550142", " +1900* ", "sip:Eve@Example.com", "sip:sales*"]).unwrap();
+        let now = usa();
         for to in ["+12025550142", "+19005550100", "+1900", "sip:eve@EXAMPLE.com", "sip:sales2@example.com"] {
-            assert_eq!(gate.shuts(Kind::Dial, to), Some("limits.stop"), "{to}");
-            assert_eq!(gate.shuts(Kind::Transfer, to), Some("limits.stop"), "{to}");
-            assert_eq!(gate.shuts(Kind::Hangup, to), None);
+            assert_eq!(gate.shuts(Kind::Dial, to, &now), Some("limits.stop"), "{to}");
+            assert_eq!(gate.shuts(Kind::Transfer, to, &now), Some("limits.stop"), "{to}");
+            assert_eq!(gate.shuts(Kind::Hangup, to, &now), None);
         }
-        for to in ["+120255501421", "+1202555014", "+18005550100", "sip:eve@example.com.au", ""] {
-            assert_eq!(gate.shuts(Kind::Dial, to), None, "{to}");
+        for to in ["+12025550141", "+12025550143", "+18005550100", "sip:eve@example.com.au"] {
+            assert_eq!(gate.shuts(Kind::Dial, to, &now), None, "{to}");
         }
     }
 
@@ -93,8 +117,8 @@ mod tests {
         let gate = Gate::new(true, []).unwrap();
         for kind in Kind::ALL {
             let rings = matches!(kind, Kind::Dial | Kind::Transfer);
-            assert_eq!(gate.shuts(kind, "+12025550142"), rings.then_some("limits.stopped"), "{kind}");
-            assert_eq!(Gate::default().shuts(kind, "+12025550142"), None);
+            assert_eq!(gate.shuts(kind, "+12025550142", &usa()), rings.then_some("limits.stopped"), "{kind}");
+            assert_eq!(Gate::default().shuts(kind, "+12025550142", &usa()), None);
         }
     }
 

@@ -118,7 +118,7 @@ mod tests {
         let call = |id| {
             let mut life = Life::new(&rules);
             life.call.id = id;
-            life.news(0, News::Arrived { from: Party::read(CALLER), to: Party::read(OURS) });
+            life.news(0, News::Arrived { from: Party::read(CALLER), to: Party::read(OURS), hops: 0 });
             (id, life.call)
         };
         let index = Index {

@@ -12,6 +12,7 @@ mod doubt;
 mod fault;
 mod faults;
 mod hearsay;
+mod hops;
 mod judge;
 mod memory;
 mod messages;

@@ -7,6 +7,7 @@ use fastrand::Rng;
 use super::check::check;
 use super::diary::{Diary, Heard, Try};
 use super::hearsay;
+use super::hops::hops;
 use super::judge::Case;
 use super::memory::{Kept, Memory, Row, rendered};
 use super::order::tells_the_same;
@@ -21,7 +22,7 @@ const ORDERS: usize = 20;
 /// What became of a play.
 #[derive(Debug)]
 pub struct Played {
-    /// The calls, in the order of their scripts.
+    /// The calls, in the order of their scripts; then those that phones have passed on.
     pub calls: Vec<PlayedCall>,
     /// Everything that must not happen and did, a sentence each; empty if all is well.
     pub broken: Vec<String>,
@@ -58,20 +59,19 @@ impl Played {
         mut diary: Diary,
         rules: &Rules,
         trouble: &Trouble,
-        calls: &[CallNo],
         orders: u64,
     ) -> Self {
         let mut played = Vec::new();
-        for no in calls {
-            let Some(outcome) = world.outcome(*no) else { continue };
-            let id = world.caller(*no).and_then(|handle| memory.of_handle(handle));
+        for no in world.all_calls() {
+            let Some(outcome) = world.outcome(no) else { continue };
+            let id = world.caller(no).and_then(|handle| memory.of_handle(handle));
             let kept = id.and_then(|id| memory.calls().find(|(known, _)| *known == id));
             let rows = id.map(|id| memory.rows(id)).unwrap_or_default();
             let chapters = match kept {
                 Some((id, kept)) => told(id, kept, &rows, &world, rules, orders, &mut diary),
                 None => Vec::new(),
             };
-            let case = Case::new(&world, *no, outcome, id, &rows, &chapters, &diary);
+            let case = Case::new(&world, no, outcome, id, &rows, &chapters, &diary);
             let name = case.outcome.name.clone();
             let mut broken = check(&case, kept.map(|(_, kept)| kept), &rows);
             broken.extend(hearsay::check(&chapters, &rows, rules, &diary.heard, trouble));
@@ -83,7 +83,7 @@ impl Played {
                 rows.iter().any(|(known, _)| Some(known.to_string().as_str()) == id)
             };
             let requests = world.ledger().commands().iter().filter(ours).cloned().collect();
-            let legs = world.legs(*no);
+            let legs = world.legs(no);
             let posts = world.ledger().posts().iter().filter(|post| legs.contains(&post.leg)).cloned().collect();
             played.push(PlayedCall { id, outcome, chapters, story, requests, posts });
         }
@@ -98,6 +98,7 @@ impl Played {
         }
         effects(&world, &memory, &mut diary);
         targets(&played, rules, trouble, &mut diary);
+        played.iter().for_each(|call| hops(&world, &call.outcome, rules.outbound.hops, &mut diary));
         let mut counts = world.counts();
         counts.extend(diary.counts);
         Self { calls: played, broken: diary.broken, tries: diary.tries, heard: diary.heard, counts }
@@ -156,7 +157,7 @@ fn unmade(id: CommandId, row: &Row, world: &World, diary: &Diary) -> Option<Stri
     (!taken).then(|| format!("command {text} ({kind}) was refused, and counts as accepted"))
 }
 
-/// Nobody is rung whom the rules do not name, or whom the operator has stopped.
+/// Nobody is rung whom the rules do not name, whom the operator has stopped, or whom the rules of now forbid to ring.
 fn targets(played: &[PlayedCall], rules: &Rules, trouble: &Trouble, diary: &mut Diary) {
     let named: BTreeSet<&str> = rules.steps.iter().flat_map(|step| named(&step.action)).collect();
     for ring in played.iter().flat_map(|call| &call.outcome.rings) {
@@ -165,6 +166,9 @@ fn targets(played: &[PlayedCall], rules: &Rules, trouble: &Trouble, diary: &mut 
         }
         if trouble.stops(&ring.target) {
             diary.broken(format!("{} is rung, though it is stopped", ring.target));
+        }
+        if trouble.forbids(&ring.target) {
+            diary.broken(format!("{} is rung, though the rules of now forbid it", ring.target));
         }
     }
 }

@@ -131,6 +131,7 @@ impl Play {
                 Some(why) => {
                     self.pace.free(id);
                     self.diary.count("us.stopped");
+                    self.diary.count(&format!("stopped.{why}"));
                     let verdict = self.lanes.stop(id, why);
                     verdict.into_iter().for_each(|verdict| self.settle(id, verdict));
                 }
@@ -146,7 +147,7 @@ impl Play {
 
     fn stopped(&self, id: CommandId) -> Option<&'static str> {
         let row = self.memory.row(id)?;
-        self.gate.shuts(row.kind, &row.request.destination())
+        self.gate.shuts(row.kind, &row.request.destination(), &self.outbound)
     }
 
     fn give_up(&mut self, id: CommandId, why: &str) {
@@ -242,7 +243,7 @@ impl Play {
         };
         let caller = self.memory.caller(row.call);
         let on_behalf =
-            self.calls.iter().copied().find(|no| caller.is_some_and(|handle| self.world.caller(*no) == Some(handle)));
+            self.world.all_calls().find(|no| caller.is_some_and(|handle| self.world.caller(*no) == Some(handle)));
         self.world.on_behalf_of(on_behalf);
         let reply = self.world.request(self.now, method, &row.request.path, &row.request.body);
         let Ok(Reply { status, headers, body }) = reply else { return };

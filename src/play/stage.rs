@@ -16,8 +16,8 @@ use super::trouble::{Cutting, Step, Trouble};
 use crate::call::{CallId, CommandId, Event, EventId, Kind, What};
 use crate::hall::notices::Places;
 use crate::hall::{Arrival, Aside, Book, Changes, Fate, Gate, Lanes, Pace, fold};
-use crate::routing::Rules;
-use crate::sim::{CallNo, Script, Settings, World};
+use crate::routing::{Outbound, Rules};
+use crate::sim::{Script, Settings, World};
 use crate::telnyx::webhook::{Parsed, parse};
 
 /// When every play begins: a Monday, 10:00 in New York.
@@ -48,11 +48,12 @@ pub struct Play {
     pub(super) trouble: Trouble,
     /// What the operator has stopped.
     pub(super) gate: Gate,
+    /// Where we may dial by the rules of now.
+    pub(super) outbound: Outbound,
     /// The cut that [`Trouble`] asks for, once it has come about.
     pub(super) cutting: Option<Cutting>,
     pub(super) begin: Timestamp,
     pub(super) now: Timestamp,
-    pub(super) calls: Vec<CallNo>,
     pub(super) inbox: Vec<Job>,
     /// Deadlines that are handed in and not kept yet.
     pub(super) rung: BTreeSet<(CallId, u64)>,
@@ -90,9 +91,12 @@ impl Play {
     pub fn new(rules: Rules, seed: u64, settings: Settings, scripts: &[Script]) -> Self {
         let now = Timestamp::from_second(BEGIN).unwrap_or_default();
         let mut world = World::new(seed, settings);
-        let calls = scripts.iter().map(|script| world.call_in(now, script)).collect();
+        for script in scripts {
+            world.call_in(now, script);
+        }
         Self {
             world,
+            outbound: rules.outbound.clone(),
             rules,
             rng: Rng::with_seed(seed ^ 0x5111_7c44_004c_0000),
             memory: Memory::default(),
@@ -110,7 +114,6 @@ impl Play {
             cutting: None,
             begin: now,
             now,
-            calls,
             inbox: Vec::new(),
             rung: BTreeSet::new(),
             astray: Rng::with_seed(seed ^ 0x00a5_7a41_0000_0000),
@@ -139,6 +142,9 @@ impl Play {
             Ok(gate) => self.gate = gate,
             Err(bad) => self.diary.broken(format!("the list of what is stopped cannot be read: {}", bad.join(", "))),
         }
+        if let Some((country, _)) = trouble.narrowed {
+            self.outbound.countries.retain(|allowed| allowed.to_string() == country);
+        }
         self.trouble = trouble;
         self
     }
@@ -159,7 +165,7 @@ impl Play {
             self.happen();
         }
         let orders = self.rng.u64(..);
-        Played::of(self.world, self.memory, self.diary, &self.rules, &self.trouble, &self.calls, orders)
+        Played::of(self.world, self.memory, self.diary, &self.rules, &self.trouble, orders)
     }
 
     fn next(&self) -> Option<Timestamp> {

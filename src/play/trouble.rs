@@ -27,6 +27,9 @@ pub struct Trouble {
     pub stopped: bool,
     /// Whom the operator has stopped: numbers and addresses, or how those begin, with a star at the end.
     pub stops: Vec<&'static str>,
+    /// A country that is the only one by the rules of now, and how its numbers begin: the operator has changed his mind
+    /// since the calls began.
+    pub narrowed: Option<(&'static str, &'static str)>,
     /// How many nodes share what Telnyx allows the account; those beside ours do nothing else.
     pub nodes: u32,
     /// How many webhooks come that are no news of a leg of ours.
@@ -48,6 +51,12 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// Whether the rules of now do not let anybody be rung there.
+    pub(super) fn forbids(&self, target: &str) -> bool {
+        let outside = |(_, begin): (&str, &str)| target.starts_with('+') && !target.starts_with(begin);
+        self.narrowed.is_some_and(outside)
+    }
+
     /// Whether nobody is to be rung there.
     pub(super) fn stops(&self, target: &str) -> bool {
         let meets = |stop: &&str| stop.strip_suffix('*').map_or(*stop == target, |start| target.starts_with(start));

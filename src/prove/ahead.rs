@@ -202,7 +202,7 @@ fn mostly(action: &Action) -> Led {
     match action {
         Action::Ring(_) | Action::Transfer(_) => Led::Outcome(Outcome::NoAnswer),
         Action::Menu(_) => Led::Outcome(Outcome::Exhausted),
-        Action::Answer | Action::Say(_) | Action::Play(_) | Action::Reject(_) => Led::Done,
+        Action::Answer | Action::Say(_) | Action::Play(_) | Action::Voicemail(_) | Action::Reject(_) => Led::Done,
         Action::Hangup | Action::Goto { .. } | Action::Do { .. } => Led::Done,
     }
 }
@@ -212,7 +212,7 @@ fn is_felt(action: &Action) -> bool {
     match action {
         Action::Goto { .. } | Action::Do { .. } => false,
         Action::Answer | Action::Say(_) | Action::Play(_) | Action::Ring(_) => true,
-        Action::Transfer(_) | Action::Menu(_) | Action::Reject(_) | Action::Hangup => true,
+        Action::Transfer(_) | Action::Menu(_) | Action::Voicemail(_) | Action::Reject(_) | Action::Hangup => true,
     }
 }
 

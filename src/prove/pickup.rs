@@ -48,7 +48,7 @@ impl PickedUp {
                     found.at.push((id, When::Taken));
                     Some(before + transfer.ring_for + WAY)
                 }
-                Action::Answer | Action::Say(_) | Action::Play(_) | Action::Menu(_) => {
+                Action::Answer | Action::Say(_) | Action::Play(_) | Action::Menu(_) | Action::Voicemail(_) => {
                     found.at.push((id, When::Begins));
                     None
                 }

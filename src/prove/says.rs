@@ -14,6 +14,10 @@ pub(super) fn does(action: &Action, from: &Party, to: &Party, short: bool) -> St
         let text = if cut { text.chars().take(MOST).chain(['…']).collect() } else { text };
         format!("says “{text}”")
     };
+    let heard = |prompt: &Prompt| match prompt {
+        Prompt::Say(say) => says(say),
+        Prompt::Play(play) => format!("plays {}", play.url),
+    };
     match action {
         Action::Answer => "picks the caller up".to_owned(),
         Action::Say(say) => says(say),
@@ -22,11 +26,13 @@ pub(super) fn does(action: &Action, from: &Party, to: &Party, short: bool) -> St
         Action::Transfer(transfer) => {
             format!("gives the call to {}, who rings for {}", transfer.name, seconds(transfer.ring_for))
         }
+        Action::Voicemail(mailbox) => {
+            let greeting = mailbox.greeting.as_ref().map(|greeting| format!("{}, then ", heard(greeting)));
+            let whose = if mailbox.name.is_empty() { String::new() } else { format!(" in mailbox {}", mailbox.name) };
+            format!("{}takes a message{whose}, {} at most", greeting.unwrap_or_default(), seconds(mailbox.max_length))
+        }
         Action::Menu(menu) => {
-            let greeting = match &menu.greeting {
-                Prompt::Say(say) => says(say),
-                Prompt::Play(play) => format!("plays {}", play.url),
-            };
+            let greeting = heard(&menu.greeting);
             let tries = if menu.tries == 1 { String::new() } else { format!(", {} times at most", menu.tries) };
             format!("{greeting} and waits {} for a key{tries}", seconds(menu.timeout))
         }

@@ -11,6 +11,7 @@ mod layout;
 mod list;
 mod load;
 mod mailbox;
+mod outbound;
 mod passage;
 mod problem;
 mod prompt;
@@ -29,11 +30,12 @@ pub use hook::Hook;
 pub use list::{List, Pattern};
 pub use load::{Loaded, load, recall};
 pub use mailbox::Mailbox;
+pub use outbound::{Forbidden, Outbound};
 pub use problem::{Problem, Problems};
 pub use prompt::{Play, Prompt, Say};
 pub use rules::{
-    Action, CallerId, Choice, Defaults, Entry, Leads, Member, Menu, Order, Outbound, Outcome, Place, RejectWith, Ring,
-    RingAsked, Route, Rules, RulesHash, Step, StepId, Transfer,
+    Action, CallerId, Choice, Defaults, Entry, Leads, Member, Menu, Order, Outcome, Place, RejectWith, Ring, RingAsked,
+    Route, Rules, RulesHash, Step, StepId, Transfer,
 };
 pub use schedule::{Hours, Odd, Schedule, Wall};
 pub use sources::{Sources, Wanted, wanted};

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::condition::Condition;
 use super::hook::Hook;
 use super::mailbox::Mailbox;
+use super::outbound::Outbound;
 use super::prompt::{Play, Prompt, Say};
-use crate::phone::{Country, Key, Number, Party, Target};
+use crate::phone::{Key, Number, Party, Target};
 
 /// A routing file with all it includes, read and found good.
 #[derive(Clone, Debug)]
@@ -298,13 +299,6 @@ impl Default for Defaults {
             max_wait: None,
         }
     }
-}
-
-/// Where we may dial.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outbound {
-    /// Countries whose ordinary numbers may be dialled.
-    pub countries: Vec<Country>,
 }
 
 impl Rules {

@@ -1,4 +1,4 @@
-//! How long a caller can wait for a person: what rings for him, what he is told and what he is asked on the way there.
+//! How long a caller can wait for a person or a mailbox: what rings for him, what he is told and what he is asked on the way there.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -89,8 +89,13 @@ impl<'r> Waits<'r> {
         let own = lasts(&step.action);
         let further = step.ways().into_iter().filter_map(|way| {
             let (to, rest) = (way.to?, self.longest.get(&way.to?)?.lasts);
+            let passed = way.by == Led::Passed;
+            // Whoever has left a message waits no longer.
+            if !passed && takes_a_message(&step.action) {
+                return None;
+            }
             // Whoever passes a step over does not wait there.
-            let own = if way.by == Led::Passed { Duration::ZERO } else { own };
+            let own = if passed { Duration::ZERO } else { own };
             Some(Longest { lasts: own + rest, own, led: way.by, to: Some(to) })
         });
         let here = reaches_somebody(&step.action).then_some(Longest { lasts: own, own, led: Led::Done, to: None });
@@ -100,7 +105,10 @@ impl<'r> Waits<'r> {
 
     /// Where audio is heard on ways from a step to somebody.
     fn audio(&self, first: StepId) -> Vec<Place> {
-        let leads_on = |step: &Step| step.ways().iter().any(|way| way.by != Led::Passed && self.leads(way.to));
+        let leads_on = |step: &Step| {
+            let on = step.ways().iter().any(|way| way.by != Led::Passed && self.leads(way.to));
+            on || takes_a_message(&step.action)
+        };
         let order = from_the_end(self.steps, [first]);
         let steps = order.into_iter().filter_map(|id| self.step(id));
         let mut places: Vec<Place> =
@@ -143,10 +151,15 @@ pub fn seconds(duration: Duration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
-/// Whether a caller may be connected there.
+/// Whether a caller leaves a message there.
+fn takes_a_message(action: &Action) -> bool {
+    matches!(action, Action::Voicemail(_))
+}
+
+/// Whether a caller may be connected there, or leave a message.
 fn reaches_somebody(action: &Action) -> bool {
     match action {
-        Action::Ring(_) | Action::Transfer(_) => true,
+        Action::Ring(_) | Action::Transfer(_) | Action::Voicemail(_) => true,
         Action::Answer | Action::Say(_) | Action::Play(_) | Action::Menu(_) => false,
         Action::Reject(_) | Action::Hangup | Action::Goto { .. } | Action::Do { .. } => false,
     }
@@ -159,8 +172,17 @@ fn lasts(action: &Action) -> Duration {
         Action::Ring(ring) => ring.lasts(),
         Action::Transfer(transfer) => transfer.ring_for,
         Action::Menu(menu) => menu.lasts(),
+        Action::Voicemail(mailbox) => mailbox.greeting.as_ref().map(heard).unwrap_or_default(),
         Action::Answer | Action::Play(_) | Action::Reject(_) | Action::Hangup => Duration::ZERO,
         Action::Goto { .. } | Action::Do { .. } => Duration::ZERO,
+    }
+}
+
+/// How long it is heard at most; of audio nobody knows.
+fn heard(prompt: &Prompt) -> Duration {
+    match prompt {
+        Prompt::Say(say) => say.text.lasts(),
+        Prompt::Play(_) => Duration::ZERO,
     }
 }
 
@@ -171,6 +193,7 @@ fn plays(action: &Action) -> bool {
             let prompts = std::iter::once(&menu.greeting).chain(&menu.invalid);
             prompts.into_iter().any(|prompt| matches!(prompt, Prompt::Play(_)))
         }
+        Action::Voicemail(mailbox) => matches!(mailbox.greeting, Some(Prompt::Play(_))),
         Action::Answer | Action::Say(_) | Action::Ring(_) | Action::Transfer(_) => false,
         Action::Reject(_) | Action::Hangup | Action::Goto { .. } | Action::Do { .. } => false,
     }
@@ -192,10 +215,6 @@ impl Menu {
     /// The longest it can last, audio not counted: it is heard as often as it may be, each time to the end of the wait
     /// for a key, and a wrong key is pressed in between.
     fn lasts(&self) -> Duration {
-        let heard = |prompt: &Prompt| match prompt {
-            Prompt::Say(say) => say.text.lasts(),
-            Prompt::Play(_) => Duration::ZERO,
-        };
         let tries = u32::from(self.tries);
         let wrong = self.invalid.as_ref().map(heard).unwrap_or_default();
         (heard(&self.greeting) + self.timeout) * tries + wrong * tries.saturating_sub(1)

@@ -109,7 +109,10 @@ fn after(action: &Action, caller: Caller, answer_after: Option<Duration>) -> Vec
     let answered = Caller { answered: true, ..NEW };
     match action {
         Action::Answer => vec![answered],
-        Action::Say(_) | Action::Play(_) | Action::Menu(_) => vec![Caller { spoken_to: true, ..answered }],
+        // A message is an end that a caller may be left with.
+        Action::Say(_) | Action::Play(_) | Action::Menu(_) | Action::Voicemail(_) => {
+            vec![Caller { spoken_to: true, ..answered }]
+        }
         Action::Ring(ring) => after_waiting(ring.lasts(), true, caller, answer_after),
         Action::Transfer(transfer) => after_waiting(transfer.ring_for, false, caller, answer_after),
         Action::Goto { .. } | Action::Do { .. } => vec![caller],

@@ -32,7 +32,9 @@ impl Step {
     pub fn ways(&self) -> Vec<Way> {
         let way = |by, to| Way { by, to };
         let mut ways: Vec<Way> = match &self.action {
-            Action::Answer | Action::Say(_) | Action::Play(_) => vec![way(Led::Done, self.next)],
+            Action::Answer | Action::Say(_) | Action::Play(_) | Action::Voicemail(_) => {
+                vec![way(Led::Done, self.next)]
+            }
             Action::Goto { first, .. } | Action::Do { first } => vec![way(Led::Done, Some(*first))],
             Action::Menu(menu) => {
                 let keys = menu.keys.iter().filter_map(|(key, choice)| match choice.leads {
@@ -61,7 +63,7 @@ impl Action {
                 &[Outcome::NoAnswer, Outcome::Busy, Outcome::Declined, Outcome::Failed]
             }
             Self::Menu(_) => &[Outcome::Exhausted, Outcome::Invalid],
-            Self::Answer | Self::Say(_) | Self::Play(_) | Self::Reject(_) => &[],
+            Self::Answer | Self::Say(_) | Self::Play(_) | Self::Voicemail(_) | Self::Reject(_) => &[],
             Self::Hangup | Self::Goto { .. } | Self::Do { .. } => &[],
         }
     }
@@ -76,6 +78,7 @@ impl Action {
             Self::Ring(_) => "ring",
             Self::Transfer(_) => "transfer",
             Self::Menu(_) => "menu",
+            Self::Voicemail(_) => "voicemail",
             Self::Reject(_) => "reject",
             Self::Hangup => "hangup",
             Self::Goto { .. } => "goto",

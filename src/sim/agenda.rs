@@ -50,6 +50,9 @@ pub(super) enum Due {
     },
     /// The one on whose behalf it rang has left.
     OriginLeft(LegNo),
+    /// A call that was passed on is picked up, or over, at its other end.
+    GoneThrough(LegNo),
+    HalfIsOver(LegNo, End),
     /// Accepted media is queued.
     Play {
         leg: LegNo,

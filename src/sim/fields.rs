@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::reply::Refusal;
+use super::script::Header;
 use super::switches::{ClientStateLimit, ClientStateLineFeed, Switches};
 
 /// The longest client state, where there is such a limit.
@@ -137,6 +138,13 @@ impl Fields {
     /// anything else is ignored without a word.
     pub fn parks(&self) -> bool {
         self.get("park_after_unbridge").and_then(Value::as_str) == Some("self")
+    }
+
+    /// The headers of the call that is made.
+    pub fn headers(&self) -> Result<Vec<Header>, Refusal> {
+        const NAME: &str = "custom_headers";
+        let Some(list) = self.get(NAME) else { return Ok(Vec::new()) };
+        serde_json::from_value(list.clone()).map_err(|_| wrong(NAME, "a list of objects with `name` and `value`"))
     }
 
     /// What repeats of failed deliveries wait for, by event type: at most five each, of a minute together.

@@ -33,6 +33,8 @@ impl World {
             Due::TalkOver { leg, talk } => self.talk_over(leg, talk),
             Due::PeerLeft { leg, source } => self.peer_left(leg, source),
             Due::OriginLeft(leg) => self.origin_left(leg),
+            Due::GoneThrough(leg) => self.gone_through(leg),
+            Due::HalfIsOver(leg, end) => self.other_half_is_over(leg, end),
             Due::Play { leg, item, stop, command } => self.queue_media(leg, item, stop, command),
             Due::MediaOver { leg, begun } => self.media_over(leg, begun),
             Due::Gather { leg, gather, command } => self.gather(leg, *gather, command),

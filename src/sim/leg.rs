@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::ids::{control_id, uuid};
 use super::ledger::{CallNo, LegNo};
-use super::script::Callee;
+use super::script::{Callee, Header};
 
 /// A line between Telnyx and one phone.
 #[derive(Clone, Debug)]
@@ -54,6 +54,10 @@ pub(super) struct Leg {
     pub timers: Vec<(Timestamp, u64)>,
     /// What repeats of failed deliveries wait for, by event type.
     pub retries: BTreeMap<String, Vec<Duration>>,
+    /// The headers it was dialled with, or came in with.
+    pub headers: Vec<Header>,
+    /// The other half of a call that a phone passed on: the leg that was dialled, or the one that came in.
+    pub other_half: Option<LegNo>,
 }
 
 /// Which way a leg was set up.
@@ -199,6 +203,8 @@ impl Leg {
             ringing: Vec::new(),
             timers: Vec::new(),
             retries: BTreeMap::new(),
+            headers: Vec::new(),
+            other_half: None,
         }
     }
 

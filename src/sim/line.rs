@@ -122,6 +122,7 @@ impl World {
         leg.state = State::Answered;
         leg.answered = Some(now);
         self.enter(no, What::Answered);
+        self.goes_through(no);
     }
 
     /// A bridge command takes effect.
@@ -215,6 +216,7 @@ impl World {
         }
         self.enter(no, What::HungUp { cause: end.cause, by });
         self.tell(no, &News::Hangup(end));
+        self.half_is_over(no, end);
         if let Some(peer) = peer {
             self.left_alone(peer, end.source);
         }

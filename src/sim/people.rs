@@ -6,7 +6,7 @@ use super::agenda::Due;
 use super::ledger::{By, CallNo, LegNo, What};
 use super::leg::{Leg, Purpose, State, Way};
 use super::script::{Callee, Side};
-use super::switches::{FirstCommandCause, RingTimeoutCause, TransferBridgedOnB};
+use super::switches::{FirstCommandCause, PassedOnHeaders, RingTimeoutCause, TransferBridgedOnB};
 use super::wire::{End, News};
 use super::world::World;
 
@@ -19,9 +19,12 @@ impl World {
     /// A caller calls.
     pub(super) fn arrive(&mut self, no: CallNo) {
         let Some(call) = self.call(no) else { return };
-        let (from, to) = (call.script.from.clone(), call.script.to.clone());
+        let (from, to, mut headers) = (call.script.from.clone(), call.script.to.clone(), call.script.headers.clone());
+        if self.settings.switches.passed_on_headers == PassedOnHeaders::Lost {
+            headers.clear();
+        }
         let mut leg = Leg::new(self.next_leg(), Way::In, from.clone(), to.clone(), self.now, &mut self.rng);
-        leg.call = Some(no);
+        (leg.call, leg.headers) = (Some(no), headers);
         let caller = leg.no;
         self.add(leg);
         if let Some(call) = self.call_mut(no) {
@@ -111,11 +114,12 @@ impl World {
             Callee::Declines { .. } => self.end(no, DECLINED, By::Person),
             Callee::NotFound { .. } => self.end(no, NOT_FOUND, By::Limit),
             Callee::Fails { .. } => self.end(no, FAILED, By::Limit),
+            Callee::PassesOn { to, .. } => self.pass_on(no, &to),
             Callee::RingsOut | Callee::Refused { .. } => {}
         }
     }
 
-    fn answered_by_callee(&mut self, no: LegNo, time_limit: Duration) {
+    pub(super) fn answered_by_callee(&mut self, no: LegNo, time_limit: Duration) {
         self.while_live(no, time_limit, Due::TalkedTooLong(no));
         self.answered_outside(no);
     }

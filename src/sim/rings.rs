@@ -12,7 +12,7 @@ use super::ledger::{CallNo, CommandNo, LegNo, What};
 use super::leg::{Leg, Outbound, Purpose, State, Way};
 use super::moment::between;
 use super::reply::{Refusal, Reply};
-use super::script::Callee;
+use super::script::{Callee, Header};
 use super::switches::{DialLinkToUnanswered, FirstCommandDial, TimeLimitRange, TransferClientState};
 use super::world::World;
 
@@ -26,6 +26,7 @@ struct Ring {
     outbound: Outbound,
     parks: bool,
     retries: BTreeMap<String, Vec<Duration>>,
+    headers: Vec<Header>,
 }
 
 impl World {
@@ -41,7 +42,7 @@ impl World {
         let needs_link = bridge_on_answer || parks || fields.flag("bridge_intent")? == Some(true);
         let retry_on_timeout = fields.flag("retry_on_timeout")?.unwrap_or(true);
         let (ring_for, time_limit) = self.limits(fields)?;
-        let retries = fields.retries()?;
+        let (retries, headers) = (fields.retries()?, fields.headers()?);
         let link = self.linked(fields)?;
         if needs_link && link.is_none() {
             return Err(Refusal::unfit("This needs link_to.").of("link_to"));
@@ -55,7 +56,7 @@ impl World {
         let callee = self.reach(call, &to)?;
         let purpose = link.filter(|_| bridge_on_answer).map_or(Purpose::Wait, Purpose::Join);
         let outbound = Outbound { callee, ring_for, retry_on_timeout, time_limit, purpose };
-        let ring = Ring { call, session, from, to, client_state, outbound, parks, retries };
+        let ring = Ring { call, session, from, to, client_state, outbound, parks, retries, headers };
         let counts = !ignored && self.settings.switches.first_command_dial == FirstCommandDial::Counts;
         if let Some(leg) = link.filter(|_| counts).and_then(|link| self.leg_mut(link)) {
             leg.commanded = true;
@@ -80,7 +81,7 @@ impl World {
         let target_state = fields.client_state("target_leg_client_state", &self.settings.switches)?;
         let (ring_for, time_limit) = self.limits(fields)?;
         let early_media = fields.flag("early_media")?.unwrap_or(true);
-        let retries = fields.retries()?;
+        let (retries, headers) = (fields.retries()?, fields.headers()?);
         self.room_for_a_leg()?;
         let callee = self.reach(call, &to)?;
         if ignored {
@@ -98,7 +99,8 @@ impl World {
         }
         let purpose = Purpose::Take { given, early_media };
         let outbound = Outbound { callee, ring_for, retry_on_timeout: true, time_limit, purpose };
-        let ring = Ring { call, session, from, to, client_state: new_state, outbound, parks: false, retries };
+        let client_state = new_state;
+        let ring = Ring { call, session, from, to, client_state, outbound, parks: false, retries, headers };
         let no = self.make(ring, command, false);
         if let Some(leg) = self.leg_mut(given) {
             leg.ringing.push(no);
@@ -113,7 +115,7 @@ impl World {
         let (target, purpose) = (ring.to.clone(), ring.outbound.purpose.clone());
         let mut leg = Leg::new(no, Way::Out(ring.outbound), ring.from, ring.to, self.now, &mut self.rng);
         (leg.call, leg.session, leg.client_state) = (ring.call, ring.session, ring.client_state);
-        (leg.parks, leg.retries) = (ring.parks, ring.retries);
+        (leg.parks, leg.retries, leg.headers) = (ring.parks, ring.retries, ring.headers);
         leg.settled = rings_at;
         if stillborn {
             (leg.state, leg.ended) = (State::Ended, Some(self.now));

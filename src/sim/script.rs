@@ -35,6 +35,9 @@ pub struct Script {
     /// What he says when he is recorded: the first time, the second time; then he stays on and says nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<Message>,
+    /// Headers of his call, where somebody has passed it on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Header>,
 }
 
 /// What a caller says when he is recorded.
@@ -44,6 +47,16 @@ pub struct Message {
     /// How long he speaks before he hangs up.
     #[serde(with = "required")]
     pub lasts: Duration,
+}
+
+/// A header of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub value: String,
 }
 
 /// A key that a caller presses.
@@ -123,6 +136,14 @@ pub enum Callee {
         #[serde(with = "required")]
         after: Duration,
     },
+    /// Passes the call on: it comes in again as a call to another number.
+    PassesOn {
+        /// After ringing so long.
+        #[serde(with = "required")]
+        after: Duration,
+        /// Where it comes in.
+        to: String,
+    },
     /// The dial or transfer itself is refused.
     Refused {
         /// HTTP status, 400 to 499.
@@ -145,6 +166,7 @@ impl Script {
             callees: BTreeMap::new(),
             presses: Vec::new(),
             messages: Vec::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -218,6 +240,7 @@ impl Callee {
             Self::RingsOut => "rings_out",
             Self::NotFound { .. } => "not_found",
             Self::Fails { .. } => "fails",
+            Self::PassesOn { .. } => "passes_on",
             Self::Refused { .. } => "refused",
         }
     }
@@ -230,7 +253,8 @@ impl Callee {
             | Self::Busy { after }
             | Self::Declines { after }
             | Self::NotFound { after }
-            | Self::Fails { after } => Some(*after),
+            | Self::Fails { after }
+            | Self::PassesOn { after, .. } => Some(*after),
             Self::RingsOut | Self::Refused { .. } => None,
         }
     }

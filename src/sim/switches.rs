@@ -378,6 +378,13 @@ switches! {
         /// 60 to 14,000.
         ErrorText = "error_text",
     }
+    /// Whether the headers of a call are still there when a phone passes it on.
+    passed_on_headers: PassedOnHeaders {
+        /// They go along.
+        Kept = "kept",
+        /// Carriers take them off.
+        Lost = "lost",
+    }
 }
 
 #[cfg(test)]

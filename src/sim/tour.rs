@@ -15,6 +15,7 @@ use super::{Callee, Fault, Mishap, Rates, Script, Settings, World};
 const DORA: &str = "+12025550104";
 const EVE: &str = "sip:eve@example.com";
 const FINN: &str = "sip:finn@example.com";
+const GUS: &str = "sip:gus@example.com";
 
 /// Everything that was answered and sent, as text; and the webhooks.
 fn tour(switches: Switches) -> (String, Vec<Value>) {
@@ -133,11 +134,16 @@ fn others(stage: &mut Stage, a: &str) -> Vec<(u16, Value)> {
 
 /// The same command id again and again, and for two things.
 fn again(stage: &mut Stage) -> Vec<(u16, Value)> {
-    let other = Script::call("again", "+12025550160", LINE).patience(600 * SECOND);
+    let passes_on = Callee::PassesOn { after: SECOND, to: LINE.to_owned() };
+    let other = Script::call("again", "+12025550160", LINE).patience(600 * SECOND).callee(GUS, passes_on);
     let call = stage.world.call_in(stage.now, &other);
     stage.run(SECOND);
     let leg = stage.world.caller(call).unwrap().to_owned();
     let mut told = vec![stage.act(&leg, "answer", json!({}))];
+    let mut dial = stage.dial_of(GUS);
+    (dial["link_to"], dial["custom_headers"]) = (leg.as_str().into(), json!([{"name": "X-Count", "value": "1"}]));
+    told.push(stage.ask("POST", "/v2/calls", &dial));
+    stage.run(3 * SECOND);
     let mut dial = stage.dial_of(BEN);
     (dial["link_to"], dial["command_id"]) = (leg.as_str().into(), "again".into());
     for pause in [40, 30, 70, 0] {

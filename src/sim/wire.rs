@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::leg::{Leg, Source, Tape};
 use super::moment::written;
 use super::recorded::Recorded;
+use super::script::Header;
 use super::switches::{
     ClientStateUnset, MetaAttempt, NormalSipCause, QualityUnanswered, RecordingControlId, StateInEvents, Switches,
     TelnyxError,
@@ -105,6 +106,8 @@ struct Incoming<'a> {
     parties: Parties<'a>,
     caller_id_name: &'a str,
     connection_codecs: &'static str,
+    #[serde(skip_serializing_if = "<[Header]>::is_empty")]
+    custom_headers: &'a [Header],
     direction: &'static str,
     from_sip_uri: String,
     offered_codecs: &'static str,
@@ -301,6 +304,7 @@ fn more<'a>(leg: &'a Leg, news: &News<'a>, switches: &Switches, now: Timestamp) 
             parties: parties(),
             caller_id_name: &leg.from,
             connection_codecs: "PCMA,PCMU,VP8,H264",
+            custom_headers: &leg.headers,
             direction: "incoming",
             from_sip_uri: sip_uri(&leg.from, "198.51.100.20:5060"),
             offered_codecs: "PCMU,G729",

@@ -13,7 +13,7 @@ use super::ledger::{CallNo, Entry, Ledger, LegNo, What};
 use super::leg::Leg;
 use super::moment::later;
 use super::posts::{Delivery, Post, Posts, plan, timeout};
-use super::script::{Callee, Script};
+use super::script::{Callee, Header, Script};
 use super::settings::Settings;
 use super::window::Windows;
 use super::wire::{Event, News};
@@ -58,6 +58,15 @@ pub(super) struct Call {
     pub rung: BTreeMap<String, usize>,
     /// Which of his waits the caller is in.
     pub wait: u32,
+    /// How often the network passed it on before it came in.
+    pub passed_on: u32,
+}
+
+impl Call {
+    /// A call that has not begun.
+    pub fn new(script: Script) -> Self {
+        Self { script, caller: None, legs: Vec::new(), rung: BTreeMap::new(), wait: 0, passed_on: 0 }
+    }
 }
 
 impl World {
@@ -88,8 +97,8 @@ impl World {
     pub fn call_in(&mut self, now: Timestamp, script: &Script) -> CallNo {
         self.run(now);
         let no = CallNo(u32::try_from(self.calls.len()).unwrap_or(u32::MAX));
-        let (script, at) = (script.clone(), later(self.now, script.at));
-        self.calls.push(Call { script, caller: None, legs: Vec::new(), rung: BTreeMap::new(), wait: 0 });
+        let at = later(self.now, script.at);
+        self.calls.push(Call::new(script.clone()));
         self.agenda.add(at, Due::Arrive(no));
         no
     }
@@ -153,6 +162,16 @@ impl World {
     /// The caller's `call_control_id`, once he has called.
     pub fn caller(&self, call: CallNo) -> Option<&str> {
         Some(self.leg(self.call(call)?.caller?)?.control_id.as_str())
+    }
+
+    /// Every call, those that phones passed on included.
+    pub fn all_calls(&self) -> impl Iterator<Item = CallNo> {
+        (0..u32::try_from(self.calls.len()).unwrap_or(u32::MAX)).map(CallNo)
+    }
+
+    /// The headers of a leg: those it was dialled with, or came in with.
+    pub fn headers(&self, leg: LegNo) -> &[Header] {
+        self.leg(leg).map(|leg| leg.headers.as_slice()).unwrap_or_default()
     }
 
     /// Says which call the next requests are for: of a dial without a link the world can only guess it.

@@ -3,8 +3,10 @@
 use base64::Engine;
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::loose::{BASE64, LONGEST_ID, Loose, clean, id, text};
+use super::request::HOPS;
 use crate::call::{Cause, Entered, Handle, Link, Mark, News, Tag, Tape, Who};
 use crate::phone::{Key, Party};
 
@@ -28,6 +30,8 @@ pub(super) const KNOWN: [&str; 12] = [
 ];
 /// The longest address of a recording that we keep, in bytes. One that is signed has some hundred.
 const LONGEST_LINK: usize = 4096;
+/// The largest count of hops that is believed.
+const MOST_HOPS: u8 = 99;
 
 /// What we read of a payload. Whatever else it holds may have any shape.
 #[derive(Default, Deserialize)]
@@ -50,6 +54,10 @@ pub(super) struct Payload<'a> {
     from: Loose<'a>,
     #[serde(borrow)]
     to: Loose<'a>,
+    #[serde(borrow)]
+    custom_headers: Loose<'a>,
+    #[serde(borrow)]
+    sip_headers: Loose<'a>,
     #[serde(borrow)]
     hangup_cause: Loose<'a>,
     #[serde(borrow)]
@@ -90,7 +98,7 @@ impl Payload<'_> {
     pub(super) fn news(&self, name: &str) -> News {
         match name {
             "call.initiated" => match text(self.direction).as_deref() {
-                Some("incoming") => News::Arrived { from: party(self.from), to: party(self.to) },
+                Some("incoming") => News::Arrived { from: party(self.from), to: party(self.to), hops: self.hops() },
                 Some("outgoing") => News::Placed,
                 _ => other(name),
             },
@@ -136,6 +144,14 @@ impl Payload<'_> {
         }
     }
 
+    /// How often the call was passed on, by the header that our own dials carry. What is no small number says nothing.
+    fn hops(&self) -> u8 {
+        let headers = headers(self.custom_headers).into_iter().chain(headers(self.sip_headers));
+        let ours = headers.filter(|header| text(header.name).is_some_and(|name| name.eq_ignore_ascii_case(HOPS)));
+        let count = |header: Header<'_>| text(header.value)?.trim().parse().ok().filter(|hops| *hops <= MOST_HOPS);
+        ours.filter_map(count).max().unwrap_or(0)
+    }
+
     fn mark(&self) -> Option<Mark> {
         Mark::parse(&state(self.client_state)?)
     }
@@ -163,6 +179,21 @@ fn is_address(text: &str) -> bool {
 /// A moment, if it is one.
 pub(super) fn moment(value: Loose<'_>) -> Option<Timestamp> {
     text(value)?.parse().ok()
+}
+
+/// A header of a call.
+#[derive(Deserialize)]
+struct Header<'a> {
+    #[serde(borrow)]
+    name: Loose<'a>,
+    #[serde(borrow)]
+    value: Loose<'a>,
+}
+
+/// Those of a list that are headers.
+fn headers(list: Loose<'_>) -> Vec<Header<'_>> {
+    let list: Vec<&RawValue> = list.and_then(|list| serde_json::from_str(list.get()).ok()).unwrap_or_default();
+    list.into_iter().filter_map(|header| serde_json::from_str(header.get()).ok()).collect()
 }
 
 fn key(value: Loose<'_>) -> Option<Key> {

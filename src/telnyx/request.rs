@@ -33,6 +33,9 @@ pub enum Method {
     Post,
 }
 
+/// The header that counts how often a call was passed on: whoever gets the call may be one of us.
+pub(super) const HOPS: &str = "X-Switchhook-Hops";
+
 /// What Telnyx takes as the longest time to ring, in seconds.
 const RING_SECS: (u64, u64) = (5, 600);
 
@@ -165,6 +168,7 @@ enum Body<'a> {
         time_limit_secs: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
         link_to: Option<&'a str>,
+        custom_headers: [Header; 1],
         client_state: String,
         webhook_retries_policies: Retries,
     },
@@ -178,6 +182,7 @@ enum Body<'a> {
         from: &'a str,
         timeout_secs: u64,
         time_limit_secs: u64,
+        custom_headers: [Header; 1],
         client_state: String,
         target_leg_client_state: String,
         webhook_retries_policies: Retries,
@@ -216,6 +221,19 @@ enum Body<'a> {
         command_id: CommandId,
         stop: &'static str,
     },
+}
+
+/// A header of the call that rings somebody.
+#[derive(Serialize)]
+struct Header {
+    name: &'static str,
+    value: String,
+}
+
+impl Header {
+    fn hops(hops: u8) -> [Self; 1] {
+        [Self { name: HOPS, value: hops.to_string() }]
+    }
 }
 
 /// What is heard while a key is asked for.
@@ -289,7 +307,7 @@ impl<'a> Body<'a> {
                 Self::Reject { command_id, cause: if with.is_busy() { "USER_BUSY" } else { "CALL_REJECTED" } }
             }
             Verb::Hangup { .. } => Self::Hangup { command_id },
-            Verb::Dial { to, from, ring_for, time_limit, link_to, tag } => Self::Dial {
+            Verb::Dial { to, from, ring_for, time_limit, link_to, hops, tag } => Self::Dial {
                 command_id,
                 connection_id: line,
                 to: to.as_str(),
@@ -298,16 +316,18 @@ impl<'a> Body<'a> {
                 retry_on_timeout: false,
                 time_limit_secs: life_secs(*time_limit),
                 link_to: link_to.as_ref().map(|handle| handle.0.as_str()),
+                custom_headers: Header::hops(*hops),
                 client_state: state(*tag),
                 webhook_retries_policies: Retries,
             },
             Verb::Bridge { with, .. } => Self::Bridge { command_id, call_control_id: &with.0 },
-            Verb::Transfer { to, from, ring_for, time_limit, tag, target_tag, .. } => Self::Transfer {
+            Verb::Transfer { to, from, ring_for, time_limit, hops, tag, target_tag, .. } => Self::Transfer {
                 command_id,
                 to: to.as_str(),
                 from: from.as_str(),
                 timeout_secs: ring_secs(*ring_for),
                 time_limit_secs: life_secs(*time_limit),
+                custom_headers: Header::hops(*hops),
                 client_state: state(*tag),
                 target_leg_client_state: state(*target_tag),
                 webhook_retries_policies: Retries,
@@ -388,6 +408,8 @@ mod tests {
     const ID: &str = "00000000-0000-0000-0000-0000000000c1";
     const TAG: &str = "c3cxOjAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMGMwOjE=";
     const TARGET_TAG: &str = "c3cxOjAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMGMwOjI=";
+    const ONCE: &str = r#""custom_headers":[{"name":"X-Switchhook-Hops","value":"1"}]"#;
+    const THRICE: &str = r#""custom_headers":[{"name":"X-Switchhook-Hops","value":"3"}]"#;
     const RETRIES: &str = concat!(
         r#"{"call.initiated":{"retries_ms":[500,1000,2000,5000,10000]},"#,
         r#""call.answered":{"retries_ms":[500,1000,2000,5000,10000]},"#,
@@ -421,13 +443,13 @@ mod tests {
 
     fn dial(ring_for: Duration, time_limit: Duration, link_to: Option<Handle>) -> Command {
         let to = Target::parse("+13125550199").unwrap();
-        command(Verb::Dial { to, from: number(), ring_for, time_limit, link_to, tag: tag(1) })
+        command(Verb::Dial { to, from: number(), ring_for, time_limit, link_to, hops: 1, tag: tag(1) })
     }
 
     fn transfer(ring_for: Duration, time_limit: Duration) -> Command {
         let to = Target::parse("sip:ben@example.com;secure=srtp").unwrap();
         let (tag, target_tag) = (tag(1), tag(2));
-        command(Verb::Transfer { on: on(), to, from: number(), ring_for, time_limit, tag, target_tag })
+        command(Verb::Transfer { on: on(), to, from: number(), ring_for, time_limit, hops: 3, tag, target_tag })
     }
 
     fn body(command: &Command) -> String {
@@ -443,7 +465,9 @@ mod tests {
             body(&command),
             format!(r#"{{"command_id":"{ID}","connection_id":"1684","to":"+13125550199","from":"+12025550100","#)
                 + r#""timeout_secs":22,"retry_on_timeout":false,"time_limit_secs":7260,"#
-                + &format!(r#""link_to":"{HANDLE}","client_state":"{TAG}","webhook_retries_policies":{RETRIES}}}"#)
+                + &format!(
+                    r#""link_to":"{HANDLE}",{ONCE},"client_state":"{TAG}","webhook_retries_policies":{RETRIES}}}"#
+                )
         );
         assert!(!body(&dial(Duration::ZERO, Duration::ZERO, None)).contains("link_to"));
     }
@@ -456,7 +480,7 @@ mod tests {
             body(&command),
             format!(r#"{{"command_id":"{ID}","to":"sip:ben@example.com;secure=srtp","from":"+12025550100","#)
                 + r#""timeout_secs":22,"time_limit_secs":7260,"#
-                + &format!(r#""client_state":"{TAG}","target_leg_client_state":"{TARGET_TAG}","#)
+                + &format!(r#"{THRICE},"client_state":"{TAG}","target_leg_client_state":"{TARGET_TAG}","#)
                 + &format!(r#""webhook_retries_policies":{RETRIES}}}"#)
         );
     }

@@ -139,7 +139,7 @@ mod tests {
             assert!(who.line.is_some(), "{name}: no line");
             let number = |text| Party::Number(crate::phone::Number::parse(text).unwrap());
             let expected = match name {
-                "call.initiated" => News::Arrived { from: number("+12025550123"), to: number("+12025550110") },
+                "call.initiated" => News::Arrived { from: number("+12025550123"), to: number("+12025550110"), hops: 0 },
                 "call.answered" => News::Answered,
                 "call.bridged" => News::Bridged,
                 "call.hangup" => News::HungUp { cause: Cause::Busy },
@@ -283,6 +283,29 @@ mod tests {
     }
 
     #[test]
+    fn how_often_a_call_was_passed_on_stands_in_a_header() {
+        let hops = |headers: Value| {
+            let payload = json!({"direction": "incoming", "custom_headers": headers});
+            let News::Arrived { hops, .. } = parts(&event(&enveloped("call.initiated", payload))).1.clone() else {
+                panic!()
+            };
+            hops
+        };
+        let header = |name: &str, value: Value| json!({"name": name, "value": value});
+        let ours = |value: Value| header("X-Switchhook-Hops", value);
+        assert_eq!(hops(json!([ours(json!("2"))])), 2);
+        assert_eq!(hops(json!([header("x-switchhook-hops", json!(" 3 "))])), 3, "whatever the carrier makes of it");
+        assert_eq!(hops(json!([ours(json!(4))])), 4);
+        assert_eq!(hops(json!([header("X-Other", json!("9")), ours(json!("1")), 5, ours(json!("2"))])), 2);
+        for nothing in [json!("many"), json!("-1"), json!("300"), json!("100"), json!(null), json!(["1"]), json!("")] {
+            assert_eq!(hops(json!([ours(nothing.clone())])), 0, "{nothing}");
+        }
+        for odd in [json!(null), json!("X-Switchhook-Hops: 2"), json!({"name": "X-Switchhook-Hops"}), json!([[1]])] {
+            assert_eq!(hops(odd.clone()), 0, "{odd}");
+        }
+    }
+
+    #[test]
     fn causes_directions_and_statuses_are_ours() {
         let news = |name: &str, payload: Value| parts(&event(&enveloped(name, payload))).1.clone();
         let causes = [
@@ -308,11 +331,11 @@ mod tests {
         assert_eq!(news(&name, json!({"direction": "outgoing", "from": "+12025550110"})), News::Placed);
         assert_eq!(
             news(&name, json!({"direction": "incoming", "from": 911, "to": "sip:ben@example.com\u{0}"})),
-            News::Arrived { from: Party::Other("911".into()), to: Party::Sip("sip:ben@example.com".into()) }
+            News::Arrived { from: Party::Other("911".into()), to: Party::Sip("sip:ben@example.com".into()), hops: 0 }
         );
         assert_eq!(
             news(&name, json!({"direction": "incoming"})),
-            News::Arrived { from: Party::Withheld, to: Party::Withheld }
+            News::Arrived { from: Party::Withheld, to: Party::Withheld, hops: 0 }
         );
         for direction in [json!(null), json!("sideways"), json!(["incoming"])] {
             assert_eq!(news(&name, json!({"direction": direction})), News::Other { name: name.clone() });

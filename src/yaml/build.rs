@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::flaw::{Flaw, TAB, spot};
-use super::lines::first_tab;
+use super::lines::{Lines, first_tab, with_line_feeds};
 use super::node::{Entry, Map, Node, Spot, Text, Value};
 
 /// The longest text that is read, and the most text it may hold once its aliases are resolved, in bytes.
@@ -33,7 +33,8 @@ pub fn parse(text: &str, file: u16) -> Result<Tree, Flaw> {
     if text.len() > MAX_BYTES {
         return Err(Flaw::new(start, "the file is larger than 1 MiB"));
     }
-    let mut builder = Builder { file, ..Builder::default() };
+    let text = &*with_line_feeds(text);
+    let mut builder = Builder { file, lines: Lines::of(text), ..Builder::default() };
     let outcome = builder.run(text);
     if let Some(tab) = first_tab(text, &builder.long_texts, file)
         && outcome.as_ref().err().is_none_or(|flaw| tab.line <= flaw.at.line || flaw.message == TAB)
@@ -48,6 +49,7 @@ pub fn parse(text: &str, file: u16) -> Result<Tree, Flaw> {
 #[derive(Default)]
 struct Builder {
     file: u16,
+    lines: Lines,
     open: Vec<Open>,
     anchors: BTreeMap<usize, Anchored>,
     spent: Cost,
@@ -92,14 +94,14 @@ enum Key {
 impl Builder {
     fn run(&mut self, text: &str) -> Result<(), Flaw> {
         for event in Parser::new_from_str(text) {
-            let (event, span) = event.map_err(|error| Flaw::of(&error, self.file, text))?;
+            let (event, span) = event.map_err(|error| Flaw::of(&error, self.file, text, &self.lines))?;
             self.take(event, span)?;
         }
         Ok(())
     }
 
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Flaw> {
-        let at = spot(&span.start, self.file);
+        let at = self.lines.within(spot(&span.start, self.file));
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) => {

@@ -2,6 +2,7 @@
 
 use saphyr_parser::ScanError;
 
+use super::lines::Lines;
 use super::node::Spot;
 
 /// Something that is not good YAML, and where.
@@ -63,15 +64,8 @@ impl Flaw {
     }
 
     /// The parser's complaint, in our words.
-    pub(super) fn of(error: &ScanError, file: u16, text: &str) -> Self {
-        let mut at = spot(error.marker(), file);
-        // At the end of the text the parser may stand on a line that nobody sees.
-        let last = text.lines().count().max(1);
-        let last = u32::try_from(last).unwrap_or(u32::MAX);
-        if at.line > last {
-            let length = text.lines().last().unwrap_or_default().chars().count();
-            at = Spot { line: last, column: u32::try_from(length).unwrap_or(u32::MAX - 1) + 1, ..at };
-        }
+    pub(super) fn of(error: &ScanError, file: u16, text: &str, lines: &Lines) -> Self {
+        let at = lines.within(spot(error.marker(), file));
         let info = error.info();
         if info.contains("unknown anchor") {
             return Self::new(at, undefined(text, at));
@@ -99,7 +93,7 @@ fn undefined(text: &str, at: Spot) -> String {
         .unwrap_or_default()
         .chars()
         .skip(index(at.column).saturating_add(1))
-        .take_while(|c| !c.is_whitespace() && !",]}:".contains(*c))
+        .take_while(|c| !c.is_whitespace() && !c.is_control() && !",]}:".contains(*c))
         .take(60)
         .collect();
     if name.is_empty() {

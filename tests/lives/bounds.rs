@@ -2,9 +2,9 @@
 
 use fastrand::Rng;
 use switchhook::play::Played;
-use switchhook::sim::Script;
+use switchhook::sim::{Header, Script};
 
-use super::draw::{LINE, OTHER_LINE};
+use super::draw::{LINE, OTHER_LINE, one_in, pick};
 
 /// What a routing file says of it before it is changed.
 pub const LIMITS: &str = "limits: {outbound: {countries: [US, DE]}}";
@@ -88,9 +88,21 @@ impl Bounds {
         let broken: Vec<String> =
             rings.filter(outside).map(|target| format!("{target} is rung, where nobody may be dialled")).collect();
         played.broken.extend(broken);
+        if self.name != "both" && !self.refused {
+            played.broken.push(format!("the file is taken, and names somebody who may not be dialled: {}", self.name));
+        }
         *played.counts.entry(format!("outbound.{}", self.name)).or_default() += 1;
         if self.refused {
             *played.counts.entry(format!("outbound.{} refused", self.name)).or_default() += 1;
         }
+    }
+}
+
+/// Some calls were passed on to us, as often as a header of theirs says.
+pub fn passed_on(script: &mut Script, rng: &mut Rng) {
+    if one_in(6, rng) {
+        let name = (*pick(&["X-Switchhook-Hops", "x-switchhook-hops", "X-Other"], rng)).to_owned();
+        let value = (*pick(&["1", "2", "3", "3", "4", "9", "many", "300", ""], rng)).to_owned();
+        script.headers.push(Header { name, value });
     }
 }

@@ -9,8 +9,9 @@ use switchhook::play::{Cut, Death, House, Manner, Mute, Outage, Trouble};
 use switchhook::routing::{Rules, Sources, load};
 use switchhook::sim::{Callee, Fault, Mishap, Rates, Script, Settings, Side, Switches};
 
-use super::bounds::{Bounds, LIMITS};
+use super::bounds::{self, Bounds, LIMITS};
 use super::hooks::{ills, with_hooks};
+use super::hours::{Hours, with_hours};
 use super::mailboxes::{speaks, troubled, with_mailboxes};
 use super::menus::{presses, with_menus};
 
@@ -34,10 +35,14 @@ const PARTS: [&[Kind]; 5] = [
 /// Where the chance of a long outage comes from: a stream of its own, so that what was drawn before stays as it was.
 const LONG: u64 = 0x7e4d;
 
+/// How many switches there were when lives were first drawn.
+const FIRST_SWITCHES: usize = 44;
+
 /// Everything a play needs.
 pub struct Life {
     pub text: String,
     pub bounds: Bounds,
+    pub hours: Option<Hours>,
     pub rules: Rules,
     pub settings: Settings,
     pub scripts: Vec<Script>,
@@ -85,7 +90,15 @@ pub fn draw(seed: u64) -> Life {
     let mut rng = Rng::with_seed(seed ^ 0x0007_e11d);
     let (text, rules) = with_hooks(text, rules, &mut rng);
     trouble.ills = ills(&mut rng);
-    let life = Life { text, bounds: Bounds::default(), rules, settings, scripts, trouble };
+    let mut rng = Rng::with_seed(seed ^ 0x40b5);
+    scripts.iter_mut().for_each(|script| bounds::passed_on(script, &mut rng));
+    let mut rng = Rng::with_seed(seed ^ 0x2a44);
+    if one_in(15, &mut rng) {
+        trouble.narrowed = Some(*pick(&[("US", "+1"), ("DE", "+49")], &mut rng));
+    }
+    let mut rng = Rng::with_seed(seed ^ 0x0c10);
+    let (text, rules, hours) = with_hours(text, rules, &mut rng);
+    let life = Life { text, bounds: Bounds::default(), hours, rules, settings, scripts, trouble };
     let mut rng = Rng::with_seed(seed ^ 0xb0a2d);
     if one_in(3, &mut rng) { bounded(life, &mut rng) } else { life }
 }
@@ -346,7 +359,7 @@ fn callee(together: u64, rng: &mut Rng) -> Callee {
 fn settings(rng: &mut Rng) -> Settings {
     let mut settings = Settings { audio_length: millis(rng.u64(500..8_000)), ..Settings::default() };
     if !one_in(5, rng) {
-        settings.switches = Switches::draw(rng);
+        settings.switches = switches(rng);
     }
     settings.longest_delay = millis(rng.u64(500..15_000));
     let faults = [Fault::Error, Fault::ErrorDone, Fault::TooMany, Fault::Hang, Fault::HangDone, Fault::Ignored];
@@ -370,6 +383,16 @@ fn settings(rng: &mut Rng) -> Settings {
         _ => {}
     }
     settings
+}
+
+/// A value of each switch; those added later come from a stream of their own.
+fn switches(rng: &mut Rng) -> Switches {
+    let (mut switches, mut later) = (Switches::default(), Rng::with_seed(rng.clone().u64(..)));
+    for (index, (name, words)) in Switches::ALL.iter().enumerate() {
+        let word = pick(words, if index < FIRST_SWITCHES { rng } else { &mut later });
+        switches.set(&format!("{name}={word}")).unwrap();
+    }
+    switches
 }
 
 /// Telnyx is out of order for ten minutes, as a whole or in part.

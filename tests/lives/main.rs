@@ -7,6 +7,7 @@
 mod bounds;
 mod draw;
 mod hooks;
+mod hours;
 mod mailboxes;
 mod menus;
 mod proved;
@@ -31,6 +32,7 @@ fn live(seed: u64) -> (Life, Played) {
     let play = Play::new(life.rules.clone(), seed, life.settings.clone(), &life.scripts);
     let mut played = play.troubled(life.trouble.clone()).run();
     life.bounds.judge(&mut played);
+    life.hours.iter().for_each(|hours| hours.judge(&mut played));
     (life, played)
 }
 

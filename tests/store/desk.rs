@@ -11,7 +11,7 @@ use switchhook::call::{
 };
 use switchhook::clock::Clock;
 use switchhook::hall::{Arrival, Book, Changes, Fate, Loaded, MissingRules, fold};
-use switchhook::phone::{Number, Party, Target};
+use switchhook::phone::{Country, Number, Party, Target};
 use switchhook::routing::{
     Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Ring, RingAsked, Rules, Say, Step,
     StepId, Text,
@@ -66,7 +66,7 @@ pub fn rules(hash: &str) -> Rules {
             max_call: Duration::from_secs(4 * 3600),
             max_wait: None,
         },
-        outbound: Outbound { countries: Vec::new() },
+        outbound: Outbound { countries: vec![Country::parse("US").unwrap()], ours: [].into(), hops: 3 },
     }
 }
 
@@ -98,7 +98,7 @@ impl Caller {
     /// He calls.
     pub fn arrives(self) -> Arrival {
         let from = Party::read(&format!("+1202556{:04}", self.0));
-        self.news(0, "arrived", News::Arrived { from, to: Party::read("+12025550100") })
+        self.news(0, "arrived", News::Arrived { from, to: Party::read("+12025550100"), hops: 0 })
     }
 
     /// News of one of his call's legs, under an id that follows from `word`.

@@ -5,9 +5,22 @@ use std::collections::BTreeSet;
 use super::reader::Reader;
 use super::said::Numbers;
 use super::{values, words};
-use crate::phone::{Country, Number, Target, Tariff};
-use crate::routing::rules::Outbound;
+use crate::phone::{Country, Number, Target};
+use crate::routing::outbound::{Forbidden, Outbound};
+use crate::routing::problem::short;
 use crate::yaml::{Map, Node, Spot, Value};
+
+/// How often a call may be passed on where nothing else is said.
+const HOPS: u8 = 3;
+/// And the most that can be said.
+const MOST_HOPS: u8 = 10;
+
+/// What the file says of it.
+#[derive(Default)]
+struct Limits {
+    countries: Option<Allowed>,
+    hops: Option<u8>,
+}
 
 /// The countries we may dial to, and where they come from.
 enum Allowed {
@@ -21,11 +34,12 @@ enum Allowed {
 
 impl Reader<'_> {
     pub(super) fn read_outbound(&mut self, map: &Map, numbers: &Numbers) -> Outbound {
-        let named = self.section(map, "limits").and_then(|limits| self.limits(limits));
-        let targets: Vec<(Spot, Number)> = self.targets.iter().filter_map(by_number).collect();
-        let allowed = match (named, &numbers.rest) {
+        let limits = self.section(map, "limits").map(|limits| self.limits(limits)).unwrap_or_default();
+        let targets: Vec<(Spot, Target)> = self.targets.clone();
+        let dials = targets.iter().any(|(_, target)| matches!(target, Target::Number(_)));
+        let allowed = match (limits.countries, &numbers.rest) {
             (Some(named), _) => named,
-            (None, Some(rest)) if !targets.is_empty() => {
+            (None, Some(rest)) if dials => {
                 let message = "`\"*\"` takes calls to any number, so say where we may dial: \
                                `limits: {outbound: {countries: [US]}}`";
                 self.found.error(rest.at, message);
@@ -37,19 +51,21 @@ impl Reader<'_> {
                 Allowed::Own(own.into_iter().collect())
             }
         };
-        for (at, number) in targets {
-            if let Some(message) = refused(&number, numbers, &allowed) {
+        let countries = match &allowed {
+            Allowed::Named(countries) | Allowed::Own(countries) => countries.clone(),
+            Allowed::Unclear => Vec::new(),
+        };
+        let ours = numbers.lines.keys().cloned().collect();
+        let outbound = Outbound { countries, ours, hops: limits.hops.unwrap_or(HOPS) };
+        for (at, target) in targets {
+            if let Some(message) = outbound.forbids(&target).and_then(|why| told(why, &allowed)) {
                 self.found.objection(at, message);
             }
         }
-        match allowed {
-            Allowed::Named(countries) | Allowed::Own(countries) => Outbound { countries },
-            Allowed::Unclear => Outbound { countries: Vec::new() },
-        }
+        outbound
     }
 
-    /// The countries that the file allows, if it says so.
-    fn limits(&mut self, limits: &Map) -> Option<Allowed> {
+    fn limits(&mut self, limits: &Map) -> Limits {
         for entry in limits.entries.iter().filter(|entry| entry.key != "outbound") {
             if self.routes.has(&entry.key) || Number::parse(&entry.key).is_ok() {
                 self.found.error(entry.at, "this version does not have limits of one route or number yet");
@@ -57,9 +73,11 @@ impl Reader<'_> {
                 self.found.unknown(entry.at, "key", &entry.key, words::LIMITS.iter().copied());
             }
         }
-        let outbound = self.section(limits, "outbound")?;
+        let Some(outbound) = self.section(limits, "outbound") else { return Limits::default() };
         values::keys(&mut self.found, outbound, words::OUTBOUND, words::OUTBOUND_LATER);
-        outbound.get("countries").map(|node| self.countries(node))
+        let countries = outbound.get("countries").map(|node| self.countries(node));
+        let hops = outbound.get("hops").and_then(|node| self.hops(node));
+        Limits { countries, hops }
     }
 
     fn countries(&mut self, node: &Node) -> Allowed {
@@ -70,40 +88,40 @@ impl Reader<'_> {
         };
         read.into_iter().collect::<Option<_>>().map_or(Allowed::Unclear, Allowed::Named)
     }
+
+    fn hops(&mut self, node: &Node) -> Option<u8> {
+        let text = values::text(&mut self.found, node, "a number of hops")?;
+        let hops = text.parse().ok().filter(|hops| (1..=MOST_HOPS).contains(hops));
+        if hops.is_none() {
+            let message = format!("`{}` is no number of hops: write how often a call may be passed on", short(text));
+            self.found.error(node.at, format!("{message}, 1 to {MOST_HOPS}"));
+        }
+        hops
+    }
 }
 
-fn by_number((at, target): &(Spot, Target)) -> Option<(Spot, Number)> {
-    match target {
-        Target::Number(number) => Some((*at, number.clone())),
-        Target::Sip(_) => None,
-    }
-}
-
-/// Why a number may not be dialled.
-fn refused(number: &Number, numbers: &Numbers, allowed: &Allowed) -> Option<String> {
-    if numbers.lines.contains_key(number) {
-        return Some("this is one of our own numbers: we would call ourselves; use `goto: ROUTE`".to_owned());
-    }
-    match number.tariff() {
-        Tariff::Ordinary => {}
-        Tariff::Premium => return Some("this is a premium-rate number: those are never dialled".to_owned()),
-        Tariff::Shared => return Some("this is a shared-cost number: those are never dialled".to_owned()),
-    }
+/// Why a number may not be dialled, and what to do; nothing where the file did not get so far as to say.
+fn told(why: Forbidden, allowed: &Allowed) -> Option<String> {
     let (countries, whose) = match allowed {
         Allowed::Named(countries) => (countries, "`limits.outbound` allows"),
         Allowed::Own(countries) => (countries, "our own numbers are in"),
-        Allowed::Unclear => return None,
+        Allowed::Unclear if matches!(why, Forbidden::NoCountry | Forbidden::Country(_)) => return None,
+        Allowed::Unclear => (&Vec::new(), ""),
     };
-    let Some(country) = number.country() else {
-        return Some("this number belongs to no country, so no country of `limits.outbound` allows it".to_owned());
-    };
-    if countries.contains(&country) {
-        return None;
-    }
-    let list: Vec<String> = countries.iter().map(ToString::to_string).collect();
-    let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
-    Some(format!(
-        "this number is in {country}, and {whose} {list}: \
-         to allow it, name {country} in `limits: {{outbound: {{countries: [...]}}}}`"
-    ))
+    Some(match why {
+        Forbidden::OurNumber => format!("{why}; use `goto: ROUTE`"),
+        Forbidden::Premium | Forbidden::SharedCost | Forbidden::Personal | Forbidden::Pager => {
+            format!("{why}: those are never dialled")
+        }
+        Forbidden::NoCountry => format!("{why}, so no country of `limits.outbound` allows it"),
+        Forbidden::Country(country) => {
+            let list: Vec<String> = countries.iter().map(ToString::to_string).collect();
+            let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+            format!(
+                "{why}, and {whose} {list}: \
+                 to allow it, name {country} in `limits: {{outbound: {{countries: [...]}}}}`"
+            )
+        }
+        Forbidden::Hops => why.to_string(),
+    })
 }

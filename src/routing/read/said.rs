@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::phone::{Key, Number, Target};
 use crate::routing::condition::Condition;
 use crate::routing::hook::Hook;
+use crate::routing::outbound::Outbound;
 use crate::routing::prompt::Prompt;
-use crate::routing::rules::{Action, Defaults, Outbound, Outcome};
+use crate::routing::rules::{Action, Defaults, Outcome};
 use crate::yaml::Spot;
 
 /// What a file says.

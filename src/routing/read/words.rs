@@ -26,8 +26,8 @@ pub const LINE: &[&str] = &["route", "on_missed"];
 pub const LINE_LATER: &[&str] = &["tags"];
 
 pub const LIMITS: &[&str] = &["outbound"];
-pub const OUTBOUND: &[&str] = &["countries"];
-pub const OUTBOUND_LATER: &[&str] = &["deny_premium", "spend_per_day", "hops"];
+pub const OUTBOUND: &[&str] = &["countries", "hops"];
+pub const OUTBOUND_LATER: &[&str] = &["deny_premium", "spend_per_day"];
 
 pub const LIST: &[&str] = &["file"];
 
