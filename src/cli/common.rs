@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::failure::Failure;
-use crate::config::Settings;
+use crate::config::{BadSettings, Settings};
 use crate::telemetry::LogFormat;
 
 /// What every command takes.
@@ -36,8 +36,16 @@ impl Common {
     /// # Errors
     /// The settings are malformed: exit code 78.
     pub fn settings(&self, flags: &[(&'static str, Option<String>)]) -> Result<Settings, Failure> {
+        self.collected(flags).map_err(Failure::config)
+    }
+
+    /// The same, for whoever tells himself what is wrong with them.
+    ///
+    /// # Errors
+    /// The settings are malformed.
+    pub fn collected(&self, flags: &[(&'static str, Option<String>)]) -> Result<Settings, BadSettings> {
         let file = self.config.clone().unwrap_or_else(|| "config/switchhook.yaml".into());
-        Settings::collect(&file, self.config.is_some(), &environment(), flags).map_err(Failure::config)
+        Settings::collect(&file, self.config.is_some(), &environment(), flags)
     }
 }
 

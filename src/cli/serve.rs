@@ -124,7 +124,7 @@ fn prepare(settings: &Settings) -> Result<Prepared, Failure> {
     }
 }
 
-fn no_stop(entry: &str) -> String {
+pub(super) fn no_stop(entry: &str) -> String {
     format!(
         "limits.stop: `{entry}` is neither a number like +12025550100 nor a SIP address, nor how one begins, like +1900*"
     )

@@ -11,4 +11,4 @@ mod webhook;
 
 pub use limits::Limits;
 pub use server::serve;
-pub use webhook::{Door, DoorLimits, Intake, Taken};
+pub use webhook::{Door, DoorLimits, Intake, NOT_GENUINE, Taken};

@@ -8,6 +8,7 @@
 //! ([`Fault`], [`Mishap`]); what people do is a [`Script`]; what truly happened is in the [`Ledger`].
 
 mod agenda;
+mod application;
 mod chance;
 mod commands;
 pub mod face;
@@ -36,6 +37,7 @@ mod window;
 mod wire;
 mod world;
 
+pub use application::Application;
 pub use chance::{BadSetting, Chance, Fault, Mishap, Rates};
 pub use ledger::{By, CallNo, CommandEntry, CommandNo, Entry, Fate, Ledger, LegNo, PostEntry, What};
 pub use outcome::{CallOutcome, End, Ring, Silence};

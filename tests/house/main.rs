@@ -4,6 +4,7 @@
 
 mod base;
 mod commands;
+mod doctor;
 mod explain;
 mod intake;
 mod life;
