@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::chance::BadSetting;
-use super::reply::{Refusal, Reply};
-use super::world::World;
 
 /// Fields of the application that are told otherwise than this simulator is set up.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,45 +38,24 @@ impl Application {
         self.0.insert(field, value.unwrap_or_else(|| text.split_once('=').map_or("", |(_, value)| value).into()));
         Ok(())
     }
-}
 
-impl World {
-    /// The application with this id.
-    pub(super) fn application(&self, id: &str) -> Reply {
-        let settings = &self.settings;
-        if id != settings.connection_id {
-            return self.refuse(&Refusal::not_found());
-        }
-        let limit = settings.first_command_timeout;
-        let mut data = json!({
-            "record_type": "call_control_application",
-            "id": settings.connection_id,
-            "application_name": "simulated",
-            "active": true,
-            "anchorsite_override": "Latency",
-            "dtmf_type": "RFC 2833",
-            "webhook_api_version": "2",
-            "webhook_event_url": settings.webhook_url,
-            "webhook_event_failover_url": null,
-            "webhook_timeout_secs": null,
-            "first_command_timeout": limit.is_some(),
-            "first_command_timeout_secs": limit.map_or(30, |limit| limit.as_secs()),
-            "inbound": { "channel_limit": null, "shaken_stir_enabled": false },
-            "outbound": { "channel_limit": settings.channel_limit, "outbound_voice_profile_id": "1000000000000000001" },
-        });
-        for (field, value) in &settings.application.0 {
+    /// The application as it is set up, but for what is told otherwise.
+    pub(super) fn told(&self, mut as_it_is: Value) -> Value {
+        for (field, value) in &self.0 {
             let pointer = format!("/{}", field.replace('.', "/"));
-            if let Some(place) = data.pointer_mut(&pointer) {
+            if let Some(place) = as_it_is.pointer_mut(&pointer) {
                 place.clone_from(value);
             }
         }
-        Reply::data(&data)
+        as_it_is
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Settings;
+    use serde_json::json;
+
+    use super::super::{Settings, World};
     use super::*;
 
     fn asked(said: &[&str], id: &str) -> (u16, Value) {
