@@ -35,7 +35,7 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Ask a running server whether it answers; for container health checks
     Health(health::Health),
-    /// Play a dozen calls against a simulated Telnyx on this machine, and tell what became of each
+    /// Play some calls against a simulated Telnyx on this machine, and tell what became of each
     Demo(demo::Demo),
     /// Be a small Telnyx on this machine
     #[command(after_help = sim::more_help())]
