@@ -11,6 +11,7 @@ pub mod engine;
 pub mod hall;
 pub mod http;
 pub mod kill;
+pub mod outside;
 pub mod phone;
 pub mod play;
 pub mod routing;

@@ -123,7 +123,8 @@ fn every_request_is_one_that_is_published() {
     };
     let verbs = verbs();
     let kinds: std::collections::BTreeSet<Kind> = verbs.iter().map(|(_, verb)| verb.kind()).collect();
-    assert_eq!(kinds.len(), Kind::ALL.len(), "a verb is missing here");
+    let telnyx = Kind::ALL.iter().filter(|kind| **kind != Kind::Notify);
+    assert!(kinds.iter().eq(telnyx), "a verb is missing here");
     for (action, verb) in verbs {
         let line = "1700000000000000001";
         let request = render(&command(verb.clone()), line);

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use switchhook::call::{Kind, gist};
-use switchhook::play::{Play, Trouble};
-use switchhook::routing::{Action, Prompt, Rules, Sources, load};
+use switchhook::play::{Ill, Illness, Play, Trouble};
+use switchhook::routing::{Action, Hook, Prompt, Rules, Sources, load};
 use switchhook::sim::{CallOutcome, Callee, Fault, Mishap, Rates, Script, Settings, Side};
 
 const CALLER: &str = "+12025550142";
@@ -50,11 +50,23 @@ fn call() -> Script {
     Script::call("a call", CALLER, LINE).talk(secs(30), Side::Caller)
 }
 
+/// The same for a number that tells somebody of missed calls.
+fn watched(steps: &str) -> Rules {
+    let hooks = "[{webhook: 'https://hooks.example.com/calls?key=secret'}]";
+    rules(&format!("numbers: {{'{LINE}': {{route: main, on_missed: {hooks}}}}}\nroutes:\n  main:\n{steps}"))
+}
+
 /// The story of one call, and what truly happened. Nothing in it may be against the law.
 fn told(rules: Rules, script: &Script, settings: Settings, trouble: Trouble) -> String {
     let played = Play::new(rules.clone(), 1, settings, std::slice::from_ref(script)).troubled(trouble).run();
     let [call] = played.calls.as_slice() else { panic!("one call") };
-    let text = format!("{}\n{}{}", gist(&call.chapters, &rules), call.story, truth(&call.outcome));
+    let mut text = format!("{}\n{}{}", gist(&call.chapters, &rules), call.story, truth(&call.outcome));
+    for heard in &played.heard {
+        let since = heard.at.duration_since(call.outcome.began.unwrap()).as_secs_f64();
+        let what = if heard.taken { "is told" } else { "does not take" };
+        writeln!(text, "         {} {what} {} at {since:.1}s", Hook { url: heard.url.clone() }.host(), heard.kind)
+            .unwrap();
+    }
     assert!(played.broken.is_empty(), "{}\n{text}", played.broken.join("\n"));
     text
 }
@@ -438,4 +450,35 @@ fn a_gather_that_does_nothing_is_asked_for_again() {
     let trouble = Trouble { ignored: vec![Kind::Gather], ..Trouble::default() };
     let script = call().press(secs(1), '2').callee(BEN, answers(3));
     insta::assert_snapshot!(told(menu(), &script, Settings::default(), trouble));
+}
+
+fn ill(how: Ill, lasts: u64) -> Trouble {
+    let ills = vec![Illness { host: "hooks.example.com", at: secs(0), lasts: secs(lasts), how }];
+    Trouble { ills, ..Trouble::default() }
+}
+
+#[test]
+fn somebody_is_told_of_a_caller_who_leaves_early() {
+    let script = call().patience(secs(8));
+    insta::assert_snapshot!(plain(watched("    - ring: [anna, ben]\n    - hangup\n"), &script));
+}
+
+#[test]
+fn somebody_is_told_again_of_a_missed_call_until_he_takes_it() {
+    let script = call().callee(ANNA, Callee::Busy { after: secs(1) });
+    let rules = watched("    - dial: anna\n    - say: Nobody is here.\n    - hangup\n");
+    insta::assert_snapshot!(told(rules, &script, Settings::default(), ill(Ill::Fails, 30)));
+}
+
+#[test]
+fn somebody_does_not_want_to_be_told() {
+    let script = call().callee(ANNA, Callee::Busy { after: secs(1) });
+    let rules = watched("    - dial: anna\n    - hangup\n");
+    insta::assert_snapshot!(told(rules, &script, Settings::default(), ill(Ill::Gone, 600)));
+}
+
+#[test]
+fn nobody_is_told_of_a_talk() {
+    let script = call().callee(ANNA, answers(6));
+    insta::assert_snapshot!(plain(watched("    - dial: anna\n    - say: Nobody is here.\n"), &script));
 }

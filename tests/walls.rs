@@ -32,7 +32,10 @@ const WALLS: &Walls = &[
     ("http", &["engine", "store", "telnyx/signature", "telnyx/webhook", "call", "clock", "kill"]),
     // Its own wire types: a wrong idea of the wire must not agree with itself.
     ("sim", &[]),
-    ("play", &["call", "hall", "routing", "telnyx/webhook", "telnyx/request", "telnyx/answer", "sim"]),
+    (
+        "play",
+        &["call", "hall", "routing", "telnyx/webhook", "telnyx/request", "telnyx/answer", "outside/notices", "sim"],
+    ),
     ("config", &["telnyx/signature", "yaml"]),
     ("telemetry", &[]),
     ("app", ALL),

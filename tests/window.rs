@@ -132,7 +132,7 @@ fn rules(kind: Kind) -> &'static [&'static str] {
             "    - menu: {greeting: {say: Press one or two.}, keys: {1: {dial: anna}, 2: {dial: ben}}, timeout: 4s, tries: 1}\n    - dial: anna\n    - hangup:\n",
             "    - menu: {greeting: {play: https://example.com/one.mp3}, keys: {1: {dial: anna}}, timeout: 4s, tries: 1}\n    - hangup:\n",
         ],
-        Kind::StopPlay | Kind::Look | Kind::Find => &[],
+        Kind::StopPlay | Kind::Look | Kind::Find | Kind::Notify => &[],
     }
 }
 
@@ -222,6 +222,7 @@ fn accepted_is_done(call: &PlayedCall, broken: &mut Vec<String>) {
             Kind::Dial | Kind::Transfer => false,
             Kind::Speak | Kind::Play | Kind::Gather | Kind::Bridge => ends.iter().any(soon),
             Kind::Answer | Kind::Reject | Kind::Hangup | Kind::StopPlay | Kind::Look | Kind::Find => true,
+            Kind::Notify => true,
         };
         if done > 1 || (done == 0 && !excused) {
             broken.push(format!("{kind} {id} was accepted, and took effect {done} times"));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -16,6 +16,7 @@ use super::record::{Recorder, Watched};
 use crate::clock::Clock;
 use crate::engine::{Engine, House, Library, Sending};
 use crate::http::{self, Door, DoorLimits, Limits, routes};
+use crate::outside::hooks::Hooks;
 use crate::routing::{Rules, Sources};
 use crate::store::Store;
 use crate::telnyx::client::Client;
@@ -81,8 +82,19 @@ impl App {
         let library = Arc::new(Library::new(rules));
         let tap = recorder.as_ref().map(Recorder::tap);
         let client = tap.clone().into_iter().fold(client, Client::tapped);
-        let house = House { store: store.clone(), library, client, clock: clock.clone(), node, line, alone, sending };
-        let engine = Engine::start(house);
+        let hooks = Hooks::new().map_err(|why| anyhow!("cannot set up TLS for notices: {why}"))?;
+        let (house_store, house_clock) = (store.clone(), clock.clone());
+        let engine = Engine::start(House {
+            store: house_store,
+            library,
+            client,
+            hooks,
+            clock: house_clock,
+            node,
+            line,
+            alone,
+            sending,
+        });
         let door = Door::new(keys, Arc::new(Watched { inlet: engine.inlet(), tap }), clock, DoorLimits::default());
         let (stop, stopped) = oneshot::channel();
         let router = routes::public(Arc::new(door));

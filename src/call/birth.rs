@@ -148,11 +148,11 @@ mod tests {
     #[test]
     fn a_call_to_one_of_our_numbers_begins_at_its_route() {
         let mut rules = rules(vec![say("Anybody."), say("Sales.")], &[]);
-        let entry = Entry { route: "sales".into(), first: StepId(1), at: Place { file: 0, line: 7 } };
+        let at = Place { file: 0, line: 7 };
+        let entry = Entry { route: "sales".into(), first: StepId(1), at, on_missed: Vec::new() };
         rules.numbers.insert(Party::read(OURS).number().unwrap().clone(), entry);
         let mut life = Life::begun(&rules);
         assert_eq!((life.wants(), life.call.route.as_deref()), (vec!["answer 0".into()], Some("sales")));
-        let at = Place { file: 0, line: 7 };
         assert_eq!(life.remarks.first(), Some(&Remark::RouteChosen { route: "sales".into(), at }));
         assert_eq!((life.call.from.as_str(), life.call.to.as_str()), (CALLER, OURS));
     }

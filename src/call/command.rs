@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{CommandId, Handle, LegNo, Mark, Tag};
 use super::kind::Kind;
+use super::notice::Notice;
 use crate::phone::Key;
 use crate::phone::{Number, Target};
-use crate::routing::RejectWith;
+use crate::routing::{Hook, RejectWith};
 
 /// One thing we want done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +137,13 @@ pub enum Verb {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
+    /// Tells a system that is not Telnyx. It does nothing to its leg.
+    Notify {
+        /// Where it is told.
+        to: Hook,
+        /// What.
+        notice: Notice,
+    },
 }
 
 /// What is heard while a key is asked for.
@@ -175,6 +183,7 @@ impl Verb {
             Self::StopPlay { .. } => Kind::StopPlay,
             Self::Look { .. } => Kind::Look,
             Self::Find { .. } => Kind::Find,
+            Self::Notify { .. } => Kind::Notify,
         }
     }
 }

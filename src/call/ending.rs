@@ -8,6 +8,7 @@ use super::command::Verb;
 use super::event::Cause;
 use super::ids::{CommandId, LegNo};
 use super::leg::{Leg, LegState, Role};
+use super::missed::missed;
 use super::phase::Phase;
 use super::remark::{EndWhy, Remark};
 use super::state::Call;
@@ -37,6 +38,9 @@ const BACKSTOP: Duration = Duration::from_secs(60);
 /// Begins to bring the call to an end. `with`: the party the caller talked with, whom Telnyx hangs up by itself.
 pub(super) fn begin(why: EndWhy, with: Option<LegNo>, turn: &mut Turn<'_>) -> Phase {
     turn.remark(Remark::Ends { why });
+    if with.is_none() {
+        missed(why, turn);
+    }
     let now = turn.now;
     let by_itself = matches!(why, EndWhy::CallerGone | EndWhy::PartyGone);
     for leg in &mut turn.call.legs {

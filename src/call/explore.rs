@@ -201,7 +201,11 @@ impl World {
                     self.bridges = Some(Bridges { leg, last: id, open: true, maybe });
                 }
                 // Their answers change nothing that news of the leg would not change.
-                Verb::Hangup { .. } | Verb::Reject { .. } | Verb::Look { .. } | Verb::Find { .. } => {}
+                Verb::Hangup { .. }
+                | Verb::Reject { .. }
+                | Verb::Look { .. }
+                | Verb::Find { .. }
+                | Verb::Notify { .. } => {}
                 Verb::Play { .. } | Verb::StopPlay { .. } => {}
                 Verb::Gather { .. } | Verb::Speak { .. } | Verb::Transfer { .. } => panic!("{verb:?}"),
             }

@@ -32,6 +32,8 @@ pub enum Kind {
     Look,
     /// [`Verb::Find`](super::Verb::Find)
     Find,
+    /// [`Verb::Notify`](super::Verb::Notify)
+    Notify,
 }
 
 impl Kind {
@@ -39,6 +41,8 @@ impl Kind {
     pub fn may_come_twice(self) -> bool {
         match self {
             Self::Answer | Self::Reject | Self::Hangup | Self::StopPlay | Self::Look | Self::Find => true,
+            // Whoever is told knows it by its id.
+            Self::Notify => true,
             Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather => false,
         }
     }
@@ -46,7 +50,7 @@ impl Kind {
     /// Whether it does no harm after what follows it on its leg. The end of audio would end what is heard by then.
     pub fn may_come_late(self) -> bool {
         match self {
-            Self::Answer | Self::Reject | Self::Hangup | Self::Look | Self::Find => true,
+            Self::Answer | Self::Reject | Self::Hangup | Self::Look | Self::Find | Self::Notify => true,
             Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather | Self::StopPlay => {
                 false
             }
@@ -68,7 +72,8 @@ impl Kind {
             | Self::Play
             | Self::Gather
             | Self::Look
-            | Self::Find => true,
+            | Self::Find
+            | Self::Notify => true,
         }
     }
 
@@ -76,15 +81,14 @@ impl Kind {
     pub fn is_waited_for(self) -> bool {
         match self {
             Self::Dial | Self::Transfer | Self::Speak | Self::Play | Self::Gather => true,
-            Self::Answer | Self::Reject | Self::Hangup | Self::Bridge | Self::StopPlay | Self::Look | Self::Find => {
-                false
-            }
+            Self::Answer | Self::Reject | Self::Hangup | Self::Bridge | Self::StopPlay => false,
+            Self::Look | Self::Find | Self::Notify => false,
         }
     }
 
-    /// Whether it does nothing to a leg: nothing comes too late for it.
-    pub fn only_looks(self) -> bool {
-        matches!(self, Self::Look | Self::Find)
+    /// Whether it does nothing to its leg: nothing comes too late for it, and it comes before nothing.
+    pub fn leaves_its_leg_alone(self) -> bool {
+        matches!(self, Self::Look | Self::Find | Self::Notify)
     }
 
     /// Its word, as stored and shown.
@@ -102,6 +106,7 @@ impl Kind {
             Self::StopPlay => "stop_play",
             Self::Look => "look",
             Self::Find => "find",
+            Self::Notify => "notify",
         }
     }
 
@@ -111,7 +116,7 @@ impl Kind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Answer,
         Self::Reject,
         Self::Hangup,
@@ -124,6 +129,7 @@ impl Kind {
         Self::StopPlay,
         Self::Look,
         Self::Find,
+        Self::Notify,
     ];
 }
 

@@ -33,7 +33,12 @@ pub fn rules(actions: Vec<Action>, on: &[(u32, Outcome, u32)]) -> Rules {
         files: vec!["routes.yaml".into()],
         numbers: BTreeMap::new(),
         routes: BTreeMap::new(),
-        rest: Some(Entry { route: "main".into(), first: StepId(0), at: Place { file: 0, line: 100 } }),
+        rest: Some(Entry {
+            route: "main".into(),
+            first: StepId(0),
+            at: Place { file: 0, line: 100 },
+            on_missed: Vec::new(),
+        }),
         steps: steps.collect(),
         defaults: Defaults {
             caller_id: CallerId::Caller,

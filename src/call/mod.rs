@@ -20,6 +20,8 @@ pub(crate) mod kit;
 mod learn;
 mod leg;
 mod menu;
+mod missed;
+mod notice;
 mod phase;
 mod plan;
 mod remark;
@@ -33,6 +35,7 @@ mod stories;
 mod storm;
 mod story;
 mod talk;
+mod tell;
 mod transfer;
 mod turn;
 
@@ -43,6 +46,7 @@ pub use gist::gist;
 pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Mark, Tag};
 pub use kind::Kind;
 pub use leg::{Doubted, Leg, LegState, Role, Stop};
+pub use notice::{Notice, NoticeKind, Notified, Recording};
 pub use phase::{
     Answering, Apology, Asking, Chair, Choosing, Joining, Phase, PickUp, Ringing, Sound, Speaking, Stage, Transferring,
 };

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{CallId, LegNo};
 use super::leg::Leg;
+use super::notice::Notified;
 use super::phase::Phase;
 use crate::phone::Party;
 use crate::routing::{RulesHash, StepId};
@@ -32,6 +33,9 @@ pub struct Call {
     /// The step it is at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepId>,
+    /// What others were told of it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notified>,
     /// Its legs; the first is the caller's.
     pub legs: Vec<Leg>,
     /// Where in its life it is.
@@ -51,6 +55,7 @@ impl Call {
             to: Party::Withheld,
             route: None,
             step: None,
+            notices: Vec::new(),
             legs: Vec::new(),
             phase: Phase::Arriving,
         }

@@ -11,6 +11,7 @@ use super::decide::{Decision, decide};
 use super::event::{Cause, Entered, Event, News, Refusal, Settled, Verdict, What};
 use super::ids::{CallId, LegNo};
 use super::leg::{Leg, Role};
+use super::notice::{Notice, NoticeKind};
 use super::remark::{EndWhy, Ignored, Remark};
 use super::state::Call;
 use crate::phone::Target;
@@ -178,6 +179,14 @@ fn news_of(news: &News, leg: Option<&Leg>) -> String {
 
 fn outcome(settled: &Settled, call: &Call) -> String {
     let (kind, whom) = (settled.kind, name(call, settled.leg));
+    if let Some(notice) = call.notices.iter().find(|notice| notice.command == settled.command) {
+        let host = &notice.host;
+        return match &settled.verdict {
+            Verdict::Refused { code, .. } => format!("{host} could not be told ({code})"),
+            Verdict::Accepted { .. } | Verdict::Void | Verdict::Unknown => format!("{host} is told"),
+            Verdict::Found { .. } | Verdict::Listed { .. } => format!("{host} is told"),
+        };
+    }
     match &settled.verdict {
         Verdict::Accepted { .. } => format!("{kind} for {whom} accepted"),
         Verdict::Refused { why, code } => format!("{kind} for {whom} refused: {} ({code})", refusal(*why)),
@@ -237,6 +246,15 @@ fn asked(command: &Command, call: &Call) -> String {
         Verb::StopPlay { .. } => "stop the audio".to_owned(),
         Verb::Look { .. } => format!("ask whether {leg} is still there"),
         Verb::Find { .. } => format!("look for {leg} among all that live"),
+        Verb::Notify { to, notice } => format!("tell {} {}", to.host(), of_what(notice)),
+    }
+}
+
+fn of_what(notice: &Notice) -> String {
+    let mailbox = notice.mailbox.as_ref().map(|name| format!(" in `{name}`")).unwrap_or_default();
+    match notice.kind {
+        NoticeKind::Missed => format!("that the call was missed{mailbox}: {}", notice.why),
+        NoticeKind::Voicemail => format!("of a message{mailbox}"),
     }
 }
 

@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::apply::Inlet;
-use super::letter::{Lease, Letter};
+use super::letter::{Lease, Letter, Ways};
 use super::rung::{Deadline, Rung};
 use super::task::over;
-use crate::call::{Event, EventId, What};
+use crate::call::{Event, EventId, Kind, What};
 use crate::clock::Clock;
 use crate::hall::{Arrival, courier};
 use crate::kill::kill_point;
@@ -113,7 +113,7 @@ impl Watch {
     }
 
     /// Takes over commands whose node is gone, until `stop`. `alone`: no other process can hold any.
-    pub async fn take_over(self, letters: mpsc::UnboundedSender<Letter>, alone: bool, mut stop: watch::Receiver<bool>) {
+    pub async fn take_over(self, letters: Ways, alone: bool, mut stop: watch::Receiver<bool>) {
         let mut all = alone;
         let (mut behind, mut lost) = (false, false);
         let mut count_at = Duration::ZERO;
@@ -134,9 +134,12 @@ impl Watch {
                     behind = claimed.len() == AT_ONCE as usize;
                     all = alone && behind;
                     for row in claimed {
-                        warn!(call = %row.call, kind = %row.kind, command = %row.id, "a command was taken over");
+                        // A notice that rested has nobody until its pause is over.
+                        if row.kind != Kind::Notify {
+                            warn!(call = %row.call, kind = %row.kind, command = %row.id, "a command was taken over");
+                        }
                         kill_point!("takeover.claimed");
-                        let _ = letters.send(letter(row, since));
+                        letters.send(letter(row, since));
                     }
                 }
                 Err(_) if lost => {}
@@ -308,7 +311,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn full_hands_take_over_more_at_once() {
         let (mut night, _woken) = Night::new();
-        let (letters, mut taken) = mpsc::unbounded_channel();
+        let (telnyx, mut taken) = mpsc::unbounded_channel();
+        let letters = Ways { telnyx, others: mpsc::unbounded_channel().0 };
         tokio::spawn(night.watch.clone().take_over(letters, false, night.stop.subscribe()));
         let row = |n: u32| Claimed {
             call: CallId(Uuid::nil()),

@@ -15,12 +15,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use super::letter::{Lease, Letter};
+use super::letter::{Lease, Letter, Ways};
 use super::library::Library;
 use super::queue::{Queue, Rank, Room, Seat};
 use crate::call::{Event, News, What};
 use crate::clock::Clock;
 use crate::hall::{Arrival, Aside, Changes, Digest, Loaded, MissingRules, courier, fold, likely};
+use crate::outside::notices;
 use crate::store::{Draft, Parcel, Stamp, Store, StoreError, Taken};
 use crate::telnyx::request::{Request, render};
 
@@ -129,7 +130,7 @@ pub struct Parts {
     /// The line that dials go out on.
     pub line: String,
     /// Where committed commands go.
-    pub letters: mpsc::UnboundedSender<Letter>,
+    pub letters: Ways,
     /// Where the earliest deadline of a batch goes.
     pub wakes: mpsc::UnboundedSender<Timestamp>,
 }
@@ -224,8 +225,11 @@ impl Writer {
 
     fn draft(&self, changes: Changes) -> Draft {
         let parcel = |post: &crate::hall::Post| {
-            let request = render(&post.command, &self.parts.line);
-            Parcel { post: post.clone(), path: request.path, body: request.body }
+            let (path, body) = notices::render(&post.command).unwrap_or_else(|| {
+                let Request { path, body, .. } = render(&post.command, &self.parts.line);
+                (path, body)
+            });
+            Parcel { post: post.clone(), path, body }
         };
         let parcels = changes.posts.iter().map(parcel).collect();
         Draft { changes, parcels }
@@ -248,7 +252,7 @@ impl Writer {
                 taken_over: false,
                 lease: Lease::until(since + courier::LEASE),
             };
-            let _ = self.parts.letters.send(letter);
+            self.parts.letters.send(letter);
         }
         if let Some(wake) = draft.changes.calls.iter().filter_map(|saved| saved.wake_at).min() {
             let _ = self.parts.wakes.send(wake);

@@ -18,10 +18,10 @@ use crate::telnyx::answer::Pulse;
 
 /// Sends what comes until `stop`. Then what was committed is still sent, and answers are waited for, but nothing is
 /// sent again: that is left, with its lease released, to whoever runs next.
-pub async fn run(sender: Sender, mut letters: mpsc::UnboundedReceiver<Letter>, mut stop: watch::Receiver<bool>) {
+pub async fn run(sender: Arc<Sender>, mut letters: mpsc::UnboundedReceiver<Letter>, mut stop: watch::Receiver<bool>) {
     let mut desk = Desk {
         pace: Pace::new(sender.rate),
-        sender: Arc::new(sender),
+        sender,
         lanes: Lanes::default(),
         letters: HashMap::new(),
         flying: JoinSet::new(),
@@ -255,7 +255,7 @@ mod tests {
             };
             let (letters, out) = mpsc::unbounded_channel();
             let (stop, stopped) = watch::channel(false);
-            tokio::spawn(run(sender, out, stopped));
+            tokio::spawn(run(Arc::new(sender), out, stopped));
             Self { letters, asked, clock, gate, _stop: stop }
         }
 

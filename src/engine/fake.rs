@@ -10,11 +10,13 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::apply::{self, Inlet, Parts, Writer};
+use super::letter::Ways;
 use super::library::Library;
 use super::start::{Engine, House, Sending};
 use crate::call::{CallId, CommandId};
 use crate::clock::Clock;
 use crate::hall::{Arrival, Changes, Digest, Fate};
+use crate::outside::hooks::Hooks;
 use crate::routing::{Rules, Sources, load};
 use crate::store::{
     CallRow, Claimed, Decider, Draft, Due, JournalRow, OutboxRow, Renewed, Stamp, Store, StoreError, Taken,
@@ -74,7 +76,7 @@ pub(super) fn inlet(store: &Arc<Fake>, clock: &Clock) -> (Inlet, Writer) {
         clock: clock.clone(),
         node: Uuid::nil(),
         line: "1".to_owned(),
-        letters: mpsc::unbounded_channel().0,
+        letters: Ways { telnyx: mpsc::unbounded_channel().0, others: mpsc::unbounded_channel().0 },
         wakes: mpsc::unbounded_channel().0,
     };
     let (inlet, mut writers) = apply::new(&parts, 1);
@@ -85,7 +87,8 @@ pub(super) fn inlet(store: &Arc<Fake>, clock: &Clock) -> (Inlet, Writer) {
 pub(crate) fn engine(store: &Arc<Fake>) -> Engine {
     let (library, sending) = (Arc::new(Library::new(rules())), Sending::default());
     let (client, clock, node, line) = (nowhere(), clock(), Uuid::nil(), "1".into());
-    Engine::start(House { store: store.clone(), library, client, clock, node, line, alone: true, sending })
+    let (store, hooks) = (store.clone(), Hooks::new().unwrap());
+    Engine::start(House { store, library, client, hooks, clock, node, line, alone: true, sending })
 }
 
 /// Where nobody listens.

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use crate::call::{CallId, CommandId, Kind, LegNo};
 use crate::clock::BootTime;
 use crate::telnyx::request::Request;
@@ -28,6 +30,24 @@ pub struct Letter {
     pub taken_over: bool,
     /// How long it is ours.
     pub lease: Lease,
+}
+
+/// Where letters go: to Telnyx, or to others.
+#[derive(Clone, Debug)]
+pub struct Ways {
+    /// To Telnyx.
+    pub telnyx: mpsc::UnboundedSender<Letter>,
+    /// To others.
+    pub others: mpsc::UnboundedSender<Letter>,
+}
+
+impl Ways {
+    /// Sends a letter its way.
+    pub fn send(&self, letter: Letter) {
+        let way = if letter.kind == Kind::Notify { &self.others } else { &self.telnyx };
+        // At the end of everything nobody takes it: it is in the database.
+        let _ = way.send(letter);
+    }
 }
 
 /// How long nobody else can take a command over: milliseconds by the boot clock. It is counted from before the database

@@ -1,6 +1,7 @@
 //! The shell: moves values between the doors, the store and Telnyx, and decides nothing.
 //!
-//! `apply` takes events into the store, `dispatch` sends the commands that came of them, `alarm` rings for deadlines.
+//! `apply` takes events into the store, `dispatch` sends the commands that came of them, `notify` tells
+//! others than Telnyx, `alarm` rings for deadlines.
 
 mod alarm;
 mod apply;
@@ -9,6 +10,7 @@ mod dispatch;
 pub(crate) mod fake;
 mod letter;
 mod library;
+mod notify;
 mod queue;
 mod rung;
 mod sender;

@@ -144,6 +144,13 @@ impl Sender {
         drop(self.store.renew(letter.call, letter.id, &self.stamp(Duration::ZERO)).await);
     }
 
+    /// Lets nobody take the command over for so long, then anybody. Where the database does not answer that is sooner.
+    pub async fn give_back(&self, letter: &Letter, rests: Duration) {
+        if let Ok(_turn) = self.renewals.acquire().await {
+            drop(self.store.renew(letter.call, letter.id, &self.stamp(rests)).await);
+        }
+    }
+
     fn stamp(&self, lease: Duration) -> Stamp {
         let boot = self.clock.boot();
         Stamp { node: self.node, boot: boot.boot, since: boot.since, lease }

@@ -14,11 +14,14 @@ use uuid::Uuid;
 use super::alarm::Watch;
 use super::apply::{self, Inlet, Parts};
 use super::dispatch;
+use super::letter::Ways;
 use super::library::Library;
+use super::notify;
 use super::sender::{RENEWALS, Sender};
 use super::task::spawn;
 use crate::clock::Clock;
 use crate::hall::Gate;
+use crate::outside::hooks::Hooks;
 use crate::store::Store;
 use crate::telnyx::client::Client;
 
@@ -45,6 +48,8 @@ pub struct House {
     pub library: Arc<Library>,
     /// The way to Telnyx.
     pub client: Client,
+    /// The way to others that are told of calls.
+    pub hooks: Hooks,
     /// The time.
     pub clock: Clock,
     /// This process.
@@ -64,15 +69,16 @@ pub struct Engine {
     gate: watch::Sender<Gate>,
     watchers: Vec<JoinHandle<()>>,
     writers: Vec<JoinHandle<()>>,
-    sender: JoinHandle<()>,
+    senders: [JoinHandle<()>; 2],
     ended: mpsc::UnboundedReceiver<&'static str>,
 }
 
 impl Engine {
     /// Sets the engine to work.
     pub fn start(house: House) -> Self {
-        let House { store, library, client, clock, node, line, alone, sending } = house;
-        let (letters, out) = mpsc::unbounded_channel();
+        let House { store, library, client, hooks, clock, node, line, alone, sending } = house;
+        let ((telnyx, out), (others, notices)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let letters = Ways { telnyx, others };
         let (wakes, woken) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let parts =
@@ -81,7 +87,7 @@ impl Engine {
         let (inlet, writers) = apply::new(&parts, if alone { 1 } else { WRITERS });
         drop(parts);
         let (nodes, gate) = (Arc::new(AtomicU32::new(1)), watch::Sender::new(sending.gate));
-        let sender = Sender {
+        let sender = Arc::new(Sender {
             client,
             inlet: inlet.clone(),
             store: store.clone(),
@@ -91,7 +97,7 @@ impl Engine {
             nodes: nodes.clone(),
             gate: gate.subscribe(),
             renewals: Semaphore::new(RENEWALS),
-        };
+        });
         let watch = Watch { store, clock, inlet: inlet.clone(), node, nodes };
         let (ends, ended) = mpsc::unbounded_channel();
         let watchers = vec![
@@ -99,8 +105,9 @@ impl Engine {
             spawn("take-over", watch.take_over(letters, alone, stopped.clone()), &ends),
         ];
         let writers = writers.into_iter().map(|writer| spawn("writer", writer.run(), &ends)).collect();
-        let sender = spawn("sender", dispatch::run(sender, out, stopped), &ends);
-        Self { inlet, stop, gate, watchers, writers, sender, ended }
+        let notices = notify::run(sender.clone(), hooks, notices, stopped.clone());
+        let senders = [spawn("sender", dispatch::run(sender, out, stopped), &ends), spawn("notices", notices, &ends)];
+        Self { inlet, stop, gate, watchers, writers, senders, ended }
     }
 
     /// Where events are handed in.
@@ -122,22 +129,17 @@ impl Engine {
     /// Stops: nothing new is begun, what is under way is finished if it finishes soon, and by then at the latest. Whatever
     /// does not is in the database, for this process's next life or for another node.
     pub async fn stop(self, by: Instant) {
-        let Self { inlet, stop, mut watchers, mut writers, mut sender, ended: _, gate: _ } = self;
+        let Self { inlet, stop, mut watchers, mut writers, mut senders, ended: _, gate: _ } = self;
         let _ = stop.send(true);
         drop(inlet);
         let finished = timeout_at(by.min(Instant::now() + LAST_WORDS), async {
-            for watcher in &mut watchers {
-                let _ = watcher.await;
-            }
-            let _ = (&mut sender).await;
-            for writer in &mut writers {
-                let _ = writer.await;
+            for task in watchers.iter_mut().chain(&mut senders).chain(&mut writers) {
+                let _ = task.await;
             }
         });
         if finished.await.is_err() {
             warn!("commands are still under way; whoever runs next goes on with them");
-            sender.abort();
-            watchers.iter().chain(&writers).for_each(JoinHandle::abort);
+            watchers.iter().chain(&senders).chain(&writers).for_each(JoinHandle::abort);
         }
     }
 }

@@ -14,7 +14,7 @@ pub enum Renewed {
     /// Ours, for as long as was asked for.
     Ours,
     /// Ours, but another node has a later command of its leg, or that has its outcome: this one would come out of place.
-    /// A command that [only looks](Kind::only_looks) overtakes nothing.
+    /// A command that [leaves its leg alone](Kind::leaves_its_leg_alone) overtakes nothing.
     Overtaken,
     /// Another node's, or nobody's: it is settled.
     Lost,

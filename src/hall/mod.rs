@@ -10,6 +10,7 @@ mod gate;
 mod holder;
 mod lanes;
 mod locate;
+pub mod notices;
 mod pace;
 
 pub use arrival::{Arrival, Digest, Key};

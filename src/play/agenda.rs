@@ -18,6 +18,10 @@ pub(super) enum Due {
     Reach(CommandId, u64),
     /// Word of a try comes back, or its time is over.
     Hear(CommandId, u64, Reading, Pulse),
+    /// A notice reaches whoever it is for; the number tells one try from another.
+    Told(CommandId, u64),
+    /// The status of the answer to such a try comes back, or its time is over.
+    Heard(CommandId, u64, Option<u16>),
     /// Something that waits for its turn may have it.
     Pace,
     /// A piece of the pause before a next try is over, and so much of it is left.
@@ -61,8 +65,9 @@ impl Agenda {
     /// Forgets what only a living process would do.
     pub fn forget(&mut self) {
         self.due.retain(|_, due| match due {
-            Due::Reach(..) | Due::Die(_) | Due::Rise | Due::Lapse | Due::Stray(_) => true,
-            Due::Commit | Due::Pace | Due::Hear(..) | Due::Rested(..) | Due::Settle(..) | Due::Ring(..) => false,
+            Due::Reach(..) | Due::Told(..) | Due::Die(_) | Due::Rise | Due::Lapse | Due::Stray(_) => true,
+            Due::Commit | Due::Pace | Due::Hear(..) | Due::Heard(..) => false,
+            Due::Rested(..) | Due::Settle(..) | Due::Ring(..) => false,
         });
     }
 }

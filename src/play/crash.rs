@@ -1,10 +1,12 @@
 //! The end of a node, at any moment or between any two steps: what is kept is kept, everything else is gone.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::agenda::{Due, between, later};
 use super::stage::{Play, Then};
 use super::trouble::{House, Step};
+use crate::hall::notices::Places;
 use crate::hall::{Lanes, Pace};
 
 impl Play {
@@ -39,6 +41,7 @@ impl Play {
         }
         self.rung.clear();
         self.lanes = Lanes::default();
+        (self.places, self.telling) = (Places::default(), BTreeMap::new());
         self.pace = Pace::new(None);
         self.asked.clear();
         self.agenda.forget();
@@ -61,6 +64,7 @@ impl Play {
         self.up = true;
         if self.trouble.house == House::Machine {
             self.booted = self.now;
+            self.memory.begin_anew(self.now);
         }
         let open = self.memory.take_over(self.now, true);
         if !open.is_empty() {

@@ -62,7 +62,7 @@ fn begins(kind: Kind, news: &News, of_caller: bool) -> bool {
         Kind::Bridge => *news == News::Bridged,
         Kind::Speak => *news == News::SpeechStarted,
         Kind::Play | Kind::Gather | Kind::StopPlay => *news == News::PlaybackStarted,
-        Kind::Hangup | Kind::Reject | Kind::Look | Kind::Find => false,
+        Kind::Hangup | Kind::Reject | Kind::Look | Kind::Find | Kind::Notify => false,
     }
 }
 
@@ -77,6 +77,6 @@ fn ends(kind: Kind, news: &News, of_caller: bool) -> bool {
             matches!(news, News::Gathered { .. } | News::Pressed { .. } | News::PlaybackEnded { .. })
         }
         Kind::Hangup | Kind::Reject => over,
-        Kind::Answer | Kind::Bridge | Kind::Look | Kind::Find => false,
+        Kind::Answer | Kind::Bridge | Kind::Look | Kind::Find | Kind::Notify => false,
     }
 }

@@ -29,6 +29,23 @@ pub struct Try {
     pub kind: Kind,
 }
 
+/// A notice as somebody heard it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// When.
+    pub at: Timestamp,
+    /// At which address.
+    pub url: String,
+    /// What it said of itself: its id.
+    pub id: String,
+    /// What it was about.
+    pub kind: String,
+    /// Of which call.
+    pub call: String,
+    /// It was taken, whether that was heard or not.
+    pub taken: bool,
+}
+
 /// What was noted on the way.
 #[derive(Debug, Default)]
 pub(super) struct Diary {
@@ -40,6 +57,8 @@ pub(super) struct Diary {
     /// Calls that something was taken for which came from no leg of ours.
     pub strangers: BTreeSet<CallId>,
     pub tries: Vec<Try>,
+    /// By those who are told of calls.
+    pub heard: Vec<Heard>,
     /// Events that could not be decided.
     pub spoiled: BTreeSet<String>,
     pub counts: BTreeMap<String, u64>,

@@ -157,6 +157,6 @@ fn ring_for(command: &Command) -> Option<Duration> {
         Verb::Dial { ring_for, .. } | Verb::Transfer { ring_for, .. } => Some(*ring_for),
         Verb::Answer { .. } | Verb::Reject { .. } | Verb::Hangup { .. } | Verb::Bridge { .. } => None,
         Verb::Speak { .. } | Verb::Play { .. } | Verb::Gather { .. } | Verb::StopPlay { .. } => None,
-        Verb::Look { .. } | Verb::Find { .. } => None,
+        Verb::Look { .. } | Verb::Find { .. } | Verb::Notify { .. } => None,
     }
 }

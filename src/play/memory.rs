@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::agenda::{later, whole};
-use crate::call::{Call, CallId, CommandId, Kind, LegNo, Verdict};
+use crate::call::{Call, CallId, Command, CommandId, Kind, LegNo, Verdict};
 use crate::hall::courier::LEASE;
 use crate::hall::{Arrival, Changes, Digest, Index, Key, Loaded, Renewed, Slip, clues};
+use crate::outside::notices;
 use crate::telnyx::request::{Request, render};
 
 /// What is kept.
@@ -113,7 +114,7 @@ impl Memory {
                 seq: post.seq,
                 leg: post.command.leg,
                 kind: post.command.verb.kind(),
-                request: render(&post.command, line),
+                request: rendered(&post.command, line),
                 first_sent_at: now,
                 node: self.node,
                 taken_over: false,
@@ -176,6 +177,19 @@ impl Memory {
         self.outbox.values().filter(left).map(|row| row.lease_until).collect()
     }
 
+    /// Lets nobody take a command over until then, if it is ours.
+    pub fn lease(&mut self, id: CommandId, until: Timestamp) {
+        let node = self.node;
+        let ours = |row: &&mut Row| row.node == node && row.verdict.is_none();
+        self.outbox.get_mut(&id).filter(ours).into_iter().for_each(|row| row.lease_until = until);
+    }
+
+    /// Nobody can say any more how old anything is: notices are as if they were decided now.
+    pub fn begin_anew(&mut self, now: Timestamp) {
+        let notices = self.outbox.values_mut().filter(|row| row.kind == Kind::Notify && row.verdict.is_none());
+        notices.for_each(|row| row.first_sent_at = now);
+    }
+
     /// Holds a command for longer, if it is ours, and says whether a later one of its leg went out elsewhere.
     pub fn renew(&mut self, id: CommandId, now: Timestamp) -> Renewed {
         let node = self.node;
@@ -188,7 +202,7 @@ impl Memory {
             Some(verdict) => *verdict != Verdict::Void,
         };
         let overtakes = |row: &&Row| {
-            row.call == call && row.leg == leg && row.seq > seq && !row.kind.only_looks() && elsewhere(row)
+            row.call == call && row.leg == leg && row.seq > seq && !row.kind.leaves_its_leg_alone() && elsewhere(row)
         };
         if self.outbox.values().any(|row| overtakes(&row)) { Renewed::Overtaken } else { Renewed::Ours }
     }
@@ -211,6 +225,14 @@ impl Memory {
     /// Calls that want to be asked again, with their version, and when.
     pub fn wakes(&self) -> impl Iterator<Item = (Timestamp, CallId, u64)> {
         self.calls.values().filter_map(|kept| Some((kept.wake_at?, kept.call.id, kept.call.version)))
+    }
+}
+
+/// A command as it leaves, whomever it is for.
+pub(super) fn rendered(command: &Command, line: &str) -> Request {
+    match notices::render(command) {
+        Some((url, body)) => Request::stored(Kind::Notify, url, body),
+        None => render(command, line),
     }
 }
 

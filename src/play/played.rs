@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 
 use super::check::check;
-use super::diary::{Diary, Try};
+use super::diary::{Diary, Heard, Try};
+use super::hearsay;
 use super::judge::Case;
-use super::memory::{Kept, Memory, Row};
+use super::memory::{Kept, Memory, Row, rendered};
 use super::order::tells_the_same;
 use super::trouble::Trouble;
 use crate::call::{CallId, Chapter, CommandId, Event, Kind, Verdict, replay, story};
 use crate::routing::{Action, Rules};
 use crate::sim::{CallNo, CallOutcome, CommandEntry, PostEntry, World};
-use crate::telnyx::request::render;
 
 /// In how many other orders the news of every call is heard once more.
 const ORDERS: usize = 20;
@@ -27,6 +27,8 @@ pub struct Played {
     pub broken: Vec<String>,
     /// Every command as often as it left us, in order.
     pub tries: Vec<Try>,
+    /// What was heard by those who are told of calls, in order.
+    pub heard: Vec<Heard>,
     /// How often what happened.
     pub counts: BTreeMap<String, u64>,
 }
@@ -71,7 +73,8 @@ impl Played {
             };
             let case = Case::new(&world, *no, outcome, id, &rows, &chapters, &diary);
             let name = case.outcome.name.clone();
-            let broken = check(&case, kept.map(|(_, kept)| kept), &rows);
+            let mut broken = check(&case, kept.map(|(_, kept)| kept), &rows);
+            broken.extend(id.into_iter().flat_map(|id| hearsay::check(id, &case, &rows, rules, &diary.heard, trouble)));
             let outcome = case.outcome;
             diary.broken.extend(broken.into_iter().map(|what| format!("{name}: {what}")));
             let story = story(&chapters, rules);
@@ -97,7 +100,7 @@ impl Played {
         targets(&played, rules, trouble, &mut diary);
         let mut counts = world.counts();
         counts.extend(diary.counts);
-        Self { calls: played, broken: diary.broken, tries: diary.tries, counts }
+        Self { calls: played, broken: diary.broken, tries: diary.tries, heard: diary.heard, counts }
     }
 }
 
@@ -141,7 +144,7 @@ fn effects(world: &World, memory: &Memory, diary: &mut Diary) {
 /// What is wrong with a command that was accepted, by what the ledger says of its tries.
 fn unmade(id: CommandId, row: &Row, world: &World, diary: &Diary) -> Option<String> {
     let (kind, text) = (row.kind, id.to_string());
-    if matches!(kind, Kind::Look | Kind::Find) || diary.ignored.contains(&id) {
+    if matches!(kind, Kind::Look | Kind::Find | Kind::Notify) || diary.ignored.contains(&id) {
         return None;
     }
     let tries = world.ledger().commands().iter().filter(|sent| sent.command_id.as_deref() == Some(&text));
@@ -198,7 +201,7 @@ fn told(
     }
     let line = &world.settings().connection_id;
     let commands = chapters.iter().flat_map(|chapter| &chapter.decision.commands);
-    let again = commands.map(|command| (command.id, render(command, line)));
+    let again = commands.map(|command| (command.id, rendered(command, line)));
     if !again.eq(rows.iter().map(|(id, row)| (*id, row.request.clone()))) {
         diary.broken(format!("call {id}: decided again, it wants other commands"));
     }

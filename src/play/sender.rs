@@ -8,7 +8,7 @@ use super::agenda::{Due, between, later};
 use super::diary::Try;
 use super::stage::{Job, Play, Then};
 use super::trouble::Step;
-use crate::call::{CommandId, Event, EventId, Refusal, Settled, Verdict, What};
+use crate::call::{CommandId, Event, EventId, Kind, Refusal, Settled, Verdict, What};
 use crate::hall::courier::{self, Miss};
 use crate::hall::{Arrival, Holder, Leave, Move, Teller, Turn, Wish, asks_before_sending, holds, leave, teller};
 use crate::sim::Reply;
@@ -21,6 +21,13 @@ impl Play {
         let node = self.memory.node;
         for id in ids {
             let Some(slip) = self.memory.row(*id).map(|row| row.slip(*id)) else { continue };
+            if slip.kind == Kind::Notify {
+                self.announce(*id);
+                if self.memory.node != node {
+                    return false;
+                }
+                continue;
+            }
             let Some(begun) = self.lanes.accept(slip) else { continue };
             for void in begun.void {
                 self.settle(void, Verdict::Void);
@@ -62,7 +69,7 @@ impl Play {
     }
 
     /// Time since the first byte of a command may have been sent. After a restart of the machine nobody can say.
-    fn age(&self, id: CommandId) -> Option<Duration> {
+    pub(super) fn age(&self, id: CommandId) -> Option<Duration> {
         let row = self.memory.row(id).filter(|row| row.first_sent_at >= self.booted)?;
         Some(between(row.first_sent_at, self.now))
     }
@@ -187,7 +194,7 @@ impl Play {
         }
     }
 
-    fn covers(&self, id: CommandId, span: Duration) -> bool {
+    pub(super) fn covers(&self, id: CommandId, span: Duration) -> bool {
         self.memory.row(id).is_some_and(|row| later(self.now, span) < row.lease_until)
     }
 

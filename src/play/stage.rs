@@ -14,6 +14,7 @@ use super::memory::Memory;
 use super::played::Played;
 use super::trouble::{Cutting, Step, Trouble};
 use crate::call::{CallId, CommandId, Event, EventId, Kind, What};
+use crate::hall::notices::Places;
 use crate::hall::{Arrival, Aside, Book, Changes, Fate, Gate, Lanes, Pace, fold};
 use crate::routing::Rules;
 use crate::sim::{CallNo, Script, Settings, World};
@@ -39,6 +40,9 @@ pub struct Play {
     /// The try of each command that is under way, and when it was sent.
     pub(super) flying: BTreeMap<CommandId, (u64, Timestamp)>,
     pub(super) tries: u64,
+    /// Who is being told of calls, and which try of each notice is under way.
+    pub(super) places: Places,
+    pub(super) telling: BTreeMap<CommandId, u64>,
     pub(super) agenda: Agenda,
     pub(super) diary: Diary,
     pub(super) trouble: Trouble,
@@ -97,6 +101,8 @@ impl Play {
             asked: BTreeMap::new(),
             flying: BTreeMap::new(),
             tries: 0,
+            places: Places::default(),
+            telling: BTreeMap::new(),
             agenda: Agenda::default(),
             diary: Diary::default(),
             trouble: Trouble::default(),
@@ -168,6 +174,8 @@ impl Play {
                 Due::Commit => self.commit(),
                 Due::Reach(id, one) => self.reach(id, one),
                 Due::Hear(id, one, reading, pulse) => self.hear(id, one, reading, pulse),
+                Due::Told(id, one) => self.told(id, one),
+                Due::Heard(id, one, status) => self.answered(id, one, status),
                 Due::Pace => {}
                 Due::Rested(id, left) => self.rested(id, left),
                 Due::Die(down) => self.die(down),

@@ -43,6 +43,8 @@ pub struct Trouble {
     pub faults: u32,
     /// No word of one command comes back for some time.
     pub cut: Option<Cut>,
+    /// Who of those that are told of calls is not well.
+    pub ills: Vec<Illness>,
 }
 
 impl Trouble {
@@ -126,6 +128,50 @@ impl Outage {
     /// only some kinds of command fail, no more is excused than what follows from each try that does.
     pub fn is_total(&self) -> bool {
         Kind::ALL.iter().all(|kind| self.of.contains(kind))
+    }
+}
+
+/// Somebody who is told of calls is not well for some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Illness {
+    /// His host.
+    pub host: &'static str,
+    /// After the beginning.
+    pub at: Duration,
+    /// How long.
+    pub lasts: Duration,
+    /// In which manner.
+    pub how: Ill,
+}
+
+/// How somebody is not well who is told of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ill {
+    /// There is no connection.
+    Dead,
+    /// There is never an answer, and nothing is taken.
+    Hangs,
+    /// He answers 500.
+    Fails,
+    /// He answers 410: he wants no more of it.
+    Gone,
+    /// He takes his time, sometimes too much.
+    Slow,
+    /// He takes it, and his answer is lost.
+    LosesAnswers,
+}
+
+impl Ill {
+    /// Its word in counters.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Dead => "hook.dead",
+            Self::Hangs => "hook.hangs",
+            Self::Fails => "hook.fails",
+            Self::Gone => "hook.gone",
+            Self::Slow => "hook.slow",
+            Self::LosesAnswers => "hook.loses_answers",
+        }
     }
 }
 

@@ -79,7 +79,7 @@ fn entries(said: &Said, table: &Table) -> Entries {
     let entry = |line: &Line| {
         let route = line.route.clone()?;
         let first = table.routes.get(&route)?.first;
-        Some(Entry { route, first, at: place(line.at) })
+        Some(Entry { route, first, at: place(line.at), on_missed: line.on_missed.clone() })
     };
     let lines = &said.numbers.lines;
     Entries {

@@ -6,10 +6,12 @@
 mod check;
 mod condition;
 mod expand;
+mod hook;
 mod layout;
 mod list;
 mod load;
 mod problem;
+mod prompt;
 mod read;
 mod rules;
 mod schedule;
@@ -17,12 +19,14 @@ mod sources;
 mod text;
 
 pub use condition::{Condition, Match};
+pub use hook::Hook;
 pub use list::{List, Pattern};
 pub use load::{Loaded, load, recall};
 pub use problem::{Problem, Problems};
+pub use prompt::{Play, Prompt, Say};
 pub use rules::{
-    Action, CallerId, Choice, Defaults, Entry, Leads, Member, Menu, Order, Outbound, Outcome, Place, Play, Prompt,
-    RejectWith, Ring, RingAsked, Route, Rules, RulesHash, Say, Step, StepId, Transfer,
+    Action, CallerId, Choice, Defaults, Entry, Leads, Member, Menu, Order, Outbound, Outcome, Place, RejectWith, Ring,
+    RingAsked, Route, Rules, RulesHash, Step, StepId, Transfer,
 };
 pub use schedule::{Hours, Odd, Schedule, Wall};
 pub use sources::{Sources, Wanted, wanted};

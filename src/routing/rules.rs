@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use super::text::Text;
+use super::hook::Hook;
+use super::prompt::{Play, Prompt, Say};
 use crate::phone::{Country, Key, Number, Party, Target};
 
 /// A routing file with all it includes, read and found good.
@@ -48,6 +49,8 @@ pub struct Entry {
     pub first: StepId,
     /// The line under `numbers:`.
     pub at: Place,
+    /// Who is told of a call that nobody talked with.
+    pub on_missed: Vec<Hook>,
 }
 
 /// Where a route begins.
@@ -140,24 +143,6 @@ pub enum Outcome {
     Exhausted,
 }
 
-/// What `say` speaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Say {
-    /// The text, with its placeholders.
-    pub text: Text,
-    /// The voice, in Telnyx' naming.
-    pub voice: String,
-    /// The language tag, for voices that want one.
-    pub language: Option<String>,
-}
-
-/// What `play` plays.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Play {
-    /// Address of a WAV or MP3 file.
-    pub url: String,
-}
-
 /// Who is rung, and how. Groups are flattened to this before anything is dialled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ring {
@@ -234,15 +219,6 @@ pub struct Menu {
     pub tries: u8,
     /// What he hears after a key that leads nowhere.
     pub invalid: Option<Prompt>,
-}
-
-/// A text or audio.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Prompt {
-    /// It is spoken.
-    Say(Say),
-    /// It is played.
-    Play(Play),
 }
 
 /// What a key of a menu does.

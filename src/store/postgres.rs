@@ -150,9 +150,9 @@ impl Store for Postgres {
             "with free as (
                 select call, id from outbox c
                 where status = 'open' and (lease_until < now() or ($4 and node <> $1))
-                    and ($4 or kind = 'hangup' or not exists (
+                    and ($4 or kind in ('hangup', 'notify') or not exists (
                         select 1 from outbox b where b.call = c.call and b.leg = c.leg and b.seq < c.seq
-                            and b.status = 'open' and b.node <> $1 and b.lease_until >= now()))
+                            and b.kind <> 'notify' and b.status = 'open' and b.node <> $1 and b.lease_until >= now()))
                 order by lease_until limit $3 for update skip locked)
              update outbox o set node = $1, lease_until = now() + $2 * interval '1 millisecond'
              from free where o.call = free.call and o.id = free.id
@@ -181,7 +181,7 @@ impl Store for Postgres {
         .bind(command.0)
         .bind(stamp.node)
         .bind(rows::millis(stamp.lease))
-        .bind(rows::look_ups())
+        .bind(rows::idle())
         .fetch_optional(&self.pool)
         .await
         .map_err(failed)?;

@@ -172,9 +172,9 @@ pub(super) fn renewed(overtaken: Option<bool>) -> Renewed {
     }
 }
 
-/// The kinds of command that do nothing to a leg, as stored.
-pub(super) fn look_ups() -> Vec<&'static str> {
-    Kind::ALL.into_iter().filter(|kind| kind.only_looks()).map(Kind::word).collect()
+/// The kinds of command that do nothing to their leg, as stored.
+pub(super) fn idle() -> Vec<&'static str> {
+    Kind::ALL.into_iter().filter(|kind| kind.leaves_its_leg_alone()).map(Kind::word).collect()
 }
 
 /// This node and so many others.

@@ -110,13 +110,13 @@ impl Store for Sqlite {
     async fn claim(&self, stamp: &Stamp, limit: u32, all: bool) -> Result<Vec<Claimed>, StoreError> {
         let rows: Vec<rows::Claim> = sqlx::query_as(
             "update outbox set node = $1, lease_until = $2 + $3, boot = $4,
-                first_sent = case when boot = $4 then first_sent end
+                first_sent = case when boot = $4 then first_sent when kind = 'notify' then $2 end
              where rowid in (
                 select rowid from outbox c
                 where status = 'open' and (lease_until < $2 or boot <> $4 or ($6 and node <> $1))
-                    and ($6 or kind = 'hangup' or not exists (
+                    and ($6 or kind in ('hangup', 'notify') or not exists (
                         select 1 from outbox b where b.call = c.call and b.leg = c.leg and b.seq < c.seq
-                            and b.status = 'open' and b.node <> $1 and b.lease_until >= $2 and b.boot = $4))
+                            and b.kind <> 'notify' and b.status = 'open' and b.node <> $1 and b.lease_until >= $2 and b.boot = $4))
                 order by lease_until limit $5)
              returning call, id, seq, leg, kind, path, body, $2 - first_sent",
         )
@@ -143,7 +143,7 @@ impl Store for Sqlite {
         .bind(command.to_string())
         .bind(stamp.node.to_string())
         .bind(rows::millis(stamp.since + stamp.lease))
-        .bind(serde_json::json!(rows::look_ups()).to_string())
+        .bind(serde_json::json!(rows::idle()).to_string())
         .fetch_optional(&self.writer)
         .await
         .map_err(failed)?;

@@ -30,7 +30,8 @@ pub trait Store: Send + Sync {
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Due, StoreError>;
 
     /// Takes over open commands whose lease is over; `all`: also those under lease, for a process that knows it is
-    /// the only one. What follows a command of its leg that another holds is left to him; a hangup is not.
+    /// the only one. What follows a command of its leg that another holds is left to him; a hangup or a notice is not, nor
+    /// what follows a notice. A notice of which nobody can say how old it is begins anew.
     async fn claim(&self, stamp: &Stamp, limit: u32, all: bool) -> Result<Vec<Claimed>, StoreError>;
 
     /// Renews the lease on a command, before it is sent again.
@@ -81,7 +82,7 @@ pub struct Draft {
 pub struct Parcel {
     /// The command.
     pub post: Post,
-    /// Path below the base address.
+    /// Path below the base address; of a notice, the whole address.
     pub path: String,
     /// Body.
     pub body: Bytes,

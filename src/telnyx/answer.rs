@@ -131,7 +131,8 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
         | Kind::Speak
         | Kind::Play
         | Kind::Gather
-        | Kind::StopPlay => Some(Verdict::Accepted { made: None }),
+        | Kind::StopPlay
+        | Kind::Notify => Some(Verdict::Accepted { made: None }),
     }
 }
 

@@ -96,7 +96,8 @@ impl Method {
             | Kind::Speak
             | Kind::Play
             | Kind::Gather
-            | Kind::StopPlay => Self::Post,
+            | Kind::StopPlay
+            | Kind::Notify => Self::Post,
         }
     }
 }
@@ -106,6 +107,8 @@ fn path(verb: &Verb, line: &str) -> String {
         Verb::Dial { .. } => return "/calls".to_owned(),
         Verb::Look { on } => return format!("/calls/{}", escaped(&on.0)),
         Verb::Find { after } => return list(line, after.as_deref()),
+        // It is for somebody else: nothing of it is Telnyx'.
+        Verb::Notify { .. } => return String::new(),
         Verb::Answer { on, .. } => (on, "answer"),
         Verb::Reject { on, .. } => (on, "reject"),
         Verb::Hangup { on } => (on, "hangup"),
@@ -276,7 +279,7 @@ impl<'a> Body<'a> {
     fn of(command: &'a Command, line: &'a str) -> Option<Self> {
         let command_id = command.id;
         Some(match &command.verb {
-            Verb::Look { .. } | Verb::Find { .. } => return None,
+            Verb::Look { .. } | Verb::Find { .. } | Verb::Notify { .. } => return None,
             Verb::Answer { tag, .. } => {
                 Self::Answer { command_id, client_state: state(*tag), webhook_retries_policies: Retries }
             }

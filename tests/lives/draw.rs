@@ -10,6 +10,7 @@ use switchhook::routing::{Rules, Sources, load};
 use switchhook::sim::{Callee, Fault, Mishap, Rates, Script, Settings, Side, Switches};
 
 use super::bounds::{Bounds, LIMITS};
+use super::hooks::{ills, with_hooks};
 use super::menus::{presses, with_menus};
 
 pub const LINE: &str = "+12025550100";
@@ -74,6 +75,9 @@ pub fn draw(seed: u64) -> Life {
     if one_in(10, &mut rng) {
         (trouble.fault, trouble.faults) = (0.02 + 0.3 * rng.f64(), rng.u32(1..=2));
     }
+    let mut rng = Rng::with_seed(seed ^ 0x0007_e11d);
+    let (text, rules) = with_hooks(text, rules, &mut rng);
+    trouble.ills = ills(&mut rng);
     let life = Life { text, bounds: Bounds::default(), rules, settings, scripts, trouble };
     let mut rng = Rng::with_seed(seed ^ 0xb0a2d);
     if one_in(3, &mut rng) { bounded(life, &mut rng) } else { life }

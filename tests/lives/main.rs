@@ -6,6 +6,7 @@
 
 mod bounds;
 mod draw;
+mod hooks;
 mod menus;
 mod tally;
 

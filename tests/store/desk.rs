@@ -54,7 +54,7 @@ pub fn rules(hash: &str) -> Rules {
         files: vec!["routes.yaml".into()],
         routes: std::collections::BTreeMap::new(),
         numbers: BTreeMap::new(),
-        rest: Some(Entry { route: "main".into(), first: StepId(0), at: at(1) }),
+        rest: Some(Entry { route: "main".into(), first: StepId(0), at: at(1), on_missed: Vec::new() }),
         steps: vec![first, second],
         defaults: Defaults {
             caller_id: CallerId::Caller,

@@ -186,7 +186,7 @@ pub async fn a_command_is_not_repeated_after_a_later_one_of_its_leg(base: Arc<Ba
         base.run(&back).await;
         assert_eq!(one.store.renew(caller.call(), first.id, &one.stamp()).await.unwrap(), Renewed::Overtaken);
         // What only looks at a leg came in no command's place.
-        for looks in ["look", "find"] {
+        for looks in ["look", "find", "notify"] {
             base.run(&format!("update outbox set kind = '{looks}' where id = '{}'", second.id)).await;
             assert_eq!(one.store.renew(caller.call(), first.id, &one.stamp()).await.unwrap(), Renewed::Ours, "{looks}");
         }
@@ -204,6 +204,55 @@ pub async fn what_follows_a_command_that_is_held_is_not_taken_over(base: Arc<Bas
     assert_eq!(claim(&two, 10, false).await.iter().map(|row| row.id).collect::<Vec<_>>(), [second.id]);
     pass(&base, &[&one, &two], WORD).await;
     assert_eq!(claim(&two, 10, false).await.len(), 2, "nobody holds either");
+}
+
+/// Makes a notice of a command: all that the database knows of it is its kind.
+async fn becomes_a_notice(base: &Base, row: &OutboxRow) {
+    base.run(&format!("update outbox set kind = 'notify' where id = '{}'", row.id)).await;
+}
+
+pub async fn a_notice_keeps_no_command_back_and_none_keeps_it_back(base: Arc<Base>) {
+    let (one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
+    for (n, notice) in [(1, 0), (2, 1)] {
+        let caller = Caller(n);
+        let rows = one_after_the_other(&one, &one, caller).await;
+        becomes_a_notice(&base, &rows[notice]).await;
+        pass(&base, &[&one, &two], WORD).await;
+        one.store.renew(caller.call(), rows[0].id, &one.stamp()).await.unwrap();
+        let claimed = claim(&two, 10, false).await;
+        assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [rows[1].id], "the first one is held");
+        one.takes(&[settled(caller.call(), &rows[1], Verdict::Unknown)]).await;
+        one.takes(&[settled(caller.call(), &rows[0], Verdict::Unknown)]).await;
+    }
+}
+
+pub async fn a_notice_that_rests_is_nobodys_until_its_pause_is_over(base: Arc<Base>) {
+    let (mut one, two) = (Desk::new(base.open().await, 1), Desk::new(base.open().await, 2));
+    let caller = Caller(1);
+    one.takes(&[caller.arrives()]).await;
+    let row = one.store.outbox(caller.call()).await.unwrap().remove(0);
+    becomes_a_notice(&base, &row).await;
+    one.lease = Duration::from_secs(300);
+    assert_eq!(one.store.renew(caller.call(), row.id, &one.stamp()).await.unwrap(), Renewed::Ours);
+    pass(&base, &[&one, &two], one.lease - WORD).await;
+    assert!(claim(&one, 10, false).await.is_empty() && claim(&two, 10, false).await.is_empty());
+    pass(&base, &[&one, &two], 2 * WORD).await;
+    let age = claim(&two, 10, false).await[0].age.unwrap();
+    assert!(age >= one.lease + WORD && age < 2 * one.lease, "{age:?}");
+}
+
+pub async fn of_another_boot_a_notice_begins_anew(base: Arc<Base>) {
+    let desk = Desk::new(base.open().await, 1);
+    desk.takes(&[Caller(1).arrives()]).await;
+    let row = desk.store.outbox(Caller(1).call()).await.unwrap().remove(0);
+    becomes_a_notice(&base, &row).await;
+    let mut stamp = desk.stamp();
+    (stamp.boot, stamp.node) = ("another".into(), uuid::Uuid::from_u128(2));
+    for age in [Duration::ZERO, Duration::from_secs(100)] {
+        let claimed = desk.store.claim(&stamp, 10, false).await.unwrap();
+        assert_eq!(claimed.iter().map(|row| row.age).collect::<Vec<_>>(), [Some(age)]);
+        stamp.since += Duration::from_secs(100);
+    }
 }
 
 pub async fn of_another_boot_nobody_knows_the_age(base: Arc<Base>) {

@@ -72,6 +72,8 @@ on_both! {
         a_lease_is_renewed_by_its_holder_only
         a_command_is_not_repeated_after_a_later_one_of_its_leg
         what_follows_a_command_that_is_held_is_not_taken_over
+        a_notice_keeps_no_command_back_and_none_keeps_it_back
+        a_notice_that_rests_is_nobodys_until_its_pause_is_over
     }
     nodes {
         many_hands_take_every_event_once
@@ -83,7 +85,7 @@ on_both! {
 
 mod sqlite_only {
     on!(on_sqlite:
-        leases { of_another_boot_nobody_knows_the_age }
+        leases { of_another_boot_nobody_knows_the_age of_another_boot_a_notice_begins_anew }
         nodes { a_second_writer_makes_it_come_again }
     );
 }

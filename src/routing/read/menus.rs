@@ -7,7 +7,7 @@ use super::said::{Draft, MenuDraft, OnKey, Todo};
 use super::{values, words};
 use crate::phone::Key;
 use crate::routing::problem::short;
-use crate::routing::rules::{Play, Prompt};
+use crate::routing::prompt::{Play, Prompt};
 use crate::yaml::{Entry, Map, Node, Spot, Value};
 
 /// How deep menus may lie in each other.

@@ -3,6 +3,7 @@
 
 mod group;
 mod groups;
+mod hooks;
 mod lists;
 mod menus;
 mod numbers;

@@ -20,7 +20,9 @@ impl Reader<'_> {
                 }
                 None => self.route_of(&entry.value),
             };
-            let line = Line { at: entry.at, route };
+            let on_missed = entry.value.as_map().and_then(|map| map.get("on_missed"));
+            let on_missed = on_missed.map(|node| self.hooks(node)).unwrap_or_default();
+            let line = Line { at: entry.at, route, on_missed };
             if entry.key == "*" {
                 numbers.rest = Some(line);
                 continue;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::phone::{Key, Number, Target};
 use crate::routing::condition::Condition;
-use crate::routing::rules::{Action, Defaults, Outbound, Outcome, Prompt};
+use crate::routing::hook::Hook;
+use crate::routing::prompt::Prompt;
+use crate::routing::rules::{Action, Defaults, Outbound, Outcome};
 use crate::yaml::Spot;
 
 /// What a file says.
@@ -34,6 +36,8 @@ pub struct Line {
     pub at: Spot,
     /// The route; nothing, if it could not be read.
     pub route: Option<String>,
+    /// Who is told of a call that was missed.
+    pub on_missed: Vec<Hook>,
 }
 
 /// Somebody with a name.

@@ -5,7 +5,8 @@ use super::ring::To;
 use super::said::{Draft, Todo};
 use super::{values, words};
 use crate::routing::problem::{one_of, short};
-use crate::routing::rules::{Action, Outcome, Play, RejectWith, Say};
+use crate::routing::prompt::{Play, Say};
+use crate::routing::rules::{Action, Outcome, RejectWith};
 use crate::routing::text::Text;
 use crate::yaml::{Entry, Map, Node, Value};
 

@@ -167,17 +167,21 @@ pub fn caller_id(found: &mut Findings, node: &Node) -> Option<CallerId> {
 /// The address of an audio file.
 pub fn audio(found: &mut Findings, node: &Node) -> Option<String> {
     let text = text(found, node, "the address of an audio file")?;
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let good = host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
-        && text.len() <= 2000
-        && text.bytes().all(|b| b.is_ascii_graphic());
-    if good {
+    if is_address(text) {
         return Some(text.to_owned());
     }
     let said = short(text);
     found
         .error(node.at, format!("`{said}` is no address of an audio file: write it like https://example.com/hold.mp3"));
     None
+}
+
+/// Whether it is an http or https address.
+pub fn is_address(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
+        && text.len() <= 2000
+        && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// The name of a voice or a language: one word.

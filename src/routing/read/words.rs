@@ -30,8 +30,8 @@ pub const TOP_LATER: &[&str] = &[
 pub const DEFAULTS: &[&str] = &["caller_id", "ringback", "answer_after", "voice", "language", "max_call", "timeout"];
 pub const DEFAULTS_LATER: &[&str] = &["max_wait", "confirm_mobiles"];
 
-pub const LINE: &[&str] = &["route"];
-pub const LINE_LATER: &[&str] = &["tags", "on_missed"];
+pub const LINE: &[&str] = &["route", "on_missed"];
+pub const LINE_LATER: &[&str] = &["tags"];
 
 pub const LIMITS: &[&str] = &["outbound"];
 pub const OUTBOUND: &[&str] = &["countries"];
@@ -76,6 +76,8 @@ pub const OPTIONS_LATER: &[&str] = &["confirm", "after_talk", "amd"];
 pub const MENU: &[&str] = &["greeting", "keys", "timeout", "tries", "invalid", "on"];
 pub const MENU_LATER: &[&str] = &["extensions"];
 pub const PROMPT: &[&str] = &["say", "play"];
+pub const HOOK: &[&str] = &["webhook"];
+pub const HOOK_LATER: &[&str] = &["email", "sms", "pagerduty"];
 pub const SAY: &[&str] = &["text", "voice", "language"];
 
 pub const OUTCOMES_LATER: &[&str] = &["unavailable", "invalid", "exhausted", "timeout", "full"];

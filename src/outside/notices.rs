@@ -1,0 +1,142 @@
+//! Notices as HTTP requests, and what the answers to them mean. The bytes made here are final: they are stored, and sent
+//! again as they are. Pure.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::call::{CallId, Command, CommandId, Verb};
+
+/// What an answer comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It was taken.
+    Taken,
+    /// Not now: it may be told again.
+    Again,
+    /// It is not wanted, now or later.
+    Refused,
+}
+
+/// What receivers read. Names and meanings stay; more may be added.
+#[derive(Serialize)]
+struct Body<'a> {
+    /// The command's id: the same each time that it is told.
+    id: CommandId,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    at: Timestamp,
+    call: CallId,
+    /// Null where the number was withheld.
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    route: Option<&'a str>,
+    why: &'a str,
+    mailbox: Option<&'a str>,
+    recording: Option<Recording<'a>>,
+}
+
+#[derive(Serialize)]
+struct Recording<'a> {
+    url: &'a str,
+    seconds: u64,
+}
+
+/// The address and the JSON body of a notice; `None` for a command that is for Telnyx.
+pub fn render(command: &Command) -> Option<(String, Bytes)> {
+    let Verb::Notify { to, notice } = &command.verb else { return None };
+    let told = |text: &'_ str| (!text.is_empty()).then_some(text.to_owned());
+    let (from, called) = (told(notice.from.as_str()), told(notice.to.as_str()));
+    let body = Body {
+        id: command.id,
+        kind: notice.kind.word(),
+        at: notice.at,
+        call: notice.call,
+        from: from.as_deref(),
+        to: called.as_deref(),
+        route: notice.route.as_deref(),
+        why: &notice.why,
+        mailbox: notice.mailbox.as_deref(),
+        recording: notice.recording.as_ref().map(|one| Recording { url: &one.url, seconds: one.seconds }),
+    };
+    // Strings and numbers under fixed names: there is nothing in it that could fail.
+    Some((to.url.clone(), serde_json::to_vec(&body).unwrap_or_default().into()))
+}
+
+/// What the status of an answer means.
+pub fn read(status: u16) -> Answer {
+    match status {
+        200..=299 => Answer::Taken,
+        408 | 425 | 429 | 500..=599 => Answer::Again,
+        _ => Answer::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::call::{EventId, Kind, LegNo, Notice, NoticeKind};
+    use crate::phone::Party;
+    use crate::routing::Hook;
+
+    fn command(notice: Notice) -> Command {
+        let id = CommandId::derive(notice.call, 3, &EventId("e".into()), Kind::Notify, LegNo::CALLER);
+        let to = Hook { url: "https://example.com/secret".into() };
+        Command { id, leg: LegNo::CALLER, verb: Verb::Notify { to, notice } }
+    }
+
+    fn missed() -> Notice {
+        Notice {
+            kind: NoticeKind::Missed,
+            at: "2026-03-09T10:00:00.5Z".parse().unwrap(),
+            call: CallId::of("leg"),
+            from: Party::read("+12025550142"),
+            to: Party::read("+12025550100"),
+            route: Some("front-desk".into()),
+            why: "hung up while anna rang".into(),
+            mailbox: None,
+            recording: None,
+        }
+    }
+
+    fn rendered(command: &Command) -> Value {
+        let (url, body) = render(command).unwrap();
+        assert_eq!(url, "https://example.com/secret");
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[test]
+    fn a_missed_call_reads_as_documented() {
+        let command = command(missed());
+        let expected = json!({
+            "id": command.id.to_string(), "type": "call.missed", "at": "2026-03-09T10:00:00.5Z",
+            "call": CallId::of("leg").to_string(), "from": "+12025550142", "to": "+12025550100",
+            "route": "front-desk", "why": "hung up while anna rang", "mailbox": null, "recording": null,
+        });
+        assert_eq!(rendered(&command), expected);
+    }
+
+    #[test]
+    fn a_message_reads_as_documented() {
+        let recording = crate::call::Recording { url: "https://example.com/1.mp3".into(), seconds: 17 };
+        let (kind, mailbox) = (NoticeKind::Voicemail, Some("office".to_owned()));
+        let told =
+            rendered(&command(Notice { kind, from: Party::Withheld, mailbox, recording: Some(recording), ..missed() }));
+        assert_eq!((&told["type"], &told["from"]), (&json!("call.voicemail"), &Value::Null));
+        assert_eq!((&told["mailbox"], &told["recording"]["seconds"]), (&json!("office"), &json!(17)));
+        assert_eq!(told["recording"]["url"], "https://example.com/1.mp3");
+    }
+
+    #[test]
+    fn answers_are_taken_refused_or_come_again() {
+        for (statuses, answer) in [
+            ([200, 201, 204, 299, 202, 200], Answer::Taken),
+            ([408, 425, 429, 500, 503, 599], Answer::Again),
+            ([301, 302, 400, 404, 410, 101], Answer::Refused),
+        ] {
+            statuses.into_iter().for_each(|status| assert_eq!(read(status), answer, "{status}"));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What must hold of the notices of a call, whatever happens to it and to those who are told.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::agenda::between;
+use super::diary::Heard;
+use super::judge::Case;
+use super::memory::Row;
+use super::trouble::{Ill, Illness, Trouble};
+use crate::call::{CallId, Chapter, CommandId, EndWhy, Kind, Refusal, Remark, StepWord, Verdict};
+use crate::hall::notices::PATIENCE;
+use crate::routing::{Hook, Rules};
+
+/// How soon somebody who can be told is told, where nothing goes wrong.
+const SOON: Duration = Duration::from_secs(2);
+/// The last pause before a notice is given up.
+const LAST_REST: Duration = Duration::from_secs(300);
+
+/// Everything that does not hold, a sentence each.
+pub(super) fn check(
+    id: CallId,
+    case: &Case<'_>,
+    rows: &[(CommandId, &Row)],
+    rules: &Rules,
+    heard: &[Heard],
+    trouble: &Trouble,
+) -> Vec<String> {
+    let mut broken = Vec::new();
+    let notices: Vec<_> = rows.iter().filter(|(_, row)| row.kind == Kind::Notify).copied().collect();
+    missed(case.chapters, &notices, rules, &mut broken);
+    for (command, row) in &notices {
+        outcome(*command, row, heard, trouble, &mut broken);
+        let told = heard.iter().find(|one| one.id == command.to_string() && one.taken);
+        let well = trouble.slow == 0.0 && !trouble.ills.iter().any(|ill| ill.host == host(&row.request.path));
+        if let Some(told) = told.filter(|_| well && case.is_calm())
+            && between(row.first_sent_at, told.at) > SOON
+        {
+            broken.push(format!("a notice is told {:.1?} late", between(row.first_sent_at, told.at)));
+        }
+    }
+    let of_it = |one: &&Heard| one.call == id.to_string() && one.kind == "call.missed";
+    let ids: BTreeSet<(&str, &str)> =
+        heard.iter().filter(of_it).map(|one| (one.url.as_str(), one.id.as_str())).collect();
+    let urls: BTreeSet<&str> = ids.iter().map(|(url, _)| *url).collect();
+    if ids.len() > urls.len() {
+        broken.push("somebody hears twice, under two ids, that it was missed".to_owned());
+    }
+    broken
+}
+
+/// Who is to be told that it was missed, and who is.
+fn missed(chapters: &[Chapter], notices: &[(CommandId, &Row)], rules: &Rules, broken: &mut Vec<String>) {
+    let Some(last) = chapters.last() else { return };
+    let call = &last.decision.call;
+    let wanted: BTreeSet<&str> = if is_missed(chapters) {
+        let hooks = rules.entry(&call.to).map(|entry| entry.on_missed.as_slice()).unwrap_or_default();
+        hooks.iter().map(|hook| hook.url.as_str()).collect()
+    } else {
+        BTreeSet::new()
+    };
+    let mut told = BTreeSet::new();
+    for (id, row) in notices {
+        let body: Value = serde_json::from_slice(&row.request.body).unwrap_or_default();
+        let says = |name: &str, text: &str| body.get(name).and_then(Value::as_str).unwrap_or_default() == text;
+        let parties = says("from", call.from.as_str()) && says("to", call.to.as_str());
+        if !(says("id", &id.to_string()) && says("call", &call.id.to_string()) && parties) {
+            broken.push(format!("a notice says something else than what was: {body}"));
+        }
+        let url = row.request.path.as_str();
+        if !says("type", "call.missed") {
+            continue;
+        }
+        if !told.insert(url) {
+            broken.push("somebody is told twice that it was missed".to_owned());
+        }
+        if !wanted.contains(url) {
+            broken.push("somebody is told that it was missed, and it was not, or it is not his".to_owned());
+        }
+    }
+    if wanted.iter().any(|url| !told.contains(url)) {
+        broken.push("it was missed, and somebody is not told".to_owned());
+    }
+}
+
+/// Whether a call that the rules took ended without a talk, and not since they turn the caller away.
+fn is_missed(chapters: &[Chapter]) -> bool {
+    let (mut routed, mut rejected, mut missed) = (false, false, false);
+    for remark in chapters.iter().flat_map(|chapter| &chapter.decision.remarks) {
+        if let Remark::Connected { .. } = remark {
+            return false;
+        } else if let Remark::RouteChosen { .. } = remark {
+            routed = true;
+        } else if let Remark::StepBegan { step, .. } = remark {
+            rejected = *step == StepWord::Reject;
+        } else if let Remark::Ends { why } = remark {
+            missed = routed && !(rejected && *why == EndWhy::Step);
+        }
+    }
+    missed
+}
+
+/// What became of a notice, by those who were to hear it.
+fn outcome(id: CommandId, row: &Row, heard: &[Heard], trouble: &Trouble, broken: &mut Vec<String>) {
+    let id = id.to_string();
+    let of_it = |one: &&Heard| one.id == id && one.url == row.request.path;
+    let taken = heard.iter().filter(of_it).any(|one| one.taken);
+    let host = host(&row.request.path);
+    let ill = trouble.ills.iter().find(|ill| ill.host == host);
+    let is = |how: Ill| ill.is_some_and(|ill| ill.how == how);
+    match &row.verdict {
+        Some(Verdict::Accepted { .. }) if !taken => {
+            broken.push("a notice counts as taken, and nobody has heard it".to_owned());
+        }
+        // That it never had an outcome is told of every command.
+        Some(Verdict::Accepted { .. }) | None => {}
+        Some(Verdict::Refused { why: Refusal::Unavailable, .. }) if ill.is_some_and(outlasts) => {}
+        Some(Verdict::Refused { why: Refusal::Invalid, .. }) if is(Ill::Gone) => {}
+        Some(Verdict::Refused { why: Refusal::Unavailable, .. }) => {
+            broken.push("a notice is given up that would have been taken".to_owned());
+        }
+        Some(verdict) => broken.push(format!("a notice ends as {}", verdict.word())),
+    }
+}
+
+/// Whether somebody is ill for as long as he is told the same thing.
+fn outlasts(ill: &Illness) -> bool {
+    ill.lasts + LAST_REST >= PATIENCE
+}
+
+fn host(url: &str) -> String {
+    Hook { url: url.to_owned() }.host().to_owned()
+}
