@@ -45,8 +45,8 @@ impl PickUp {
         later(self.asked, PATIENCE)
     }
 
-    /// Refused, or if nothing comes, it is asked for again at once. Of an answer that follows one without a refusal that
-    /// says only that the first one works: he may be on his way to it.
+    /// Refused, or met with silence, it is asked for once more at once. If only the second one is refused, the first may have
+    /// worked: he may be on his way.
     pub(super) fn hear(self, fact: &Fact, turn: &mut Turn<'_>) -> Picked {
         if turn.call.caller_is_answered() {
             return Picked::Up;

@@ -10,14 +10,12 @@ use super::learn::{Change, Fact};
 use super::leg::{Leg, LegState, Role};
 use super::phase::Phase;
 use super::remark::{EndWhy, Remark};
-use super::turn::{Flow, Turn, later};
+use super::turn::{Flow, LOOK_EVERY, Turn, later};
 use crate::phone::Party;
 use crate::routing::RejectWith;
 
 /// How long a call whose beginning we did not see may wait for it: events that come swapped are close together.
 const LATE: Duration = Duration::from_secs(10);
-/// How long it may then go without a sign before it is looked at again.
-const LOOK_EVERY: Duration = Duration::from_secs(300);
 /// The longest a call that we do not run is kept without its end: Telnyx ends a leg after four hours.
 const LONGEST: Duration = Duration::from_secs(5 * 3600);
 

@@ -337,15 +337,15 @@ impl Key {
         self.bytes.push(no(joining.leg));
         match &joining.stage {
             Stage::PickingUp(pickup) => self.pickup(pickup),
-            Stage::Bridging { asked, tries, silent, accepted, open, .. } => {
-                self.bytes.extend([2, *tries, *silent, u8::from(*accepted), u8::from(open.is_empty())]);
-                self.moment(*asked);
-            }
-            Stage::TooEarly { again, tries, silent, accepted, open } => {
-                self.bytes.extend([3, *tries, *silent, u8::from(*accepted), u8::from(open.is_empty())]);
-                self.moment(*again);
-            }
+            Stage::Bridging { asked, bridges, .. } => self.bridges(2, bridges, *asked),
+            Stage::TooEarly { again, bridges } => self.bridges(3, bridges, *again),
         }
+    }
+
+    fn bridges(&mut self, stage: u8, bridges: &phase::Bridges, at: Timestamp) {
+        let phase::Bridges { tries, silent, accepted, open } = bridges;
+        self.bytes.extend([stage, *tries, *silent, u8::from(*accepted), u8::from(open.is_empty())]);
+        self.moment(at);
     }
 }
 

@@ -11,7 +11,7 @@ use super::ids::{CommandId, LegNo};
 use super::kind::Kind;
 use super::learn::{Change, Fact};
 use super::leg::Leg;
-use super::phase::{Joining, PickUp, Stage};
+use super::phase::{Bridges, Joining, PickUp, Stage};
 use super::remark::Remark;
 use super::turn::{Turn, later};
 
@@ -28,7 +28,7 @@ const SILENT_TRIES: u8 = 3;
 const ACCEPTED_TRIES: u8 = 6;
 /// How often one is asked for in all where one was accepted, with those that never left.
 const MOST_TRIES: u8 = 12;
-/// How many bridges that come too early the moment after an answer explains.
+/// How many bridges may be refused as too early before the answer itself is doubted.
 const DOUBTS_AFTER: u8 = 2;
 
 /// What a fact means for a joining.
@@ -47,20 +47,20 @@ impl Joining {
         let pickup = if turn.call.caller_is_answered() { None } else { answering.or_else(|| PickUp::begin(turn)) };
         match pickup {
             Some(pickup) => Self { leg, stage: Stage::PickingUp(pickup) },
-            None => Self::bridge(leg, Asked::default(), turn),
+            None => Self::bridge(leg, Bridges::default(), turn),
         }
     }
 
-    fn bridge(leg: LegNo, asked: Asked, turn: &mut Turn<'_>) -> Self {
-        let Asked { tries, silent, accepted, open } = asked;
+    fn bridge(leg: LegNo, before: Bridges, turn: &mut Turn<'_>) -> Self {
+        let bridges = Bridges { tries: before.tries + 1, ..before };
         let other = turn.call.leg(leg).and_then(|leg| leg.handle.clone());
         let stage = match (turn.caller_handle(), other) {
             (Some(on), Some(with)) => {
                 let command = turn.command(LegNo::CALLER, Verb::Bridge { on, with });
-                Stage::Bridging { command, asked: turn.now, tries: tries + 1, silent, accepted, open }
+                Stage::Bridging { command, asked: turn.now, bridges }
             }
             // One of them cannot be commanded yet: his handle may come with the answer to the dial.
-            _ => Stage::TooEarly { again: turn.after(TOO_EARLY), tries: tries + 1, silent, accepted, open },
+            _ => Stage::TooEarly { again: turn.after(TOO_EARLY), bridges },
         };
         Self { leg, stage }
     }
@@ -77,7 +77,7 @@ impl Joining {
     pub(super) fn is_accepted(&self) -> bool {
         match &self.stage {
             Stage::PickingUp(_) => false,
-            Stage::Bridging { accepted, .. } | Stage::TooEarly { accepted, .. } => *accepted,
+            Stage::Bridging { bridges, .. } | Stage::TooEarly { bridges, .. } => bridges.accepted,
         }
     }
 
@@ -105,71 +105,47 @@ impl Joining {
         match self.stage {
             Stage::PickingUp(pickup) => match pickup.hear(fact, turn) {
                 Picked::Waiting(pickup) => Joined::Waiting(Self { leg, stage: Stage::PickingUp(pickup) }),
-                Picked::Up => Joined::Waiting(Self::bridge(leg, Asked::default(), turn)),
+                Picked::Up => Joined::Waiting(Self::bridge(leg, Bridges::default(), turn)),
             },
-            Stage::TooEarly { again, tries, silent, accepted, open } => {
-                let asked = Asked { tries, silent, accepted, open };
-                if !matches!(fact, Fact::Due) || turn.now < again {
-                    return Joined::Waiting(too_early(leg, again, asked));
-                }
-                if tries >= TRIES {
-                    return Joined::No;
-                }
-                Joined::Waiting(Self::bridge(leg, asked, turn))
+            Stage::TooEarly { again, bridges } if !matches!(fact, Fact::Due) || turn.now < again => {
+                Joined::Waiting(Self { leg, stage: Stage::TooEarly { again, bridges } })
             }
-            Stage::Bridging { command, asked, tries, silent, accepted, open } => {
-                Bridge { leg, command, at: asked, asked: Asked { tries, silent, accepted, open } }.hear(fact, turn)
-            }
+            Stage::TooEarly { bridges, .. } if bridges.tries >= TRIES => Joined::No,
+            Stage::TooEarly { bridges, .. } => Joined::Waiting(Self::bridge(leg, bridges, turn)),
+            Stage::Bridging { command, asked, bridges } => Bridge { leg, command, asked, bridges }.hear(fact, turn),
         }
     }
-}
-
-fn too_early(leg: LegNo, again: Timestamp, asked: Asked) -> Joining {
-    let Asked { tries, silent, accepted, open } = asked;
-    Joining { leg, stage: Stage::TooEarly { again, tries, silent, accepted, open } }
-}
-
-/// The bridges asked for so far.
-#[derive(Default)]
-struct Asked {
-    tries: u8,
-    /// Of how many nothing came in time.
-    silent: u8,
-    /// One of them was accepted.
-    accepted: bool,
-    /// Those before the last one whose outcome nobody knows.
-    open: Vec<CommandId>,
 }
 
 /// A bridge under way.
 struct Bridge {
     leg: LegNo,
     command: CommandId,
-    at: Timestamp,
-    asked: Asked,
+    asked: Timestamp,
+    bridges: Bridges,
 }
 
 impl Bridge {
     fn hear(mut self, fact: &Fact, turn: &mut Turn<'_>) -> Joined {
         match fact {
             Fact::Leg { no, change: Change::Bridged } if *no == self.leg => Joined::Yes,
-            Fact::Leg { no: LegNo::CALLER, change: Change::Bridged } if self.asked.accepted || self.is_only(turn) => {
+            Fact::Leg { no: LegNo::CALLER, change: Change::Bridged } if self.bridges.accepted || self.is_only(turn) => {
                 Joined::Yes
             }
             Fact::Settled(Settled { command, verdict, .. }) if *command == self.command => self.settled(verdict, turn),
-            Fact::Settled(Settled { command, verdict, .. }) if self.asked.open.contains(command) => {
-                self.asked.accepted |= matches!(verdict, Verdict::Accepted { .. });
+            Fact::Settled(Settled { command, verdict, .. }) if self.bridges.open.contains(command) => {
+                self.bridges.accepted |= matches!(verdict, Verdict::Accepted { .. });
                 // One that never left tells nothing of those who are to be joined: it does not count.
                 let never_left = matches!(verdict, Verdict::Refused { why: Refusal::Unavailable, .. });
-                if never_left && self.asked.accepted && self.asked.tries < MOST_TRIES {
-                    self.asked.silent = self.asked.silent.saturating_sub(1);
+                if never_left && self.bridges.accepted && self.bridges.tries < MOST_TRIES {
+                    self.bridges.silent = self.bridges.silent.saturating_sub(1);
                 }
                 if matches!(verdict, Verdict::Refused { .. } | Verdict::Void) {
-                    self.asked.open.retain(|open| open != command);
+                    self.bridges.open.retain(|open| open != command);
                 }
                 self.wait()
             }
-            Fact::Due if turn.now >= later(self.at, PATIENCE) => self.overdue(turn),
+            Fact::Due if turn.now >= later(self.asked, PATIENCE) => self.overdue(turn),
             Fact::Leg { .. } | Fact::Settled(_) | Fact::Due | Fact::Arrived { .. } | Fact::Fault => self.wait(),
         }
     }
@@ -182,21 +158,20 @@ impl Bridge {
     }
 
     fn wait(self) -> Joined {
-        let Asked { tries, silent, accepted, open } = self.asked;
-        let stage = Stage::Bridging { command: self.command, asked: self.at, tries, silent, accepted, open };
-        Joined::Waiting(Joining { leg: self.leg, stage })
+        let Self { leg, command, asked, bridges } = self;
+        Joined::Waiting(Joining { leg, stage: Stage::Bridging { command, asked, bridges } })
     }
 
     fn settled(mut self, verdict: &Verdict, turn: &mut Turn<'_>) -> Joined {
-        let Asked { tries, accepted: before, .. } = self.asked;
+        let Bridges { tries, accepted: before, .. } = self.bridges;
         match verdict {
             Verdict::Accepted { .. } => {
-                self.asked.accepted = true;
+                self.bridges.accepted = true;
                 self.wait()
             }
             // Refused although one like it was accepted before, or may have been: they are joined already, and the
             // news was lost.
-            Verdict::Refused { why: Refusal::Invalid, .. } if before || !self.asked.open.is_empty() => Joined::Yes,
+            Verdict::Refused { why: Refusal::Invalid, .. } if before || !self.bridges.open.is_empty() => Joined::Yes,
             // Not once, which the moment after an answer explains, but again: it is the caller who is not picked up.
             Verdict::Refused { why: Refusal::NotAnswered, .. } if tries > DOUBTS_AFTER && turn.caller_is_doubted() => {
                 Joined::Waiting(Joining::begin(self.leg, None, turn))
@@ -207,7 +182,8 @@ impl Bridge {
             }
             Verdict::Refused { why: Refusal::NotAnswered | Refusal::Ended, .. } if tries < TRIES => {
                 turn.look(self.leg);
-                Joined::Waiting(too_early(self.leg, turn.after(TOO_EARLY), self.asked))
+                let stage = Stage::TooEarly { again: turn.after(TOO_EARLY), bridges: self.bridges };
+                Joined::Waiting(Joining { leg: self.leg, stage })
             }
             Verdict::Refused { .. } | Verdict::Void => Joined::No,
             Verdict::Unknown | Verdict::Found { .. } | Verdict::Listed { .. } => self.wait(),
@@ -218,13 +194,13 @@ impl Bridge {
     /// more likely lost than the bridge.
     fn overdue(self, turn: &mut Turn<'_>) -> Joined {
         turn.remark(Remark::NothingCame { kind: Kind::Bridge });
-        let Self { leg, command, mut asked, .. } = self;
-        asked.silent += 1;
-        asked.open.push(command);
-        if asked.silent < if asked.accepted { ACCEPTED_TRIES } else { SILENT_TRIES } {
-            return Joined::Waiting(Joining::bridge(leg, asked, turn));
+        let Self { leg, command, mut bridges, .. } = self;
+        bridges.silent += 1;
+        bridges.open.push(command);
+        if bridges.silent < if bridges.accepted { ACCEPTED_TRIES } else { SILENT_TRIES } {
+            return Joined::Waiting(Joining::bridge(leg, bridges, turn));
         }
-        if asked.accepted { Joined::Yes } else { Joined::No }
+        if bridges.accepted { Joined::Yes } else { Joined::No }
     }
 }
 

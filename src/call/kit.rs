@@ -226,11 +226,7 @@ pub fn left_alone(call: &Call) -> Vec<LegNo> {
         Phase::Answering(_) | Phase::Speaking(_) | Phase::Apologising(_) => vec![LegNo::CALLER],
         Phase::Choosing(_) => vec![LegNo::CALLER],
         Phase::Ringing(ringing) => {
-            let accepted = |joining: &&Joining| match joining.stage {
-                Stage::PickingUp(_) => false,
-                Stage::Bridging { accepted, .. } | Stage::TooEarly { accepted, .. } => accepted,
-            };
-            let winner = ringing.joining.as_ref().filter(accepted).map(|joining| joining.leg);
+            let winner = ringing.joining.as_ref().filter(|joining| joining.is_accepted()).map(|joining| joining.leg);
             let ring = ringing.chairs.iter().filter(|chair| chair.out.is_none()).filter_map(|chair| chair.leg);
             let rung = ring.filter(|leg| winner.is_none_or(|winner| winner == *leg));
             rung.chain([LegNo::CALLER]).collect()

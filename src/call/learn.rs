@@ -3,8 +3,6 @@
 //! Legs only move forward. News that a leg is already past is no fact, and neither is news of a stranger. What was only
 //! concluded, from a refusal or from silence, gives way to news: that a dial made no leg, that the caller is picked up.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::ending::{self, TWICE};
@@ -13,11 +11,8 @@ use super::ids::{LegNo, Mark};
 use super::kind::Kind;
 use super::leg::{Doubted, Leg, LegState, Role};
 use super::remark::{Ignored, Remark};
-use super::turn::{Turn, later};
+use super::turn::{PICKS_UP, Turn, later};
 use crate::phone::{Key, Party};
-
-/// How long after the news that a party is joined that of his picking up may take.
-const PICKS_UP: Duration = Duration::from_secs(2);
 
 /// What an event amounts to.
 pub(super) enum Fact {

@@ -38,13 +38,13 @@ pub struct Leg {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub supposed: bool,
     /// How often what was supposed turned out wrong.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub doubts: u8,
     /// That it is to be hung up, and how far that has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stop>,
     /// How often it was looked for among all that live.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub sought: u8,
     /// When a look-up said that it is over, while the caller talks: it is looked at once more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,7 +123,7 @@ pub struct Stop {
     #[serde(default)]
     pub tries: u8,
     /// How many of them did not arrive, as far as is known, since one was taken.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub missed: u8,
 }
 
@@ -270,6 +270,6 @@ impl Leg {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
-fn is_none(count: &u8) -> bool {
+fn is_zero(count: &u8) -> bool {
     *count == 0
 }

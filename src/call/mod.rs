@@ -48,7 +48,8 @@ pub use kind::Kind;
 pub use leg::{Doubted, Leg, LegState, Role, Stop};
 pub use notice::{Notice, NoticeKind, Notified, Recording};
 pub use phase::{
-    Answering, Apology, Asking, Chair, Choosing, Joining, Phase, PickUp, Ringing, Sound, Speaking, Stage, Transferring,
+    Answering, Apology, Asking, Bridges, Chair, Choosing, Joining, Phase, PickUp, Ringing, Sound, Speaking, Stage,
+    Transferring,
 };
 pub use remark::{EndWhy, Ignored, Remark, StepWord};
 pub use state::Call;

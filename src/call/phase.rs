@@ -211,33 +211,34 @@ pub enum Stage {
         command: CommandId,
         /// When.
         asked: Timestamp,
-        /// How many were.
-        tries: u8,
-        /// How many of them nothing came of in time.
-        #[serde(default)]
-        silent: u8,
-        /// One of them was accepted.
-        accepted: bool,
-        /// Those before it whose outcome nobody knows.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        open: Vec<CommandId>,
+        /// It and those before it.
+        #[serde(flatten)]
+        bridges: Bridges,
     },
     /// A bridge came too early, and is asked for again at a moment.
     TooEarly {
         /// When.
         again: Timestamp,
-        /// How many were asked for.
-        tries: u8,
-        /// How many of them nothing came of in time.
-        #[serde(default)]
-        silent: u8,
-        /// One of them was accepted.
-        #[serde(default)]
-        accepted: bool,
-        /// Those whose outcome nobody knows.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        open: Vec<CommandId>,
+        /// Those asked for so far.
+        #[serde(flatten)]
+        bridges: Bridges,
     },
+}
+
+/// The bridges asked for to join the same two.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bridges {
+    /// How many there were.
+    pub tries: u8,
+    /// How many of them nothing came of in time.
+    #[serde(default)]
+    pub silent: u8,
+    /// One of them was accepted.
+    #[serde(default)]
+    pub accepted: bool,
+    /// Those before the last one whose outcome nobody knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<CommandId>,
 }
 
 /// The caller is being given away.

@@ -6,14 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::turn::later;
+use super::turn::{UNSEEN, later};
 use crate::routing::{Order, Outcome, Ring, RingAsked};
 
 /// How much longer than its ring time a dial may go without any word before its seat is given up.
-const WORDLESS: Duration = Duration::from_secs(10);
-/// How long a dial may go without its outcome, and without any word of its leg after that, while the caller hears
-/// nothing: nearly two tries of it.
-const UNSEEN: Duration = Duration::from_secs(7);
+const NO_WORD: Duration = Duration::from_secs(10);
 
 /// What is known of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +100,7 @@ fn seat_deadline(ring: &Ring, index: usize, seat: Seat) -> Option<Timestamp> {
         Seat::Held(until) => Some(until),
         Seat::Ringing(since) => Some(later(since, ring_for)),
         Seat::Unseen(since) => Some(later(since, ring_for.min(UNSEEN))),
-        Seat::Dialled(at) => Some(later(at, ring_for + WORDLESS)),
+        Seat::Dialled(at) => Some(later(at, ring_for + NO_WORD)),
         Seat::Waiting | Seat::Answered | Seat::Out(_) => None,
     }
 }

@@ -12,14 +12,12 @@ use super::ids::{CommandId, LegNo};
 use super::learn::{Change, Fact};
 use super::phase::{Apology, Phase, PickUp};
 use super::remark::{EndWhy, Remark};
-use super::turn::{Flow, Turn};
+use super::turn::{Flow, PICKS_UP, Turn};
 
 /// What the caller hears. Fixed, since it must not hang on any rules.
 const SORRY: &str = "We are sorry, something went wrong on our side. Please call again.";
 /// How long that may take, from when it is asked for and from when it begins.
 const TAKES: Duration = Duration::from_secs(10);
-/// How long somebody the caller was to be given to is left alone: he may have him by now, and the news is on its way.
-const PICKS_UP: Duration = Duration::from_secs(2);
 
 /// Begins to apologise; whoever was tried for the caller is not wanted any more. A caller who cannot be told is hung up.
 pub(super) fn begin(turn: &mut Turn<'_>) -> Phase {

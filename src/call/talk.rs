@@ -11,10 +11,8 @@ use super::learn::{Change, Fact};
 use super::leg::Leg;
 use super::phase::Phase;
 use super::remark::{EndWhy, Remark};
-use super::turn::{Flow, Turn, later};
+use super::turn::{Flow, LOOK_EVERY, Turn, later};
 
-/// How often both legs are looked at: a missed hangup must not keep a call for ever.
-const LOOK_EVERY: Duration = Duration::from_secs(300);
 /// How long after a look of which nothing came they are looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// How long two may each be the one the caller talks with, before whoever shows no sign of it is hung up.

@@ -11,16 +11,13 @@ use super::leg::Role;
 use super::phase::{Phase, Transferring};
 use super::remark::Remark;
 use super::ring::{outcome_of, refused_at_once};
-use super::turn::{Flow, Turn, later};
+use super::turn::{Flow, Turn, UNSEEN, later};
 use crate::routing::{Action, Outcome, StepId, Transfer};
 
-/// How much longer than Telnyx rings a transfer may go without an end.
-const BACKSTOP: Duration = Duration::from_secs(10);
+/// How much longer than Telnyx rings a transfer may go without an end before it is looked into.
+const ENDLESS: Duration = Duration::from_secs(10);
 /// How much longer than it was asked to Telnyx may ring.
-const RINGS_ON: Duration = Duration::from_secs(3);
-/// How long a transfer may go without its outcome, and without any word of the new leg after that, while the caller hears
-/// nothing: nearly two tries of it.
-const UNSEEN: Duration = Duration::from_secs(7);
+const RINGS_LONGER: Duration = Duration::from_secs(3);
 /// How long one of which nobody knows whether it was asked for at all: then it is looked for. With the lease of a node
 /// that ended before, this is how long nothing is done for the caller.
 const UNKNOWN: Duration = Duration::from_secs(3);
@@ -54,7 +51,7 @@ fn begin(step: StepId, transfer: &Transfer, own: bool, turn: &mut Turn<'_>) -> F
         target_tag: turn.tag(leg),
     };
     let command = turn.command(LegNo::CALLER, verb);
-    let until = turn.after(if turn.call.caller_is_answered() { UNSEEN } else { rings_for(transfer) + BACKSTOP });
+    let until = turn.after(if turn.call.caller_is_answered() { UNSEEN } else { rings_for(transfer) + ENDLESS });
     let at = Transferring { step, leg, command, until, rings_since: None, own, looked: false };
     Flow::Stay(Phase::Transferring(at))
 }
@@ -68,7 +65,7 @@ fn rings_for(transfer: &Transfer) -> Duration {
 /// Whether Telnyx has stopped ringing: a leg that is still alive was answered.
 fn has_rung_out(at: &Transferring, transfer: &Transfer, turn: &Turn<'_>) -> bool {
     let since = at.rings_since.or_else(|| turn.call.leg(at.leg).map(|leg| leg.began));
-    since.is_none_or(|since| turn.now >= later(since, rings_for(transfer) + RINGS_ON))
+    since.is_none_or(|since| turn.now >= later(since, rings_for(transfer) + RINGS_LONGER))
 }
 
 /// Hears a fact while the caller is being given away. Only the new leg's answer settles it, in every phase alike: a
@@ -86,7 +83,7 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             Change::Alive if at.looked && has_rung_out(&at, transfer, turn) => Flow::Talk(at.leg),
             // It rings, or the news of its answer is late: whoever hangs it up now may hang up a talk.
             Change::Alive if at.looked => {
-                let until = turn.after(rings_for(transfer).saturating_sub(transfer.ring_for) + BACKSTOP);
+                let until = turn.after(rings_for(transfer).saturating_sub(transfer.ring_for) + ENDLESS);
                 stay(Transferring { until, looked: false, ..at })
             }
             Change::NotAlive if at.looked => given_up(at, turn),

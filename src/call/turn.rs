@@ -14,7 +14,14 @@ use crate::phone::{Number, Target};
 use crate::routing::{CallerId, Outcome, Rules, StepId};
 
 /// How long a phone may ring that nobody knows to ring: the last try of its dial, and its time after that.
-const RINGS_ON: Duration = Duration::from_secs(75);
+const MAY_RING: Duration = Duration::from_secs(75);
+/// How long a dial or a transfer may go without its outcome, and without any word of its leg after that, while the caller
+/// hears nothing: nearly two tries of it.
+pub(super) const UNSEEN: Duration = Duration::from_secs(7);
+/// How long after the news that a party is joined that of his picking up may take: he is left alone for so long.
+pub(super) const PICKS_UP: Duration = Duration::from_secs(2);
+/// How often legs are looked at of which nothing is heard: a missed hangup must not keep a call for ever.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(300);
 /// How many pages are asked for in search of one leg.
 const MOST_SOUGHT: u8 = 100;
 
@@ -92,7 +99,7 @@ impl<'a> Turn<'a> {
 
     /// A leg on which somebody's phone may ring. One that was given up long ago is no reason not to ring him.
     pub fn rings_at(&self, target: &Target) -> Option<LegNo> {
-        let may = |leg: &&Leg| leg.is_to(target) && (!leg.lost || self.now < later(leg.began, RINGS_ON));
+        let may = |leg: &&Leg| leg.is_to(target) && (!leg.lost || self.now < later(leg.began, MAY_RING));
         self.call.legs.iter().find(may).map(|leg| leg.no)
     }
 

@@ -20,8 +20,6 @@ pub struct Server {
     pub connections: usize,
     /// How many of them from one address, if that is said.
     pub connections_per_source: Option<usize>,
-    /// The routing file.
-    pub routes: PathBuf,
     /// The database.
     pub database: Database,
     /// Telnyx.
@@ -69,8 +67,7 @@ impl Settings {
         let limits = self.limits(&mut bad);
         match (listen, connections, database, telnyx) {
             (Some(listen), Some(connections), Some(database), Some(telnyx)) if bad.is_empty() => {
-                let routes = self.routes();
-                Ok(Server { listen, connections, connections_per_source, routes, database, telnyx, limits })
+                Ok(Server { listen, connections, connections_per_source, database, telnyx, limits })
             }
             _ => Err(BadSettings(bad)),
         }

@@ -8,7 +8,7 @@ use crate::call::{CallId, Event, EventId};
 /// SHA-256 of what makes an event the same event again.
 pub type Digest = [u8; 32];
 
-/// What an event is taken once under.
+/// What an event is known by: it is taken once for each.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The session a webhook names, or nothing; the call, for an event of our own. Read off the event alone.
@@ -20,7 +20,7 @@ pub struct Key {
 /// An event that came through one of the doors.
 #[derive(Clone, Debug)]
 pub struct Arrival {
-    /// What it is taken once under.
+    /// What it is known by.
     pub key: Key,
     /// What happened.
     pub event: Event,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::call::CommandId;
 
-/// So many commands unanswered, each of them another and none answered in between: it does not answer.
+/// After so many different commands in a row without an answer, Telnyx is taken to be out of order.
 const FAILED: usize = 5;
 /// How long it is left alone at first, doubled each time that the one who tries is not answered either.
 const FIRST: Duration = Duration::from_secs(1);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::listed::listed;
+use super::loose::member;
 use crate::call::{CallId, Handle, Kind, Made, Refusal, Verdict};
 
 /// What an answer comes to.
@@ -138,11 +139,8 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
 
 /// The leg a dial made, if the answer names it; else its first webhook will.
 fn made(data: &Value) -> Option<Made> {
-    let text = |name: &str| {
-        let text = data.get(name)?.as_str()?;
-        (!text.is_empty() && !text.contains(char::is_control)).then(|| text.to_owned())
-    };
-    Some(Made { handle: Handle(text("call_control_id")?), leg: text("call_leg_id"), session: text("call_session_id") })
+    let handle = Handle(member(data, "call_control_id")?);
+    Some(Made { handle, leg: member(data, "call_leg_id"), session: member(data, "call_session_id") })
 }
 
 /// Why a command was refused; `None` if it may have been carried out all the same.

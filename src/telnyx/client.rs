@@ -19,9 +19,6 @@ use super::answer::Hints;
 use super::record::{Answer, Exchange, HEADERS, Tap};
 use super::request::{Method, Request};
 
-/// How long one try may take where nobody knows better.
-pub const TRY: Duration = Duration::from_secs(3);
-
 /// How long a connection may take to be made; part of the try.
 const CONNECT: Duration = Duration::from_secs(2);
 
@@ -321,6 +318,8 @@ mod tests {
     use std::thread::{self, JoinHandle};
 
     use super::*;
+
+    const TRY: Duration = Duration::from_secs(3);
 
     const CANARY: &str = "KEY0192-canary_of.the/keys";
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// The longest an id may be, in bytes; Telnyx' are below 80. A longer one names nothing.
@@ -31,6 +32,12 @@ pub(super) fn text(value: Loose<'_>) -> Option<Cow<'_, str>> {
         return serde_json::from_str(raw).ok().map(Cow::Owned);
     }
     Some(Cow::Borrowed(inner))
+}
+
+/// A text of an object's member, if it is one that can be kept.
+pub(super) fn member(of: &Value, name: &str) -> Option<String> {
+    let text = of.get(name)?.as_str()?;
+    (!text.is_empty() && !text.contains(char::is_control)).then(|| text.to_owned())
 }
 
 /// A name of something. An empty one is none; one that is too long is none, for cut off it would name another thing.
