@@ -22,6 +22,8 @@ people: { anna: &anna { dial: "+12025550111", timeout: 10s }, ben: { <<: *anna, 
 ring_groups:
   desk: { strategy: simultaneous, caller_id: caller, timeout: 30s, members: [anna, { person: ben, delay: 5s }, { group: back, delay: 10s }] }
   back: { ring_each: 10s, members: [{ number: "+12025550112" }, "sip:cleo@example.com"] }
+voicemail:
+  office: { greeting: { say: "Leave a message." }, max_length: 5m, notify: [{ webhook: "https://example.com/${env:LINE}" }] }
 routes:
   main:
     - when: { any: [{ from: { list: blocked } }, { all: [{ to: "+12025550100" }, { not: { from: [anonymous, { prefix: "+1202" }, { country: US }] } }] }] }
@@ -35,6 +37,8 @@ routes:
     - do: [{ ring: [anna, ben], strategy: sequential, timeout: 20s }, { say: "Nobody." }]
     - transfer: { dial: "+493023125010", timeout: 20s }
       caller_id: "+12025550100"
+    - voicemail: office
+    - voicemail: { beep: false, max_length: 30s }
     - hangup
   other:
     - when: { from: { list: vip } }

@@ -65,6 +65,7 @@ fn verbs() -> Vec<(&'static str, Verb)> {
         ("hangup", Verb::Hangup { on: on.clone() }),
         ("bridge", Verb::Bridge { on: on.clone(), with: handle() }),
         ("playback_stop", Verb::StopPlay { on: on.clone() }),
+        ("record_stop", Verb::StopRecord { on: on.clone() }),
         ("look", Verb::Look { on: on.clone() }),
         ("find", Verb::Find { after: None }),
         ("find", Verb::Find { after: Some("a/b c".to_owned()) }),
@@ -94,6 +95,10 @@ fn verbs() -> Vec<(&'static str, Verb)> {
             let (on, prompt, timeout) = (on.clone(), prompt.clone(), Duration::from_secs(6));
             all.push((action, Verb::Gather { on, tag: tag(0), mark: Mark(9), prompt, timeout, ends_with }));
         }
+    }
+    for (beep, secs) in [(true, 5), (false, 1800), (true, 0), (true, u64::MAX)] {
+        let max_length = Duration::from_secs(secs);
+        all.push(("record_start", Verb::Record { on: on.clone(), tag: tag(0), beep, max_length }));
     }
     for looped in [true, false] {
         all.push(("playback_start", Verb::Play { on: on.clone(), url: "https://a.example/b.mp3".into(), looped }));

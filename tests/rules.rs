@@ -100,6 +100,7 @@ fn shown(rules: &Rules) -> Vec<String> {
                 let keys: String = menu.keys.iter().map(|(key, choice)| format!(" {key}:{:?}", choice.leads)).collect();
                 format!("menu{keys}")
             }
+            Action::Voicemail(_) => "voicemail".to_owned(),
             Action::Reject(_) => "reject".to_owned(),
             Action::Hangup => "hangup".to_owned(),
             Action::Goto { first, .. } => format!("goto {}", first.0),

@@ -91,6 +91,9 @@ fn truth(outcome: &CallOutcome) -> String {
     for heard in &outcome.heard {
         writeln!(text, "         the caller hears “{heard}”").unwrap();
     }
+    for lasts in &outcome.recorded {
+        writeln!(text, "         the caller is recorded for {:.1}s", lasts.as_secs_f64()).unwrap();
+    }
     for party in &outcome.bridged_to {
         writeln!(text, "         the caller talks with {party}").unwrap();
     }
@@ -450,6 +453,51 @@ fn a_gather_that_does_nothing_is_asked_for_again() {
     let trouble = Trouble { ignored: vec![Kind::Gather], ..Trouble::default() };
     let script = call().press(secs(1), '2').callee(BEN, answers(3));
     insta::assert_snapshot!(told(menu(), &script, Settings::default(), trouble));
+}
+
+/// Anna is rung first; then the caller comes to a mailbox.
+const MAILBOX: &str = "    - dial: anna
+    - voicemail: {greeting: {say: Please leave a message.}, max_length: 30s}
+    - say: Goodbye.
+    - hangup
+";
+
+#[test]
+fn a_message() {
+    insta::assert_snapshot!(plain(route(MAILBOX), &call().message(secs(12))));
+}
+
+#[test]
+fn a_message_that_is_saved_before_the_hangup_is_told() {
+    let mut settings = Settings::default();
+    settings.switches.set("hangup_saves=before").unwrap();
+    let script = call().message(secs(12));
+    let rules = route("    - voicemail: {greeting: {play: https://example.com/greeting.mp3}}\n    - say: Goodbye.\n");
+    insta::assert_snapshot!(told(rules, &script, settings, Trouble::default()));
+}
+
+#[test]
+fn the_longest_message_is_over() {
+    insta::assert_snapshot!(plain(route(MAILBOX), &call().callee(ANNA, Callee::Busy { after: secs(1) })));
+}
+
+#[test]
+fn a_caller_hangs_up_during_the_greeting() {
+    let script = call().callee(ANNA, Callee::Busy { after: secs(1) }).patience(secs(3));
+    insta::assert_snapshot!(plain(route(MAILBOX), &script));
+}
+
+#[test]
+fn a_recording_cannot_be_saved() {
+    let settings = Settings { recordings_fail: true, ..Settings::default() };
+    let script = call().message(secs(12));
+    insta::assert_snapshot!(told(route("    - voicemail: {beep: false}\n"), &script, settings, Trouble::default()));
+}
+
+#[test]
+fn the_word_of_a_recording_never_comes() {
+    let trouble = Trouble { lost: vec!["call.recording.saved"], ..Trouble::default() };
+    insta::assert_snapshot!(told(route(MAILBOX), &call().message(secs(12)), Settings::default(), trouble));
 }
 
 fn ill(how: Ill, lasts: u64) -> Trouble {

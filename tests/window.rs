@@ -24,13 +24,14 @@ const CALLER: &str = "+12025550142";
 const ANNA: &str = "+12025550111";
 const BEN: &str = "+12025550112";
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind::Dial,
     Kind::Transfer,
     Kind::Bridge,
     Kind::Speak,
     Kind::Play,
     Kind::Gather,
+    Kind::Record,
     Kind::Answer,
     Kind::Hangup,
     Kind::Reject,
@@ -41,7 +42,7 @@ const MOMENTS: [u64; 8] = [100, 1_000, 30_000, 44_000, 46_000, 59_000, 61_000, 1
 const ENDS: [Option<House>; 4] = [None, Some(House::Alone), Some(House::Machine), Some(House::Shared)];
 const MUTES: [Mute; 3] = [Mute::Nothing, Mute::Begin, Mute::All];
 /// Cases of one seed: kinds, moments, ends, effect or not, webhooks.
-const CASES: u64 = 9 * 8 * 4 * 2 * 3;
+const CASES: u64 = 10 * 8 * 4 * 2 * 3;
 const SEEDS: u64 = 4;
 /// How long a leg may live on beside the next one to the same person: until its hangup has arrived.
 const HANGING_UP: Duration = Duration::from_millis(500);
@@ -90,6 +91,9 @@ fn case(no: u64) -> Case {
     if kind == Kind::Gather && rng.bool() {
         script = script.press(Duration::from_millis(rng.u64(200..8_000)), *rng.choice(&['1', '2', '7']).unwrap());
     }
+    if kind == Kind::Record {
+        script = script.message(Duration::from_millis(rng.u64(1_000..25_000)));
+    }
     let cut = Cut { kind, done, lasts, dies: ends.is_some(), mute };
     Case { cut, text, settings, script, house: ends.unwrap_or_default() }
 }
@@ -132,7 +136,11 @@ fn rules(kind: Kind) -> &'static [&'static str] {
             "    - menu: {greeting: {say: Press one or two.}, keys: {1: {dial: anna}, 2: {dial: ben}}, timeout: 4s, tries: 1}\n    - dial: anna\n    - hangup:\n",
             "    - menu: {greeting: {play: https://example.com/one.mp3}, keys: {1: {dial: anna}}, timeout: 4s, tries: 1}\n    - hangup:\n",
         ],
-        Kind::StopPlay | Kind::Look | Kind::Find | Kind::Notify => &[],
+        Kind::Record => &[
+            "    - voicemail: {max_length: 20s}\n    - dial: anna\n    - hangup:\n",
+            "    - voicemail: {greeting: {say: Speak.}, max_length: 9s}\n    - voicemail: {max_length: 12s}\n    - hangup:\n",
+        ],
+        Kind::StopPlay | Kind::StopRecord | Kind::Look | Kind::Find | Kind::Notify => &[],
     }
 }
 
@@ -220,8 +228,9 @@ fn accepted_is_done(call: &PlayedCall, broken: &mut Vec<String>) {
             // Refused first, unheard, and its repeat was told that it is ignored.
             _ if tries.iter().any(|entry| entry.code.is_some()) => true,
             Kind::Dial | Kind::Transfer => false,
-            Kind::Speak | Kind::Play | Kind::Gather | Kind::Bridge => ends.iter().any(soon),
+            Kind::Speak | Kind::Play | Kind::Gather | Kind::Record | Kind::Bridge => ends.iter().any(soon),
             Kind::Answer | Kind::Reject | Kind::Hangup | Kind::StopPlay | Kind::Look | Kind::Find => true,
+            Kind::StopRecord => true,
             Kind::Notify => true,
         };
         if done > 1 || (done == 0 && !excused) {

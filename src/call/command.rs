@@ -121,6 +121,22 @@ pub enum Verb {
         /// A key that ends the input without being one.
         ends_with: Key,
     },
+    /// Records what is said, until it is stopped or the leg ends.
+    Record {
+        /// Who speaks.
+        on: Handle,
+        /// What the leg says of itself.
+        tag: Tag,
+        /// Whether a beep is heard first.
+        beep: bool,
+        /// The longest it may last.
+        max_length: Duration,
+    },
+    /// Ends a recording.
+    StopRecord {
+        /// Of whom.
+        on: Handle,
+    },
     /// Stops audio.
     StopPlay {
         /// For whom.
@@ -180,6 +196,8 @@ impl Verb {
             Self::Speak { .. } => Kind::Speak,
             Self::Play { .. } => Kind::Play,
             Self::Gather { .. } => Kind::Gather,
+            Self::Record { .. } => Kind::Record,
+            Self::StopRecord { .. } => Kind::StopRecord,
             Self::StopPlay { .. } => Kind::StopPlay,
             Self::Look { .. } => Kind::Look,
             Self::Find { .. } => Kind::Find,

@@ -14,7 +14,7 @@ use super::phase::{Joining, Phase};
 use super::remark::{EndWhy, Remark, StepWord};
 use super::state::Call;
 use super::turn::{Flow, Turn, later};
-use super::{answer, birth, ending, menu, ring, sorry, speech, talk, transfer};
+use super::{answer, birth, ending, mailbox, menu, ring, sorry, speech, talk, transfer, voicemail};
 use crate::routing::{Action, Outcome, Place, RejectWith, RingAsked, Rules, Step, StepId};
 
 /// What came of an event.
@@ -46,11 +46,13 @@ pub fn decide(call: Call, event: &Event, rules: &Rules, now: Timestamp) -> Decis
     };
     ending::sweep(&mut turn);
     ending::close(&mut turn);
+    mailbox::close(&mut turn);
     turn.call.version += 1;
     Decision { call: turn.call, commands: turn.commands, remarks: turn.remarks }
 }
 
-/// When the call wants to be asked again if nothing happens before. Only an ended call does not.
+/// When the call wants to be asked again if nothing happens before. Only an ended call does not, once it waits for no
+/// recording.
 pub fn deadline(call: &Call, rules: &Rules) -> Option<Timestamp> {
     let phase = match &call.phase {
         Phase::Arriving => Some(call.began),
@@ -59,6 +61,7 @@ pub fn deadline(call: &Call, rules: &Rules) -> Option<Timestamp> {
         Phase::Answering(answering) => Some(answering.pickup.deadline()),
         Phase::Speaking(speaking) => Some(speaking.until),
         Phase::Choosing(choosing) => Some(choosing.until),
+        Phase::Recording(recording) => Some(recording.deadline()),
         Phase::Ringing(ringing) => ring::deadline(ringing, call, rules),
         Phase::Transferring(transferring) => Some(transferring.until),
         Phase::Apologising(apology) => Some(sorry::deadline(apology)),
@@ -67,7 +70,7 @@ pub fn deadline(call: &Call, rules: &Rules) -> Option<Timestamp> {
         Phase::Ending { .. } | Phase::Ended { .. } => None,
     };
     let whole = call.phase.is_under_way().then(|| later(call.began, rules.defaults.max_call));
-    phase.into_iter().chain(whole).chain(ending::sweep_deadline(call)).min()
+    phase.into_iter().chain(whole).chain(ending::sweep_deadline(call)).chain(mailbox::deadline(call)).min()
 }
 
 /// What a fact means for the call in its phase.
@@ -93,6 +96,8 @@ fn react(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Phase {
                 talk::spare(joining.leg, turn);
             }
             ringing.silence(turn);
+        } else if let Phase::Recording(recording) = phase {
+            voicemail::silence(&recording, turn);
         }
         Flow::Talk(leg)
     } else if let Some(leg) = joined_after_all(&phase, fact, turn) {
@@ -112,6 +117,7 @@ fn matters_more(phase: &Phase) -> bool {
         Phase::Apologising(_) => true,
         Phase::Arriving | Phase::Discovered { .. } | Phase::Foreign { .. } | Phase::Answering(_) => false,
         Phase::Speaking(_) | Phase::Choosing(_) | Phase::Transferring(_) | Phase::Talking { .. } => false,
+        Phase::Recording(_) => false,
         Phase::Ending { .. } | Phase::Ended { .. } => false,
     }
 }
@@ -124,6 +130,8 @@ fn quiet(phase: Phase, turn: &mut Turn<'_>) {
         speech::silence(&speaking, turn);
     } else if let Phase::Choosing(choosing) = phase {
         menu::silence(&choosing, turn);
+    } else if let Phase::Recording(recording) = phase {
+        voicemail::silence(&recording, turn);
     }
 }
 
@@ -153,6 +161,7 @@ fn hear(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
         Phase::Answering(answering) => answer::on(answering, fact, turn),
         Phase::Speaking(speaking) => speech::on(speaking, fact, turn),
         Phase::Choosing(choosing) => menu::on(choosing, fact, turn),
+        Phase::Recording(recording) => voicemail::on(recording, fact, turn),
         Phase::Ringing(ringing) => ring::on(ringing, fact, turn),
         Phase::Transferring(transferring) => transfer::on(transferring, fact, turn),
         Phase::Apologising(apology) => sorry::on(apology, fact, turn),
@@ -223,6 +232,7 @@ fn enter(id: StepId, turn: &mut Turn<'_>) -> Flow {
         Action::Ring(ring) => ring::enter(id, ring, turn),
         Action::Transfer(transfer) => transfer::enter(id, transfer, turn),
         Action::Menu(menu) => menu::enter(id, menu, turn),
+        Action::Voicemail(to) => voicemail::enter(id, to, turn),
         Action::Reject(with) => Flow::Stay(ending::reject(*with, EndWhy::Step, turn)),
         Action::Hangup => Flow::Stay(ending::begin(EndWhy::Step, None, turn)),
         Action::Goto { first, .. } | Action::Do { first } => Flow::Enter(*first),
@@ -238,6 +248,7 @@ fn word(action: &Action) -> StepWord {
         Action::Ring(_) => StepWord::Ring,
         Action::Transfer(_) => StepWord::Transfer,
         Action::Menu(_) => StepWord::Menu,
+        Action::Voicemail(_) => StepWord::Voicemail,
         Action::Reject(_) => StepWord::Reject,
         Action::Hangup => StepWord::Hangup,
         Action::Goto { .. } => StepWord::Goto,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{CommandId, EventId, Handle, LegNo, Mark, Tag};
 use super::kind::Kind;
+use super::message::Tape;
 use crate::phone::Key;
 use crate::phone::Party;
 
@@ -117,6 +118,10 @@ pub enum News {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mark: Option<Mark>,
     },
+    /// A recording is saved: told some time after it ended, perhaps after the leg did.
+    Recorded(Tape),
+    /// A recording could not be saved.
+    RecordingFailed,
     /// Something we do nothing about; kept under the sender's name for it.
     Other {
         /// That name.

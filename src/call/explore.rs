@@ -207,6 +207,7 @@ impl World {
                 | Verb::Find { .. }
                 | Verb::Notify { .. } => {}
                 Verb::Play { .. } | Verb::StopPlay { .. } => {}
+                Verb::Record { .. } | Verb::StopRecord { .. } => panic!("{verb:?}"),
                 Verb::Gather { .. } | Verb::Speak { .. } | Verb::Transfer { .. } => panic!("{verb:?}"),
             }
         }

@@ -23,6 +23,8 @@ struct Gist<'a> {
     because: Option<(String, Place)>,
     /// Who got the call, and why.
     got: Option<(&'a str, Option<(String, Place)>)>,
+    /// The mailbox that the caller came to last, and how long his message is, if one came of it.
+    mailbox: Option<(Place, Option<Option<u64>>)>,
     ends: Option<EndWhy>,
 }
 
@@ -64,7 +66,10 @@ impl<'a> Gist<'a> {
                 let because = here.map(|at| (self.failed(Outcome::NoAnswer), at)).or_else(|| self.because.clone());
                 self.got = Some((name, because));
             }
+            Remark::MessageLeft { at, seconds } => self.mailbox = Some((*at, Some(*seconds))),
+            Remark::MessageLost { at } if !self.has_message() => self.mailbox = Some((*at, None)),
             Remark::Ends { why } => self.ends = Some(*why),
+            Remark::MessageLost { .. } => {}
             Remark::StepSkipped { .. } | Remark::Connected { .. } => {}
             Remark::RouteChosen { .. } | Remark::NoRoute | Remark::ListEnded { .. } | Remark::Rings { .. } => {}
             Remark::WrongKey { .. } | Remark::NoKey { .. } | Remark::OnceMore { .. } => {}
@@ -99,6 +104,20 @@ impl<'a> Gist<'a> {
         }
     }
 
+    fn has_message(&self) -> bool {
+        self.mailbox.is_some_and(|(_, came)| came.is_some())
+    }
+
+    /// What came of the mailbox at a line. `came`: how long the message is, if there is one and that was told.
+    fn message(&self, at: &str, came: Option<Option<u64>>) -> String {
+        let after = self.because.as_ref().map_or(String::new(), |(why, _)| format!(" after {why}"));
+        match came {
+            Some(Some(seconds)) => format!("the caller left a message of {seconds}s{after}, {at}"),
+            Some(None) => format!("the caller left a message{after}, {at}"),
+            None => format!("nobody got the call: the caller left no message{after}, {at}"),
+        }
+    }
+
     fn told(&self, rules: &Rules, over: bool) -> String {
         let at = |place: &Place| rules.place(*place);
         if let Some((name, because)) = &self.got {
@@ -107,6 +126,9 @@ impl<'a> Gist<'a> {
                 (None, Some(place)) => format!("{name} got the call, as {} says", at(&place)),
                 (None, None) => format!("{name} got the call"),
             };
+        }
+        if let Some((place, came)) = self.mailbox {
+            return self.message(&at(&place), came);
         }
         let Some(ends) = self.ends else {
             let nobody = if over {

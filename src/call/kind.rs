@@ -26,6 +26,10 @@ pub enum Kind {
     Play,
     /// [`Verb::Gather`](super::Verb::Gather)
     Gather,
+    /// [`Verb::Record`](super::Verb::Record)
+    Record,
+    /// [`Verb::StopRecord`](super::Verb::StopRecord)
+    StopRecord,
     /// [`Verb::StopPlay`](super::Verb::StopPlay)
     StopPlay,
     /// [`Verb::Look`](super::Verb::Look)
@@ -40,20 +44,22 @@ impl Kind {
     /// Whether sending it twice, even long after, does no harm: those need no look before they are repeated.
     pub fn may_come_twice(self) -> bool {
         match self {
-            Self::Answer | Self::Reject | Self::Hangup | Self::StopPlay | Self::Look | Self::Find => true,
+            Self::Answer | Self::Reject | Self::Hangup | Self::StopPlay | Self::StopRecord => true,
+            Self::Look | Self::Find => true,
             // Whoever is told knows it by its id.
             Self::Notify => true,
             Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather => false,
+            Self::Record => false,
         }
     }
 
-    /// Whether it does no harm after what follows it on its leg. The end of audio would end what is heard by then.
+    /// Whether it does no harm after what follows it on its leg. The end of audio would end what is heard by then, that of
+    /// a recording the next one.
     pub fn may_come_late(self) -> bool {
         match self {
             Self::Answer | Self::Reject | Self::Hangup | Self::Look | Self::Find | Self::Notify => true,
-            Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather | Self::StopPlay => {
-                false
-            }
+            Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather => false,
+            Self::Record | Self::StopRecord | Self::StopPlay => false,
         }
     }
 
@@ -71,6 +77,8 @@ impl Kind {
             | Self::Speak
             | Self::Play
             | Self::Gather
+            | Self::Record
+            | Self::StopRecord
             | Self::Look
             | Self::Find
             | Self::Notify => true,
@@ -80,8 +88,8 @@ impl Kind {
     /// Whether somebody may be in silence for as long as it is put off.
     pub fn is_waited_for(self) -> bool {
         match self {
-            Self::Dial | Self::Transfer | Self::Speak | Self::Play | Self::Gather => true,
-            Self::Answer | Self::Reject | Self::Hangup | Self::Bridge | Self::StopPlay => false,
+            Self::Dial | Self::Transfer | Self::Speak | Self::Play | Self::Gather | Self::Record => true,
+            Self::Answer | Self::Reject | Self::Hangup | Self::Bridge | Self::StopPlay | Self::StopRecord => false,
             Self::Look | Self::Find | Self::Notify => false,
         }
     }
@@ -103,6 +111,8 @@ impl Kind {
             Self::Speak => "speak",
             Self::Play => "play",
             Self::Gather => "gather",
+            Self::Record => "record",
+            Self::StopRecord => "stop_record",
             Self::StopPlay => "stop_play",
             Self::Look => "look",
             Self::Find => "find",
@@ -116,7 +126,7 @@ impl Kind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Answer,
         Self::Reject,
         Self::Hangup,
@@ -126,6 +136,8 @@ impl Kind {
         Self::Speak,
         Self::Play,
         Self::Gather,
+        Self::Record,
+        Self::StopRecord,
         Self::StopPlay,
         Self::Look,
         Self::Find,

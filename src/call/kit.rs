@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::*;
 use crate::phone::{Number, Party, Target};
 use crate::routing::{
-    Action, CallerId, Defaults, Entry, Member, Order, Outbound, Outcome, Place, Play, Ring, RingAsked, Rules,
-    RulesHash, Say, Step, StepId, Text, Transfer,
+    Action, CallerId, Defaults, Entry, Mailbox, Member, Order, Outbound, Outcome, Place, Play, Prompt, Ring, RingAsked,
+    Rules, RulesHash, Say, Step, StepId, Text, Transfer,
 };
 
 pub const CALLER: &str = "+12025550111";
@@ -79,6 +79,11 @@ pub fn transfer(member: Member) -> Action {
 
 pub fn play(url: &str) -> Action {
     Action::Play(Play { url: url.into() })
+}
+
+pub fn voicemail(greeting: Option<Prompt>) -> Action {
+    let (name, notify) = ("office".into(), Vec::new());
+    Action::Voicemail(Mailbox { name, greeting, beep: true, max_length: secs(60), notify })
 }
 
 pub fn say(text: &str) -> Action {
@@ -224,7 +229,7 @@ pub fn left_alone(call: &Call) -> Vec<LegNo> {
     let waited_for: Vec<LegNo> = match &call.phase {
         Phase::Discovered { .. } | Phase::Foreign { .. } => vec![LegNo::CALLER],
         Phase::Answering(_) | Phase::Speaking(_) | Phase::Apologising(_) => vec![LegNo::CALLER],
-        Phase::Choosing(_) => vec![LegNo::CALLER],
+        Phase::Choosing(_) | Phase::Recording(_) => vec![LegNo::CALLER],
         Phase::Ringing(ringing) => {
             let winner = ringing.joining.as_ref().filter(|joining| joining.is_accepted()).map(|joining| joining.leg);
             let ring = ringing.chairs.iter().filter(|chair| chair.out.is_none()).filter_map(|chair| chair.leg);

@@ -10,6 +10,7 @@ use super::event::{Cause, Entered, Event, Made, News, Refusal, Settled, Verdict,
 use super::ids::{LegNo, Mark};
 use super::kind::Kind;
 use super::leg::{Doubted, Leg, LegState, Role};
+use super::mailbox;
 use super::remark::{Ignored, Remark};
 use super::turn::{PICKS_UP, Turn, later};
 use crate::phone::{Key, Party};
@@ -51,6 +52,10 @@ pub(super) enum Change {
         entered: Entered,
         mark: Option<Mark>,
     },
+    /// A recording of it was saved, for a message.
+    Recorded,
+    /// A recording of it could not be saved.
+    RecordingFailed,
     /// A look-up found it alive.
     Alive,
     /// A look-up found it not alive, as it finds every leg that was never picked up, rung or gone.
@@ -62,8 +67,15 @@ pub(super) enum Change {
 /// `talk`: whom the caller talks with.
 pub(super) fn learn(turn: &mut Turn<'_>, event: &Event, talk: Option<LegNo>) -> Result<Fact, Ignored> {
     match &event.what {
-        What::Leg { who, news } => news_of_leg(turn, who, news),
-        What::Settled(settled) => settled_command(turn, settled, talk),
+        What::Leg { who, news } => match recording(turn, who, news) {
+            Some(change) => Ok(Fact::Leg { no: LegNo::CALLER, change: change? }),
+            None => news_of_leg(turn, who, news),
+        },
+        What::Settled(settled) => {
+            remark_on(turn, settled);
+            mailbox::settled(settled, turn);
+            settled_command(turn, settled, talk)
+        }
         What::Due { version } if *version == turn.call.version => Ok(Fact::Due),
         What::Due { .. } => Err(Ignored::Stale),
         What::Fault { .. } => Ok(Fact::Fault),
@@ -91,7 +103,9 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
         News::Arrived { from, to } if no == LegNo::CALLER => {
             return Ok(Fact::Arrived { from: from.clone(), to: to.clone() });
         }
-        News::Arrived { .. } | News::Other { .. } => return Err(Ignored::NothingToDo),
+        News::Arrived { .. } | News::Other { .. } | News::Recorded(_) | News::RecordingFailed => {
+            return Err(Ignored::NothingToDo);
+        }
         News::HungUp { cause } if !leg.has_ended() => {
             leg.end(now, *cause);
             Change::Ended(*cause)
@@ -126,6 +140,19 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
     };
     found_again(turn, no, change);
     Ok(Fact::Leg { no, change })
+}
+
+/// News of a recording, if it is that: it says nothing of how far a leg has come, and may not say which leg it is of. We
+/// have nobody recorded but callers.
+fn recording(turn: &mut Turn<'_>, who: &Who, news: &News) -> Option<Result<Change, Ignored>> {
+    if find(turn, who).map_or(who.handle.is_some(), |no| no != LegNo::CALLER) {
+        return None;
+    }
+    if let News::Recorded(tape) = news {
+        Some(mailbox::saved(tape, turn).map(|()| Change::Recorded))
+    } else {
+        (*news == News::RecordingFailed).then(|| mailbox::failed(turn).map(|()| Change::RecordingFailed))
+    }
 }
 
 /// A leg that shows itself after it was taken for gone is hung up: nobody waits for it any more. Only a party the
@@ -189,7 +216,6 @@ fn find(turn: &Turn<'_>, who: &Who) -> Option<LegNo> {
 }
 
 fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) -> Result<Fact, Ignored> {
-    remark_on(turn, settled);
     let no = settled.leg;
     let now = turn.now;
     let caller = no == LegNo::CALLER;

@@ -53,6 +53,7 @@ pub(super) fn on(at: Choosing, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
                 heard_of(at, menu, *change, turn)
             }
             Change::Gathered { .. } | Change::Pressed { .. } | Change::Placed | Change::Answered => stay(at),
+            Change::Recorded | Change::RecordingFailed => stay(at),
             Change::Bridged | Change::Ended(_) | Change::Refused(_) => stay(at),
             Change::Unsure | Change::Alive | Change::NotAlive => stay(at),
         },

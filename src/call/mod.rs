@@ -19,7 +19,9 @@ mod kind;
 pub(crate) mod kit;
 mod learn;
 mod leg;
+mod mailbox;
 mod menu;
+mod message;
 mod missed;
 mod notice;
 mod phase;
@@ -38,6 +40,7 @@ mod talk;
 mod tell;
 mod transfer;
 mod turn;
+mod voicemail;
 
 pub use command::{Command, Heard, Verb};
 pub use decide::{Decision, deadline, decide};
@@ -46,10 +49,11 @@ pub use gist::gist;
 pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Mark, Tag};
 pub use kind::Kind;
 pub use leg::{Doubted, Leg, LegState, Role, Stop};
+pub use message::{Came, Link, Message, Tape};
 pub use notice::{Notice, NoticeKind, Notified, Recording};
 pub use phase::{
-    Answering, Apology, Asking, Bridges, Chair, Choosing, Joining, Phase, PickUp, Ringing, Sound, Speaking, Stage,
-    Transferring,
+    Answering, Apology, Asking, Bridges, Chair, Choosing, Joining, Leaving, Phase, PickUp, Ringing, Sound, Speaking,
+    Stage, Taking, Transferring,
 };
 pub use remark::{EndWhy, Ignored, Remark, StepWord};
 pub use state::Call;

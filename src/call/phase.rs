@@ -30,6 +30,8 @@ pub enum Phase {
     Speaking(Speaking),
     /// The caller hears a menu and chooses.
     Choosing(Choosing),
+    /// The caller leaves a message.
+    Recording(Leaving),
     /// Parties are being rung.
     Ringing(Ringing),
     /// The caller is being given away.
@@ -130,6 +132,40 @@ pub enum Asking {
     Key,
     /// For nothing: he is told that the last one leads nowhere.
     Nothing,
+}
+
+/// The caller leaves a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// The step.
+    pub step: StepId,
+    /// How far that has come.
+    pub part: Taking,
+}
+
+/// How far the taking of a message has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Taking {
+    /// He hears the greeting.
+    Greeting(Speaking),
+    /// A recording is asked for.
+    Asked {
+        /// The command.
+        command: CommandId,
+        /// When.
+        at: Timestamp,
+    },
+    /// That was accepted: he speaks.
+    Begun {
+        /// When the longest message is over.
+        until: Timestamp,
+    },
+    /// His message is saved sooner than that: he will have hung up.
+    Saved {
+        /// How long the news of it is waited for.
+        until: Timestamp,
+    },
 }
 
 /// How far what is spoken or played has come.
@@ -288,6 +324,7 @@ impl Phase {
             Self::Answering(_) => "answering",
             Self::Speaking(_) => "speaking",
             Self::Choosing(_) => "choosing",
+            Self::Recording(_) => "recording",
             Self::Ringing(_) => "ringing",
             Self::Transferring(_) => "transferring",
             Self::Apologising(_) => "apologising",
@@ -303,7 +340,7 @@ impl Phase {
             Self::Talking { with, .. } => Some(*with),
             Self::Arriving | Self::Discovered { .. } | Self::Foreign { .. } | Self::Answering(_) => None,
             Self::Speaking(_) | Self::Ringing(_) | Self::Transferring(_) | Self::Apologising(_) => None,
-            Self::Choosing(_) | Self::Ending { .. } | Self::Ended { .. } => None,
+            Self::Choosing(_) | Self::Recording(_) | Self::Ending { .. } | Self::Ended { .. } => None,
         }
     }
 
@@ -311,7 +348,7 @@ impl Phase {
     pub fn is_under_way(&self) -> bool {
         match self {
             Self::Answering(_) | Self::Speaking(_) | Self::Ringing(_) | Self::Transferring(_) => true,
-            Self::Apologising(_) | Self::Choosing(_) | Self::Talking { .. } => true,
+            Self::Apologising(_) | Self::Choosing(_) | Self::Recording(_) | Self::Talking { .. } => true,
             Self::Arriving | Self::Discovered { .. } | Self::Foreign { .. } => false,
             Self::Ending { .. } | Self::Ended { .. } => false,
         }

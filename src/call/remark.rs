@@ -60,6 +60,19 @@ pub enum Remark {
         /// The step's line.
         at: Place,
     },
+    /// The caller left a message.
+    MessageLeft {
+        /// The mailbox's line: that of its step.
+        at: Place,
+        /// How long it is, if that was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
+    },
+    /// The caller came to a mailbox, and no message came of it.
+    MessageLost {
+        /// The mailbox's line: that of its step.
+        at: Place,
+    },
     /// The list of steps ended with the caller unconnected.
     ListEnded {
         /// The last step's line.
@@ -176,6 +189,8 @@ pub enum StepWord {
     Transfer,
     /// `menu`
     Menu,
+    /// `voicemail`
+    Voicemail,
     /// `reject`
     Reject,
     /// `hangup`
@@ -233,6 +248,8 @@ impl Remark {
             | Self::KeyPressed { at, .. }
             | Self::WrongKey { at, .. }
             | Self::NoKey { at }
+            | Self::MessageLeft { at, .. }
+            | Self::MessageLost { at }
             | Self::ListEnded { at } => Some(*at),
             Self::NoRoute
             | Self::Rings { .. }
@@ -263,7 +280,8 @@ impl Remark {
 
     /// Whether it is worth a line in everyday logs: where a call went, and how it ended.
     pub fn is_a_milestone(&self) -> bool {
-        matches!(self, Self::RouteChosen { .. } | Self::NoRoute | Self::Connected { .. } | Self::Ends { .. })
+        let message = matches!(self, Self::MessageLeft { .. } | Self::MessageLost { .. });
+        message || matches!(self, Self::RouteChosen { .. } | Self::NoRoute | Self::Connected { .. } | Self::Ends { .. })
     }
 }
 
@@ -278,6 +296,7 @@ impl StepWord {
             Self::Ring => "ring",
             Self::Transfer => "transfer",
             Self::Menu => "menu",
+            Self::Voicemail => "voicemail",
             Self::Reject => "reject",
             Self::Hangup => "hangup",
             Self::Goto => "goto",

@@ -219,7 +219,7 @@ impl Ringing {
                 }
             }
             Change::Answered | Change::Bridged | Change::Alive | Change::NotAlive => {}
-            Change::Pressed { .. } | Change::Gathered { .. } => {}
+            Change::Pressed { .. } | Change::Gathered { .. } | Change::Recorded | Change::RecordingFailed => {}
             Change::SpeechStarted | Change::SpeechEnded | Change::PlaybackStarted | Change::PlaybackEnded => {}
         }
     }

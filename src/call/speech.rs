@@ -10,7 +10,7 @@ use super::learn::{Change, Fact};
 use super::phase::{Phase, Sound, Speaking};
 use super::remark::Remark;
 use super::turn::{Flow, Turn};
-use crate::routing::{Action, Play, Say, StepId};
+use crate::routing::{Action, Play, Prompt, Say, StepId};
 
 /// How much longer than expected a speech may take before the call goes on without its end.
 pub(super) const SLACK: Duration = Duration::from_secs(10);
@@ -44,26 +44,53 @@ fn listen(step: StepId, verb: Verb, turn: &mut Turn<'_>) -> Flow {
     if !turn.call.caller_is_answered() {
         return Flow::AnswerFor(step);
     }
+    Flow::Stay(Phase::Speaking(begin(step, verb, turn)))
+}
+
+/// Begins to speak or play to a caller who is picked up.
+pub(super) fn begin(step: StepId, verb: Verb, turn: &mut Turn<'_>) -> Speaking {
     let command = turn.command(LegNo::CALLER, verb);
-    Flow::Stay(Phase::Speaking(Speaking { step, command, sound: Sound::Asked, until: turn.after(WORDLESS) }))
+    Speaking { step, command, sound: Sound::Asked, until: turn.after(WORDLESS) }
+}
+
+/// What a fact means for a caller who listens.
+pub(super) enum Listening {
+    /// He goes on listening.
+    On(Speaking),
+    /// It is over, or nothing comes of it.
+    Over,
+    /// He is not picked up after all, and has to be.
+    PickUp,
 }
 
 /// Hears a fact while the caller listens.
 pub(super) fn on(at: Speaking, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
-    let Some((verb, length)) = verb_of(&at, turn) else {
+    let Some(heard) = verb_of(&at, turn) else {
         silence(&at, turn);
         return Flow::Advance(at.step, None);
     };
+    let step = at.step;
+    match hear(at, heard, fact, turn) {
+        Listening::On(at) => Flow::Stay(Phase::Speaking(at)),
+        Listening::Over => Flow::Advance(step, None),
+        Listening::PickUp => Flow::AnswerFor(step),
+    }
+}
+
+/// What a fact means for whoever listens to this, which takes so long at most.
+pub(super) fn hear(at: Speaking, heard: (Verb, Duration), fact: &Fact, turn: &mut Turn<'_>) -> Listening {
+    let (verb, length) = heard;
     let says = verb.kind() == Kind::Speak;
     match fact {
         Fact::Leg { no: LegNo::CALLER, change } => match change {
-            Change::SpeechEnded if says => Flow::Advance(at.step, None),
-            Change::PlaybackEnded if !says => Flow::Advance(at.step, None),
+            Change::SpeechEnded if says => Listening::Over,
+            Change::PlaybackEnded if !says => Listening::Over,
             Change::SpeechStarted if says => begun(at, length, turn),
             Change::PlaybackStarted if !says => begun(at, length, turn),
             Change::SpeechStarted | Change::SpeechEnded | Change::PlaybackStarted | Change::PlaybackEnded => stay(at),
             Change::Placed | Change::Answered | Change::Bridged | Change::Ended(_) | Change::Refused(_) => stay(at),
             Change::Pressed { .. } | Change::Gathered { .. } => stay(at),
+            Change::Recorded | Change::RecordingFailed => stay(at),
             Change::Unsure | Change::Alive | Change::NotAlive => stay(at),
         },
         Fact::Settled(Settled { command, verdict, .. }) if *command == at.command => settled(at, verdict, turn),
@@ -75,16 +102,23 @@ pub(super) fn on(at: Speaking, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
 /// Stops audio that would be waited for. A text ends soon by itself.
 pub(super) fn silence(at: &Speaking, turn: &mut Turn<'_>) {
     let says = turn.rules.step(at.step).is_some_and(|step| matches!(step.action, Action::Say(_)));
-    if !says && let Some(on) = turn.caller_handle() {
+    if !says {
+        stop(turn);
+    }
+}
+
+/// Stops audio.
+pub(super) fn stop(turn: &mut Turn<'_>) {
+    if let Some(on) = turn.caller_handle() {
         turn.command(LegNo::CALLER, Verb::StopPlay { on });
     }
 }
 
-fn begun(at: Speaking, length: Duration, turn: &Turn<'_>) -> Flow {
+fn begun(at: Speaking, length: Duration, turn: &Turn<'_>) -> Listening {
     stay(Speaking { sound: Sound::Begun, until: turn.after(length + SLACK), ..at })
 }
 
-fn settled(at: Speaking, verdict: &Verdict, turn: &mut Turn<'_>) -> Flow {
+fn settled(at: Speaking, verdict: &Verdict, turn: &mut Turn<'_>) -> Listening {
     match verdict {
         // What nobody answered may have been taken too.
         Verdict::Accepted { .. } | Verdict::Unknown if at.sound == Sound::Asked => {
@@ -93,28 +127,28 @@ fn settled(at: Speaking, verdict: &Verdict, turn: &mut Turn<'_>) -> Flow {
         Verdict::Accepted { .. } | Verdict::Unknown if at.sound == Sound::Again => {
             stay(Speaking { until: turn.after(BEGINS), ..at })
         }
-        Verdict::Refused { why: Refusal::NotAnswered, .. } if turn.caller_is_doubted() => Flow::AnswerFor(at.step),
+        Verdict::Refused { why: Refusal::NotAnswered, .. } if turn.caller_is_doubted() => Listening::PickUp,
         // The caller is being looked at; the next step would be for nobody.
         Verdict::Refused { why: Refusal::Ended, .. } => stay(at),
-        Verdict::Refused { .. } | Verdict::Void => Flow::Advance(at.step, None),
+        Verdict::Refused { .. } | Verdict::Void => Listening::Over,
         Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Found { .. } | Verdict::Listed { .. } => stay(at),
     }
 }
 
 /// What was accepted and never begins is asked for once more; what then never begins, or never ends, is left.
-fn overdue(at: Speaking, verb: Verb, turn: &mut Turn<'_>) -> Flow {
+fn overdue(at: Speaking, verb: Verb, turn: &mut Turn<'_>) -> Listening {
     turn.remark(Remark::NothingCame { kind: verb.kind() });
     match at.sound {
         Sound::Accepted => {
             let command = turn.command(LegNo::CALLER, verb);
             stay(Speaking { command, sound: Sound::Again, until: turn.after(WORDLESS), ..at })
         }
-        Sound::Asked | Sound::Again | Sound::Begun => Flow::Advance(at.step, None),
+        Sound::Asked | Sound::Again | Sound::Begun => Listening::Over,
     }
 }
 
-fn stay(at: Speaking) -> Flow {
-    Flow::Stay(Phase::Speaking(at))
+fn stay(at: Speaking) -> Listening {
+    Listening::On(at)
 }
 
 /// What the step speaks or plays, and how long that takes at most.
@@ -123,7 +157,15 @@ fn verb_of(at: &Speaking, turn: &Turn<'_>) -> Option<(Verb, Duration)> {
         Action::Say(say) => speak(say, turn),
         Action::Play(play) => audio(play, turn),
         Action::Answer | Action::Ring(_) | Action::Transfer(_) | Action::Reject(_) | Action::Hangup => None,
-        Action::Menu(_) | Action::Goto { .. } | Action::Do { .. } => None,
+        Action::Menu(_) | Action::Voicemail(_) | Action::Goto { .. } | Action::Do { .. } => None,
+    }
+}
+
+/// A text or audio as a command, and how long it takes at most.
+pub(super) fn prompt(prompt: &Prompt, turn: &Turn<'_>) -> Option<(Verb, Duration)> {
+    match prompt {
+        Prompt::Say(say) => speak(say, turn),
+        Prompt::Play(play) => audio(play, turn),
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{CallId, LegNo};
 use super::leg::Leg;
+use super::message::Message;
 use super::notice::Notified;
 use super::phase::Phase;
 use crate::phone::Party;
@@ -38,6 +39,9 @@ pub struct Call {
     pub notices: Vec<Notified>,
     /// Its legs; the first is the caller's.
     pub legs: Vec<Leg>,
+    /// The mailboxes that the caller came to, and what came of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Message>,
     /// Where in its life it is.
     pub phase: Phase,
 }
@@ -57,6 +61,7 @@ impl Call {
             step: None,
             notices: Vec::new(),
             legs: Vec::new(),
+            messages: Vec::new(),
             phase: Phase::Arriving,
         }
     }

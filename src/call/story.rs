@@ -173,6 +173,8 @@ fn news_of(news: &News, leg: Option<&Leg>) -> String {
         News::Gathered { entered: Entered::Key(key), .. } => format!("{who} has pressed {key}"),
         News::Gathered { entered: Entered::Other, .. } => format!("{who} has pressed something"),
         News::Gathered { entered: Entered::Nothing, .. } => format!("{who} has pressed nothing"),
+        News::Recorded(_) => "the recording is saved".to_owned(),
+        News::RecordingFailed => "the recording could not be saved".to_owned(),
         News::Other { name } => name.clone(),
     }
 }
@@ -243,6 +245,8 @@ fn asked(command: &Command, call: &Call) -> String {
         Verb::Gather { prompt: Heard::Audio { url }, timeout, .. } => {
             format!("play {url} and wait {}s for a key", timeout.as_secs())
         }
+        Verb::Record { max_length, .. } => format!("record a message of {}s at most", max_length.as_secs()),
+        Verb::StopRecord { .. } => "stop the recording".to_owned(),
         Verb::StopPlay { .. } => "stop the audio".to_owned(),
         Verb::Look { .. } => format!("ask whether {leg} is still there"),
         Verb::Find { .. } => format!("look for {leg} among all that live"),
@@ -271,6 +275,9 @@ pub fn told(remark: &Remark, rules: &Rules) -> Option<String> {
         Remark::WrongKey { at, key: Some(key) } => format!("key {key} leads nowhere ({})", place(at)),
         Remark::WrongKey { at, key: None } => format!("no key that leads anywhere ({})", place(at)),
         Remark::NoKey { at } => format!("no key ({})", place(at)),
+        Remark::MessageLeft { at, seconds: Some(n) } => format!("a message of {n}s is left ({})", place(at)),
+        Remark::MessageLeft { at, seconds: None } => format!("a message is left ({})", place(at)),
+        Remark::MessageLost { at } => format!("no message is left ({})", place(at)),
         Remark::ListEnded { at } => format!("no step is left ({})", place(at)),
         Remark::Rings { name, .. } => format!("{name} is to be rung"),
         Remark::Out { name, outcome } => format!("{name}: {}", outcome_word(*outcome)),

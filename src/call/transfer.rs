@@ -104,6 +104,7 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             Change::Placed | Change::Answered | Change::Bridged | Change::Refused(_) | Change::Unsure => stay(at),
             Change::SpeechStarted | Change::SpeechEnded | Change::PlaybackStarted | Change::PlaybackEnded => stay(at),
             Change::Pressed { .. } | Change::Gathered { .. } => stay(at),
+            Change::Recorded | Change::RecordingFailed => stay(at),
             Change::Alive | Change::NotAlive => stay(at),
         },
         Fact::Settled(Settled { command, verdict, .. }) if *command == at.command => match verdict {

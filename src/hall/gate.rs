@@ -49,6 +49,7 @@ impl Gate {
             Kind::Dial | Kind::Transfer => self.list.iter().any(|stop| stop.meets(to)).then_some("limits.stop"),
             Kind::Answer | Kind::Reject | Kind::Hangup | Kind::Bridge => None,
             Kind::Speak | Kind::Play | Kind::Gather | Kind::StopPlay | Kind::Look | Kind::Find => None,
+            Kind::Record | Kind::StopRecord => None,
             Kind::Notify => None,
         }
     }

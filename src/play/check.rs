@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::agenda::between;
 use super::judge::{Bound, Case};
 use super::memory::{Kept, Row};
+use super::messages::messages;
 use crate::call::{Chapter, CommandId, EndWhy, Leg, Phase, Remark, What as Event};
 use crate::sim::{By, Entry, LegNo, What};
 
@@ -34,6 +35,7 @@ pub(super) fn check(case: &Case<'_>, kept: Option<&Kept>, rows: &[(CommandId, &R
     ends(case, &mut broken);
     states(case, &mut broken);
     apologies(case, &mut broken);
+    messages(case, kept, &mut broken);
     if let Some(kept) = kept {
         if !kept.call.has_ended() || kept.wake_at.is_some() {
             broken.push(format!("at rest it is still {}", kept.call.phase.word()));
@@ -61,10 +63,10 @@ fn idles(case: &Case<'_>, broken: &mut Vec<String>) {
     for entry in &case.entries {
         let own = Some(entry.leg) == case.caller;
         match &entry.what {
-            What::Gathers | What::Spoke { .. } | What::Played { .. } => {
+            What::Gathers | What::Spoke { .. } | What::Played { .. } | What::Records { .. } => {
                 *busy.entry((entry.leg, true)).or_default() += 1;
             }
-            What::GatherEnded { .. } | What::MediaEnded => {
+            What::GatherEnded { .. } | What::MediaEnded | What::RecordingEnded { .. } => {
                 busy.entry((entry.leg, true)).and_modify(|n| *n = n.saturating_sub(1));
             }
             What::Rang { .. } => drop(busy.insert((entry.leg, false), 1)),
@@ -73,6 +75,7 @@ fn idles(case: &Case<'_>, broken: &mut Vec<String>) {
             What::HungUp { .. } => drop(busy.remove(&(entry.leg, false))),
             What::Arrived { .. } | What::Dialled { .. } | What::Transferred { .. } | What::Answered => {}
             What::Bridged { .. } | What::Parked | What::Rejected { .. } | What::Pressed { .. } => {}
+            What::RecordingSaved { .. } => {}
         }
         let ended = own && matches!(entry.what, What::HungUp { .. });
         let idle = !ended && busy.values().all(|n| *n == 0);
@@ -244,6 +247,7 @@ fn apologies(case: &Case<'_>, broken: &mut Vec<String>) {
 fn waits(chapter: &Chapter) -> bool {
     match &chapter.decision.call.phase {
         Phase::Answering(_) | Phase::Speaking(_) | Phase::Choosing(_) | Phase::Transferring(_) => true,
+        Phase::Recording(_) => true,
         Phase::Ringing(ringing) => ringing.joining.is_none(),
         Phase::Arriving | Phase::Discovered { .. } | Phase::Foreign { .. } | Phase::Apologising(_) => false,
         Phase::Talking { .. } | Phase::Ending { .. } | Phase::Ended { .. } => false,

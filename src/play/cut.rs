@@ -62,6 +62,8 @@ fn begins(kind: Kind, news: &News, of_caller: bool) -> bool {
         Kind::Bridge => *news == News::Bridged,
         Kind::Speak => *news == News::SpeechStarted,
         Kind::Play | Kind::Gather | Kind::StopPlay => *news == News::PlaybackStarted,
+        // Nothing tells of it.
+        Kind::Record | Kind::StopRecord => false,
         Kind::Hangup | Kind::Reject | Kind::Look | Kind::Find | Kind::Notify => false,
     }
 }
@@ -76,6 +78,7 @@ fn ends(kind: Kind, news: &News, of_caller: bool) -> bool {
         Kind::Gather => {
             matches!(news, News::Gathered { .. } | News::Pressed { .. } | News::PlaybackEnded { .. })
         }
+        Kind::Record | Kind::StopRecord => matches!(news, News::Recorded(_) | News::RecordingFailed),
         Kind::Hangup | Kind::Reject => over,
         Kind::Answer | Kind::Bridge | Kind::Look | Kind::Find | Kind::Notify => false,
     }

@@ -27,6 +27,8 @@ pub(super) struct Case<'a> {
     /// What truly happened to its legs, in order.
     pub entries: Vec<&'a Entry>,
     pub caller: Option<LegNo>,
+    /// How many recordings of it were saved of which the word arrived.
+    pub saved: usize,
     /// The commands to its legs.
     commands: Vec<&'a CommandEntry>,
     /// News of a leg's end was lost, or came late.
@@ -77,7 +79,7 @@ impl<'a> Case<'a> {
         let posts: Vec<_> = posts.map(|post| PostEntry { fate: fate(post), ..post.clone() }).collect();
         let posts = posts.iter();
         let unheard = posts.clone().filter(|post| post.event_type == "call.answered" && is_gone(post));
-        let unheard = unheard.map(|post| post.leg).collect();
+        let saved = saved(posts.clone());
         let misses_end = posts.clone().any(|post| post.event_type == "call.hangup" && post.fate != Fate::Taken);
         upsets.extend(posts.clone().flat_map(|post| lost(post, world.webhook_timeout())));
         upsets.extend(chapters.iter().flat_map(late));
@@ -100,11 +102,13 @@ impl<'a> Case<'a> {
         let waits = nothing.iter().filter(|sent| hears(sent.at));
         blind.extend(waits.filter_map(|sent| Some((sent.at, sight.waits(sent)?))));
         blind.extend(sight.unasked(ledger));
+        blind.extend(sight.unrecorded(ledger).chain(sight.cut_short()));
         let names = legs.iter().map(|leg| (*leg, world.control_id(*leg).map(str::to_owned))).collect();
         Self {
             outcome,
+            saved,
             misses_end,
-            unheard,
+            unheard: unheard.map(|post| post.leg).collect(),
             commands: ledger.commands_to(legs).collect(),
             chapters,
             entries,
@@ -147,7 +151,7 @@ impl<'a> Case<'a> {
         let Some(then) = self.chapters.iter().rev().find(|chapter| chapter.at <= from) else { return false };
         let within = match then.decision.call.phase {
             Phase::Talking { .. } => A_TALK,
-            Phase::Speaking(_) | Phase::Choosing(_) => AUDIO,
+            Phase::Speaking(_) | Phase::Choosing(_) | Phase::Recording(_) => AUDIO,
             Phase::Arriving | Phase::Discovered { .. } | Phase::Foreign { .. } | Phase::Answering(_) => return false,
             Phase::Ringing(_) | Phase::Transferring(_) | Phase::Apologising(_) => return false,
             Phase::Ending { .. } | Phase::Ended { .. } => return false,
@@ -213,6 +217,12 @@ impl<'a> Case<'a> {
         self.names.iter().find(|(no, _)| *no == leg)?.1.as_deref()
     }
 
+    /// The ids of the commands of a kind that took effect at a moment, by Telnyx' word for it.
+    pub fn took_effect(&self, at: Timestamp, verb: &str) -> Vec<String> {
+        let then = self.commands.iter().filter(|sent| sent.verb == verb && sent.took_effect == Some(at));
+        then.filter_map(|sent| sent.command_id.clone()).collect()
+    }
+
     /// Whether nothing went wrong at all.
     pub fn is_calm(&self) -> bool {
         self.upsets.is_empty()
@@ -235,4 +245,10 @@ impl<'a> Case<'a> {
         let ended = |chapter: &&Chapter| matches!(chapter.decision.call.phase, Phase::Ended { .. });
         self.chapters.iter().rev().take_while(ended).last().map(|chapter| chapter.at)
     }
+}
+
+/// How many recordings the word arrived of.
+fn saved<'a>(posts: impl Iterator<Item = &'a PostEntry>) -> usize {
+    let saved = posts.filter(|post| post.event_type == "call.recording.saved" && post.fate == Fate::Taken);
+    saved.map(|post| (post.leg, post.occurred)).collect::<BTreeSet<_>>().len()
 }

@@ -14,6 +14,7 @@ mod faults;
 mod hearsay;
 mod judge;
 mod memory;
+mod messages;
 mod notices;
 mod order;
 mod outage;

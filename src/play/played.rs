@@ -174,7 +174,7 @@ fn named(action: &Action) -> Vec<&str> {
         Action::Ring(ring) => ring.members.iter().map(|member| member.target.as_str()).collect(),
         Action::Transfer(transfer) => vec![transfer.target.as_str()],
         Action::Answer | Action::Say(_) | Action::Play(_) | Action::Reject(_) | Action::Hangup => Vec::new(),
-        Action::Menu(_) | Action::Goto { .. } | Action::Do { .. } => Vec::new(),
+        Action::Menu(_) | Action::Voicemail(_) | Action::Goto { .. } | Action::Do { .. } => Vec::new(),
     }
 }
 

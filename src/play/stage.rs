@@ -203,9 +203,8 @@ impl Play {
             return;
         }
         match parse(&body) {
-            Parsed::Event(_) if self.loses(&body) => self.world.delivered(delivery, Some(200), self.now),
             // Refused for good, so that the ledger knows that it is lost.
-            Parsed::Event(webhook) if self.is_mute(&webhook.event) => {
+            Parsed::Event(webhook) if self.loses(&body) || self.is_mute(&webhook.event) => {
                 self.world.delivered(delivery, Some(400), self.now)
             }
             Parsed::Event(webhook) => {

@@ -95,6 +95,8 @@ fn leads(step: &Step, caller: Caller, answer_after: Option<Duration>) -> Vec<(Op
             ways.extend(menu.firsts().chain(step.on.values().copied()).map(|first| (Some(first), heard)));
             ways.extend(falls_through(step).then_some((step.next, heard)));
         }
+        // A message is an end that a caller may be left with.
+        Action::Voicemail(_) => ways.push((step.next, Caller { spoken_to: true, ..answered })),
         Action::Reject(_) | Action::Hangup => {}
         Action::Goto { first, .. } | Action::Do { first } => ways.push((Some(*first), caller)),
     }
@@ -121,6 +123,7 @@ fn after_waiting(action: &Action, caller: Caller, answer_after: Option<Duration>
         | Action::Say(_)
         | Action::Play(_)
         | Action::Menu(_)
+        | Action::Voicemail(_)
         | Action::Reject(_)
         | Action::Hangup
         | Action::Goto { .. }
@@ -154,6 +157,7 @@ fn outcomes(action: &Action) -> &'static [Outcome] {
         Action::Answer
         | Action::Say(_)
         | Action::Play(_)
+        | Action::Voicemail(_)
         | Action::Reject(_)
         | Action::Hangup
         | Action::Goto { .. }

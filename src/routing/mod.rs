@@ -10,6 +10,7 @@ mod hook;
 mod layout;
 mod list;
 mod load;
+mod mailbox;
 mod problem;
 mod prompt;
 mod read;
@@ -22,6 +23,7 @@ pub use condition::{Condition, Match};
 pub use hook::Hook;
 pub use list::{List, Pattern};
 pub use load::{Loaded, load, recall};
+pub use mailbox::Mailbox;
 pub use problem::{Problem, Problems};
 pub use prompt::{Play, Prompt, Say};
 pub use rules::{

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::hook::Hook;
+use super::mailbox::Mailbox;
 use super::prompt::{Play, Prompt, Say};
 use crate::phone::{Country, Key, Number, Party, Target};
 
@@ -107,6 +108,8 @@ pub enum Action {
     Transfer(Transfer),
     /// Lets the caller choose by a key.
     Menu(Menu),
+    /// Takes a message.
+    Voicemail(Mailbox),
     /// Turns the caller away without answering.
     Reject(RejectWith),
     /// Ends the call.

@@ -1,11 +1,12 @@
 //! What will happen, by moment: every effect that is not yet due.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::ledger::{CallNo, CommandNo, LegNo};
-use super::leg::{Gather, Item};
+use super::leg::{Gather, Item, Tape};
 use super::wire::End;
 
 /// Something that will happen, unless it has lost its sense by then.
@@ -83,6 +84,41 @@ pub(super) enum Due {
         stop: Stop,
         command: CommandNo,
     },
+    /// An accepted recording begins.
+    Record {
+        leg: LegNo,
+        plan: TapePlan,
+        command: CommandNo,
+    },
+    StopRecording {
+        leg: LegNo,
+        command: CommandNo,
+    },
+    /// A recording has become as long as it may.
+    TapeFull {
+        leg: LegNo,
+        tape: u32,
+    },
+    /// Whoever is recorded has said all, and hangs up.
+    HasSpoken {
+        leg: LegNo,
+        tape: u32,
+    },
+    /// What was recorded is saved.
+    Saved {
+        leg: LegNo,
+        tape: Tape,
+        ended: Timestamp,
+    },
+}
+
+/// How a recording is to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TapePlan {
+    pub channels: &'static str,
+    pub format: &'static str,
+    /// `None`: without end.
+    pub max_length: Option<Duration>,
 }
 
 /// How much of what is being played is stopped.

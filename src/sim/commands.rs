@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::agenda::{Due, Stop};
+use super::agenda::{Due, Stop, TapePlan};
 use super::fields::Fields;
 use super::ledger::{CommandNo, LegNo};
 use super::leg::{Gather, Item, Leg, Source, State};
 use super::moment::{between, later};
 use super::reply::{Refusal, Reply};
 use super::rest::Verb;
-use super::switches::{BridgeAfterAnswer, Rebridge, SecondAnswer, SpeakLimit};
+use super::switches::{BridgeAfterAnswer, Rebridge, SecondAnswer, SecondRecording, SpeakLimit, StopOfNoRecording};
 use super::wire::End;
 use super::world::World;
 
@@ -28,6 +28,8 @@ enum Plan {
     },
     Gather(Box<Gather>),
     Stop(Stop),
+    Record(TapePlan),
+    StopRecording,
     /// Accepted, and there is nothing to do.
     Nothing,
 }
@@ -59,6 +61,8 @@ impl World {
                 needs(answered)?;
                 Plan::Stop(stop(fields)?.unwrap_or(Stop::All))
             }
+            Verb::RecordStart => self.plan_record(no, fields)?,
+            Verb::RecordStop => self.plan_stop_recording(no)?,
         };
         let retries = fields.retries()?;
         if ignored {
@@ -84,6 +88,11 @@ impl World {
             Plan::Join { with, parks } => (self.in_turn(no, 100, 250), Due::Join { leg: no, with, parks, command }),
             Plan::Play { item, stop } => (self.in_turn(no, 100, 400), Due::Play { leg: no, item, stop, command }),
             Plan::Gather(gather) => (self.in_turn(no, 100, 400), Due::Gather { leg: no, gather, command }),
+            Plan::Record(plan) => (self.in_turn(no, 100, 400), Due::Record { leg: no, plan, command }),
+            Plan::StopRecording => {
+                self.leg_mut(no).and_then(|leg| leg.tape.as_mut()).into_iter().for_each(|tape| tape.stops = true);
+                (self.in_turn(no, 50, 150), Due::StopRecording { leg: no, command })
+            }
             Plan::Stop(stop) => (self.in_turn(no, 50, 150), Due::StopMedia { leg: no, stop, command }),
             Plan::Nothing => return,
         };
@@ -170,6 +179,29 @@ impl World {
         needs(answered)?;
         let lasts = fields.times()?.map(|times| self.settings.audio_length.saturating_mul(times));
         Ok(Plan::Play { item: Item::Audio { source, lasts }, stop: stop(fields)? })
+    }
+
+    fn plan_record(&self, no: LegNo, fields: &Fields) -> Result<Plan, Refusal> {
+        let (plan, leg) = (TapePlan::read(fields)?, self.live(no).ok_or_else(Refusal::ended)?);
+        if leg.state != State::Answered {
+            return Err(Refusal::new(422, "90020", "Call recording too early", "There is no audio to record yet."));
+        }
+        match self.settings.switches.second_recording {
+            SecondRecording::Refused if leg.tape.as_ref().is_some_and(|tape| !tape.stops) => {
+                Err(Refusal::unfit("The call is being recorded already."))
+            }
+            SecondRecording::Ok | SecondRecording::Refused | SecondRecording::Replaces => Ok(Plan::Record(plan)),
+        }
+    }
+
+    fn plan_stop_recording(&self, no: LegNo) -> Result<Plan, Refusal> {
+        let leg = self.live(no).ok_or_else(Refusal::ended)?;
+        needs(leg.state == State::Answered)?;
+        match self.settings.switches.stop_of_no_recording {
+            _ if leg.tape.is_some() => Ok(Plan::StopRecording),
+            StopOfNoRecording::Ok => Ok(Plan::Nothing),
+            StopOfNoRecording::Refused => Err(Refusal::unfit("The call is not being recorded.")),
+        }
     }
 
     /// When an outbound leg accepted now begins to ring.

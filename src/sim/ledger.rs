@@ -97,6 +97,21 @@ pub enum What {
         /// What was pressed.
         digits: String,
     },
+    /// What is said begins to be recorded.
+    Records {
+        /// The recording.
+        recording: Uuid,
+    },
+    /// A recording ended.
+    RecordingEnded {
+        /// Which.
+        recording: Uuid,
+    },
+    /// A recording was saved.
+    RecordingSaved {
+        /// Which.
+        recording: Uuid,
+    },
     /// It was turned away unanswered.
     Rejected {
         /// `call_rejected` or `user_busy`.

@@ -44,6 +44,10 @@ pub(super) struct Leg {
     pub gather: Option<Gather>,
     /// How many gathers it had.
     pub gathers: u32,
+    /// What is being recorded of it.
+    pub tape: Option<Tape>,
+    /// How many recordings it had.
+    pub tapes: u32,
     /// Legs that ring on its behalf, by transfers.
     pub ringing: Vec<LegNo>,
     /// What is to happen to it and loses its sense when it ends.
@@ -131,6 +135,22 @@ pub(super) enum Source {
     Inline,
 }
 
+/// A recording that is under way.
+#[derive(Clone, Debug)]
+pub(super) struct Tape {
+    /// Which of the leg's recordings it is.
+    pub no: u32,
+    /// `recording_id`.
+    pub id: Uuid,
+    /// `single` or `dual`.
+    pub channels: &'static str,
+    /// `mp3` or `wav`.
+    pub format: &'static str,
+    pub began: Timestamp,
+    /// A command to end it is under way.
+    pub stops: bool,
+}
+
 /// What a gather asks for, and what came so far.
 #[derive(Clone, Debug)]
 pub(super) struct Gather {
@@ -174,6 +194,8 @@ impl Leg {
             media: Media::default(),
             gather: None,
             gathers: 0,
+            tape: None,
+            tapes: 0,
             ringing: Vec::new(),
             timers: Vec::new(),
             retries: BTreeMap::new(),

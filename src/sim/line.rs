@@ -200,6 +200,7 @@ impl World {
         }
         self.end_gather(no, "call_hangup");
         self.drop_media(no);
+        self.end_tape_with_leg(no);
         let now = self.now;
         let Some(leg) = self.leg_mut(no) else { return };
         leg.state = State::Ended;

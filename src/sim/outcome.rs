@@ -29,6 +29,8 @@ pub struct CallOutcome {
     pub bridged_to: Vec<String>,
     /// The texts and audio addresses he heard, in order.
     pub heard: Vec<String>,
+    /// How long each recording of him lasted, in order.
+    pub recorded: Vec<Duration>,
     /// Every leg that was made for him.
     pub rings: Vec<Ring>,
     /// Stretches in which he was answered and there was nothing: no sound, nobody rung, nobody to talk with.
@@ -109,6 +111,7 @@ impl World {
             end: end(&own),
             bridged_to: own.iter().filter_map(|entry| target(entry.what.bridged_with()?)).collect(),
             heard: own.iter().filter_map(|entry| entry.what.heard().map(str::to_owned)).collect(),
+            recorded: recorded(&own, self.now),
             rings: rings(&others, ended, self.now),
             silences: call.caller.map(|caller| silences(caller, &entries, self.now)).unwrap_or_default(),
             most_effects: self.most_effects(&call.legs),
@@ -147,6 +150,9 @@ impl What {
             | Self::Gathers
             | Self::Pressed { .. }
             | Self::GatherEnded { .. }
+            | Self::Records { .. }
+            | Self::RecordingEnded { .. }
+            | Self::RecordingSaved { .. }
             | Self::Rejected { .. }
             | Self::HungUp { .. } => None,
         }
@@ -166,6 +172,14 @@ fn end(own: &[&Entry]) -> Option<End> {
         (None, By::Command) => End::HungUp,
         (None, By::Limit | By::Origin) => End::Limit,
     })
+}
+
+fn recorded(own: &[&Entry], now: Timestamp) -> Vec<Duration> {
+    let begins = own.iter().filter_map(|entry| {
+        if let What::Records { recording } = entry.what { Some((entry.at, recording)) } else { None }
+    });
+    let end = |recording| own.iter().find(|entry| entry.what == What::RecordingEnded { recording });
+    begins.map(|(from, recording)| between(from, end(recording).map_or(now, |entry| entry.at))).collect()
 }
 
 fn rings(others: &[&Entry], caller_ended: Option<Timestamp>, now: Timestamp) -> Vec<Ring> {
@@ -212,8 +226,10 @@ fn silences(caller: LegNo, entries: &[&Entry], now: Timestamp) -> Vec<Silence> {
             What::HungUp { .. } if own => ended = true,
             What::Bridged { .. } if own => bridged = true,
             What::Parked if own => bridged = false,
-            What::Spoke { .. } | What::Played { .. } | What::Gathers if own => playing += 1,
-            What::MediaEnded | What::GatherEnded { .. } if own => playing = playing.saturating_sub(1),
+            What::Spoke { .. } | What::Played { .. } | What::Gathers | What::Records { .. } if own => playing += 1,
+            What::MediaEnded | What::GatherEnded { .. } | What::RecordingEnded { .. } if own => {
+                playing = playing.saturating_sub(1);
+            }
             What::Rang { .. } => ringing.push(entry.leg),
             What::Answered | What::HungUp { .. } => ringing.retain(|leg| *leg != entry.leg),
             What::Arrived { .. }
@@ -227,6 +243,9 @@ fn silences(caller: LegNo, entries: &[&Entry], now: Timestamp) -> Vec<Silence> {
             | What::Gathers
             | What::Pressed { .. }
             | What::GatherEnded { .. }
+            | What::Records { .. }
+            | What::RecordingEnded { .. }
+            | What::RecordingSaved { .. }
             | What::MediaEnded => {}
         }
         let silent = answered && !ended && !bridged && playing == 0 && ringing.is_empty();

@@ -35,6 +35,8 @@ pub(super) enum Verb {
     PlaybackStop,
     GatherUsingSpeak,
     GatherUsingAudio,
+    RecordStart,
+    RecordStop,
 }
 
 impl World {
@@ -233,7 +235,7 @@ impl Ask {
 }
 
 impl Verb {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Answer,
         Self::Reject,
         Self::Hangup,
@@ -244,6 +246,8 @@ impl Verb {
         Self::PlaybackStop,
         Self::GatherUsingSpeak,
         Self::GatherUsingAudio,
+        Self::RecordStart,
+        Self::RecordStop,
     ];
 
     fn word(self) -> &'static str {
@@ -258,6 +262,8 @@ impl Verb {
             Self::PlaybackStop => "playback_stop",
             Self::GatherUsingSpeak => "gather_using_speak",
             Self::GatherUsingAudio => "gather_using_audio",
+            Self::RecordStart => "record_start",
+            Self::RecordStop => "record_stop",
         }
     }
 

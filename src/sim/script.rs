@@ -32,6 +32,18 @@ pub struct Script {
     /// What the caller presses when he is asked for keys: the first time, the second time; then nothing more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub presses: Vec<Press>,
+    /// What he says when he is recorded: the first time, the second time; then he stays on and says nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Message>,
+}
+
+/// What a caller says when he is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// How long he speaks before he hangs up.
+    #[serde(with = "required")]
+    pub lasts: Duration,
 }
 
 /// A key that a caller presses.
@@ -132,6 +144,7 @@ impl Script {
             talk: Talk::default(),
             callees: BTreeMap::new(),
             presses: Vec::new(),
+            messages: Vec::new(),
         }
     }
 
@@ -167,6 +180,13 @@ impl Script {
     #[must_use]
     pub fn press(mut self, after: Duration, key: char) -> Self {
         self.presses.push(Press { after, key });
+        self
+    }
+
+    /// The same call, in which the caller speaks for so long the next time he is recorded, and hangs up.
+    #[must_use]
+    pub fn message(mut self, lasts: Duration) -> Self {
+        self.messages.push(Message { lasts });
         self
     }
 

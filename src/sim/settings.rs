@@ -31,6 +31,8 @@ pub struct Settings {
     pub requests_per_minute: Option<u32>,
     /// How long a caller waits for the first command before he is hung up.
     pub first_command_timeout: Option<Duration>,
+    /// No recording can be saved: each ends with a `call.recording.error`.
+    pub recordings_fail: bool,
     /// How long every audio file lasts.
     pub audio_length: Duration,
 }
@@ -49,6 +51,7 @@ impl Default for Settings {
             dials_in_5_secs: 150,
             requests_per_minute: None,
             first_command_timeout: None,
+            recordings_fail: false,
             audio_length: Duration::from_secs(5),
         }
     }

@@ -1,10 +1,14 @@
 //! How a list of switches is written: each with its values becomes a type, and all of them one struct.
 
 /// Makes an enum of each switch and the struct `Switches` of all of them. The first value is the default.
+///
+/// A switch that came `(later)` is drawn from a stream of its own, so that whatever was drawn before stays as it was.
 macro_rules! switches {
+    (@stream $rng:ident $later:ident) => { &mut *$rng };
+    (@stream $rng:ident $later:ident later) => { &mut $later };
     ($(
         $(#[doc = $doc:literal])+
-        $field:ident: $kind:ident {
+        $field:ident: $kind:ident $(($when:ident))? {
             $(#[doc = $first_doc:literal])+ $first:ident = $first_word:literal,
             $( $(#[doc = $value_doc:literal])+ $value:ident = $word:literal, )+
         }
@@ -44,7 +48,11 @@ macro_rules! switches {
 
             /// A random value for every switch.
             pub fn draw(rng: &mut Rng) -> Self {
-                Self { $( $field: rng.choice($kind::EVERY.iter().copied()).unwrap_or_default(), )+ }
+                let mut later = Rng::with_seed(rng.clone().u64(..));
+                Self { $( $field: {
+                    let rng = switches!(@stream rng later $($when)?);
+                    rng.choice($kind::EVERY.iter().copied()).unwrap_or_default()
+                }, )+ }
             }
 
             /// Every switch with the value it has.
@@ -52,7 +60,7 @@ macro_rules! switches {
                 vec![$((stringify!($field), self.$field.word())),+]
             }
 
-            fn put(&mut self, name: &str, word: &str) -> bool {
+            pub(super) fn put(&mut self, name: &str, word: &str) -> bool {
                 match name {
                     $(stringify!($field) => {
                         let value = $kind::EVERY.iter().find(|value| value.word() == word);

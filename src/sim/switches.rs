@@ -5,7 +5,6 @@
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::chance::BadSetting;
 use super::switch::switches;
 
 switches! {
@@ -328,35 +327,56 @@ switches! {
         /// 5,000 characters.
         FiveThousand = "five_thousand",
     }
+    /// When a recording is told as saved that the end of its leg ended.
+    hangup_saves: HangupSaves (later) {
+        /// Some time after that end is told.
+        After = "after",
+        /// Just before it is.
+        Before = "before",
+    }
+    /// Whether a recording of less than a second is saved.
+    short_recording: ShortRecording (later) {
+        /// It is.
+        Saved = "saved",
+        /// It is not, and nobody is told.
+        Nothing = "nothing",
+    }
+    /// What a second recording of a leg gets while it is being recorded.
+    second_recording: SecondRecording (later) {
+        /// Accepted, without effect.
+        Ok = "ok",
+        /// Refused.
+        Refused = "refused",
+        /// It ends the first one.
+        Replaces = "replaces",
+    }
+    /// What the end of a recording gets where nothing is being recorded.
+    stop_of_no_recording: StopOfNoRecording (later) {
+        /// Accepted, without effect.
+        Ok = "ok",
+        /// Refused.
+        Refused = "refused",
+    }
+    /// Whether the word of a recording says which leg it is of by its `call_control_id`.
+    recording_control_id: RecordingControlId (later) {
+        /// It does.
+        There = "there",
+        /// Only by its leg id and its session.
+        Missing = "missing",
+    }
+    /// Which addresses of a recording are told.
+    recording_urls: RecordingUrls (later) {
+        /// One that stays good, and one for ten minutes.
+        Both = "both",
+        /// Only the latter.
+        Private = "private",
+    }
     /// What `time_limit_secs` may be.
     time_limit_range: TimeLimitRange {
         /// 30 to 14,400.
         Published = "published",
         /// 60 to 14,000.
         ErrorText = "error_text",
-    }
-}
-
-impl Switches {
-    /// Sets one switch by `name=value`.
-    ///
-    /// # Errors
-    /// No such switch or value; the message lists what there is.
-    pub fn set(&mut self, text: &str) -> Result<(), BadSetting> {
-        let (name, word) = text
-            .split_once('=')
-            .ok_or_else(|| BadSetting(format!("`{text}` is not a switch: write NAME=VALUE, like rebridge=refused")))?;
-        if self.put(name, word) {
-            return Ok(());
-        }
-        let known = Self::ALL.iter().find(|(switch, _)| *switch == name);
-        Err(BadSetting(match known {
-            Some((_, words)) => format!("the switch {name} has no value `{word}`: it may be {}", words.join(", ")),
-            None => {
-                let names: Vec<_> = Self::ALL.iter().map(|(switch, _)| *switch).collect();
-                format!("there is no switch `{name}`: there are {}", names.join(", "))
-            }
-        }))
     }
 }
 

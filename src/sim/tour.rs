@@ -39,6 +39,7 @@ fn tour(switches: Switches) -> (String, Vec<Value>) {
     answered.extend(parked(&mut stage, &a));
     answered.extend(others(&mut stage, &a));
     answered.extend(again(&mut stage));
+    answered.extend(recorded(&mut stage));
     told.extend(answered.iter().map(|answer| format!("{answer:?}")));
     let sent = stage.seen.iter().map(|(delivery, body)| format!("{} {} {body}", delivery.at, delivery.stamp));
     told.extend(sent);
@@ -148,6 +149,34 @@ fn again(stage: &mut Stage) -> Vec<(u16, Value)> {
     told
 }
 
+/// A caller who is recorded: twice at once, for a moment, and in vain.
+fn recorded(stage: &mut Stage) -> Vec<(u16, Value)> {
+    let other = Script::call("recorded", "+12025550161", LINE).patience(600 * SECOND);
+    let call = stage.world.call_in(stage.now, &other);
+    stage.run(SECOND);
+    let leg = stage.world.caller(call).unwrap().to_owned();
+    let tape = json!({"channels": "single", "format": "mp3", "max_length": 60});
+    let mut told = vec![stage.act(&leg, "answer", json!({}))];
+    stage.run(2 * SECOND);
+    for action in ["record_stop", "record_start", "record_start", "record_stop", "record_start", "record_stop"] {
+        let body = if action == "record_start" { tape.clone() } else { json!({}) };
+        told.push(stage.act(&leg, action, body));
+        stage.run(if action == "record_start" { SECOND } else { 20 * SECOND });
+    }
+    for (fails, lasts) in [(true, 3 * SECOND), (false, SECOND / 2)] {
+        stage.world.settings.recordings_fail = fails;
+        told.push(stage.act(&leg, "record_start", tape.clone()));
+        stage.run(lasts);
+        told.push(stage.act(&leg, "record_stop", json!({})));
+        stage.run(20 * SECOND);
+    }
+    told.push(stage.act(&leg, "record_start", tape));
+    stage.run(3 * SECOND);
+    told.push(stage.act(&leg, "hangup", json!({})));
+    stage.run(20 * SECOND);
+    told
+}
+
 /// Every switch set to every value, one at a time.
 fn one_by_one() -> Vec<(String, Switches)> {
     let values = Switches::ALL.iter().flat_map(|(name, words)| words.iter().map(move |word| format!("{name}={word}")));
@@ -241,7 +270,7 @@ fn every_webhook_fits_its_published_schema() {
             *checked.entry(kind).or_default() += 1;
         }
     }
-    assert_eq!(checked.len(), 8, "every event the simulator has: {checked:?}");
+    assert_eq!(checked.len(), 10, "every event the simulator has: {checked:?}");
 }
 
 /// A world in which everything goes wrong, and requests by dice; everything that comes out of it.
@@ -257,8 +286,19 @@ fn storm(seed: u64, requests: u32) -> (World, Vec<u8>) {
     let mut now: Timestamp = "2026-03-09T10:00:00Z".parse().unwrap();
     let mut world = World::new(seed, settings);
     let mut out = Vec::new();
-    let actions =
-        ["answer", "reject", "hangup", "bridge", "transfer", "speak", "playback_start", "playback_stop", "fly"];
+    let actions = [
+        "answer",
+        "reject",
+        "hangup",
+        "bridge",
+        "transfer",
+        "speak",
+        "playback_start",
+        "playback_stop",
+        "record_start",
+        "record_stop",
+        "fly",
+    ];
     for n in 0..requests {
         if n % 20 == 0 {
             world.call_in(now, &dice_script(&mut rng));
@@ -304,6 +344,7 @@ fn dice_body(rng: &mut Rng, legs: &[String]) -> Vec<u8> {
     let mut body = json!({
         "connection_id": "2000000000000000001", "from": CALLER, "to": rng.choice([ANNA, BEN, EVE]).unwrap(),
         "link_to": rng.choice(legs), "call_control_id": rng.choice(legs), "cause": "USER_BUSY",
+        "channels": "single", "format": "mp3", "max_length": 20,
         "payload": "Hello.", "voice": "female", "audio_url": "https://example.com/a.mp3",
         "command_id": rng.u8(..8).to_string(), "client_state": "QQ==", "timeout_secs": 20, "loop": 2, "stop": "all",
         "time_limit_secs": 60, "park_after_unbridge": "self", "bridge_on_answer": true, "early_media": false,

@@ -4,10 +4,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::leg::{Leg, Source};
+use super::leg::{Leg, Source, Tape};
 use super::moment::written;
+use super::recorded::Recorded;
 use super::switches::{
-    ClientStateUnset, MetaAttempt, NormalSipCause, QualityUnanswered, StateInEvents, Switches, TelnyxError,
+    ClientStateUnset, MetaAttempt, NormalSipCause, QualityUnanswered, RecordingControlId, StateInEvents, Switches,
+    TelnyxError,
 };
 
 /// What a webhook tells of a leg.
@@ -23,6 +25,8 @@ pub(super) enum News<'a> {
     PlaybackEnded { id: &'a str, source: &'a Source, status: &'static str },
     Dtmf { digit: char },
     GatherEnded { digits: &'a str, status: &'static str },
+    RecordingSaved { tape: &'a Tape, ended: Timestamp },
+    RecordingError,
 }
 
 /// How a leg ended, in the wire's words.
@@ -45,7 +49,8 @@ pub(super) struct Event {
 
 #[derive(Serialize)]
 struct Payload<'a> {
-    call_control_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_control_id: Option<&'a str>,
     call_leg_id: Uuid,
     call_session_id: Uuid,
     calling_party_type: &'static str,
@@ -68,6 +73,8 @@ enum More<'a> {
     Playback(Playback<'a>),
     Dtmf(Dtmf<'a>),
     Gathered(Gathered<'a>),
+    Recorded(Recorded),
+    Failed { reason: &'static str },
 }
 
 #[derive(Serialize)]
@@ -230,8 +237,10 @@ impl Event {
             (None, ClientStateUnset::Null) => Some(None),
             (None, ClientStateUnset::Missing) => None,
         };
+        let unnamed =
+            matches!(news, News::RecordingSaved { .. }) && switches.recording_control_id == RecordingControlId::Missing;
         let payload = Payload {
-            call_control_id: &leg.control_id,
+            call_control_id: (!unnamed).then_some(leg.control_id.as_str()),
             call_leg_id: leg.leg_id,
             call_session_id: leg.session,
             calling_party_type: if leg.from.contains('@') { "sip" } else { "pstn" },
@@ -278,6 +287,8 @@ impl News<'_> {
             Self::PlaybackEnded { .. } => "call.playback.ended",
             Self::Dtmf { .. } => "call.dtmf.received",
             Self::GatherEnded { .. } => "call.gather.ended",
+            Self::RecordingSaved { .. } => "call.recording.saved",
+            Self::RecordingError => "call.recording.error",
         }
     }
 }
@@ -319,6 +330,8 @@ fn more<'a>(leg: &'a Leg, news: &News<'a>, switches: &Switches, now: Timestamp) 
         News::GatherEnded { digits, status } => {
             More::Gathered(Gathered { digits, from: &leg.from, status, to: &leg.to })
         }
+        News::RecordingSaved { tape, ended } => More::Recorded(Recorded::of(tape, *ended, switches)),
+        News::RecordingError => More::Failed { reason: "Internal server error" },
         News::PlaybackEnded { id, source, status } => More::Playback(playback(id, source, Some(status))),
     }
 }

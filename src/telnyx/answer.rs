@@ -132,6 +132,8 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
         | Kind::Speak
         | Kind::Play
         | Kind::Gather
+        | Kind::Record
+        | Kind::StopRecord
         | Kind::StopPlay
         | Kind::Notify => Some(Verdict::Accepted { made: None }),
     }
@@ -167,6 +169,8 @@ fn named(kind: Kind, code: &str) -> Option<Refusal> {
         "10005" | "90015" | "90058" if kind != Kind::Dial => Some(Refusal::Ended),
         "10005" | "90015" | "90058" => Some(Refusal::Invalid),
         "90034" => Some(Refusal::NotAnswered),
+        // A recording before there is anything to hear.
+        "90020" if kind == Kind::Record => Some(Refusal::NotAnswered),
         // Channels of the user, the profile, the connection; the same of a dial's carrier side; dials a second.
         "90041" | "90042" | "90043" | "D1" | "D2" | "D3" | "D22" | "D24" => Some(Refusal::Limit),
         // Credentials, feature, level; an account that is shut or may not dial at all: a person must act. Not 10010: what

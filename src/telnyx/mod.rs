@@ -10,5 +10,6 @@ pub mod mask;
 mod news;
 pub mod record;
 pub mod request;
+mod retries;
 pub mod signature;
 pub mod webhook;

@@ -1,14 +1,18 @@
 //! Telnyx' event names and payloads, in our words.
 
 use base64::Engine;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::loose::{BASE64, LONGEST_ID, Loose, clean, id, text};
-use crate::call::{Cause, Entered, Handle, Mark, News, Tag, Who};
+use crate::call::{Cause, Entered, Handle, Link, Mark, News, Tag, Tape, Who};
 use crate::phone::{Key, Party};
 
 /// The longest name of a party that we keep, in characters.
 const LONGEST_PARTY: usize = 255;
+
+/// The longest address of a recording that we keep, in bytes. One that is signed has some hundred.
+const LONGEST_LINK: usize = 4096;
 
 /// What we read of a payload. Whatever else it holds may have any shape.
 #[derive(Default, Deserialize)]
@@ -39,6 +43,18 @@ pub(super) struct Payload<'a> {
     digit: Loose<'a>,
     #[serde(borrow)]
     digits: Loose<'a>,
+    #[serde(borrow)]
+    channels: Loose<'a>,
+    #[serde(borrow)]
+    recording_id: Loose<'a>,
+    #[serde(borrow)]
+    recording_started_at: Loose<'a>,
+    #[serde(borrow)]
+    recording_ended_at: Loose<'a>,
+    #[serde(borrow)]
+    recording_urls: Loose<'a>,
+    #[serde(borrow)]
+    public_recording_urls: Loose<'a>,
     #[serde(borrow)]
     pub(super) occurred_at: Loose<'a>,
 }
@@ -87,13 +103,51 @@ impl Payload<'_> {
                 Some("call_hangup") => other(name),
                 status => News::Gathered { entered: entered(status, self.digits), mark: self.mark() },
             },
+            // We ask for one channel: what has two was asked for by somebody else, such as the account's own settings.
+            "call.recording.saved" if text(self.channels).as_deref() == Some("dual") => other(name),
+            "call.recording.saved" => News::Recorded(self.tape()),
+            "call.recording.error" => News::RecordingFailed,
             _ => other(name),
+        }
+    }
+
+    /// A public address stays good; the other one is, for ten minutes.
+    fn tape(&self) -> Tape {
+        Tape {
+            id: id(self.recording_id),
+            link: link(self.public_recording_urls).or_else(|| link(self.recording_urls)),
+            began: moment(self.recording_started_at),
+            ended: moment(self.recording_ended_at),
         }
     }
 
     fn mark(&self) -> Option<Mark> {
         Mark::parse(&state(self.client_state)?)
     }
+}
+
+/// An address by which a recording can be heard, of one or the other form.
+fn link(urls: Loose<'_>) -> Option<Link> {
+    #[derive(Deserialize)]
+    struct Urls<'a> {
+        #[serde(borrow)]
+        mp3: Loose<'a>,
+        #[serde(borrow)]
+        wav: Loose<'a>,
+    }
+    let urls: Urls<'_> = serde_json::from_str(urls?.get()).ok()?;
+    let good = |value| text(value).filter(|url| is_address(url)).map(|url| Link(url.into_owned()));
+    good(urls.mp3).or_else(|| good(urls.wav))
+}
+
+fn is_address(text: &str) -> bool {
+    let web = text.starts_with("https://") || text.starts_with("http://");
+    web && text.len() <= LONGEST_LINK && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A moment, if it is one.
+pub(super) fn moment(value: Loose<'_>) -> Option<Timestamp> {
+    text(value)?.parse().ok()
 }
 
 fn key(value: Loose<'_>) -> Option<Key> {

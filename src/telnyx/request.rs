@@ -6,9 +6,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::listed::NUMBER;
+use super::retries::Retries;
 use crate::call::{Command, CommandId, Heard, Kind, Mark, Tag, Verb};
 use crate::phone::Key;
 
@@ -32,28 +33,14 @@ pub enum Method {
     Post,
 }
 
-/// Events we live from: those a call cannot go on without, so Telnyx is asked to try them again.
-const RETRIED: [&str; 10] = [
-    "call.initiated",
-    "call.answered",
-    "call.bridged",
-    "call.hangup",
-    "call.speak.started",
-    "call.speak.ended",
-    "call.playback.started",
-    "call.playback.ended",
-    "call.dtmf.received",
-    "call.gather.ended",
-];
-
-/// Milliseconds between the tries of one event. Telnyx takes five at most, and 60,000 in all.
-const RETRIES_MS: [u32; 5] = [500, 1_000, 2_000, 5_000, 10_000];
-
 /// What Telnyx takes as the longest time to ring, in seconds.
 const RING_SECS: (u64, u64) = (5, 600);
 
 /// What Telnyx takes as the longest life of a leg, in seconds: what both of its texts on that allow.
 const LIFE_SECS: (u64, u64) = (60, 14_000);
+
+/// What Telnyx takes as the longest recording, in seconds: what both of its texts on that allow. 0 would be without end.
+const MOST_RECORDED: u64 = 14_400;
 
 /// The request that carries a command out. `line` is what dials go out on (Telnyx: `connection_id`).
 ///
@@ -96,6 +83,8 @@ impl Method {
             | Kind::Speak
             | Kind::Play
             | Kind::Gather
+            | Kind::Record
+            | Kind::StopRecord
             | Kind::StopPlay
             | Kind::Notify => Self::Post,
         }
@@ -118,6 +107,8 @@ fn path(verb: &Verb, line: &str) -> String {
         Verb::Play { on, .. } => (on, "playback_start"),
         Verb::Gather { on, prompt: Heard::Text { .. }, .. } => (on, "gather_using_speak"),
         Verb::Gather { on, prompt: Heard::Audio { .. }, .. } => (on, "gather_using_audio"),
+        Verb::Record { on, .. } => (on, "record_start"),
+        Verb::StopRecord { on } => (on, "record_stop"),
         Verb::StopPlay { on } => (on, "playback_stop"),
     };
     format!("/calls/{}/actions/{action}", escaped(&on.0))
@@ -209,6 +200,17 @@ enum Body<'a> {
         prompt: Asked<'a>,
         #[serde(flatten)]
         input: Input,
+    },
+    Record {
+        command_id: CommandId,
+        client_state: String,
+        channels: &'static str,
+        format: &'static str,
+        play_beep: bool,
+        max_length: u64,
+    },
+    StopRecord {
+        command_id: CommandId,
     },
     StopPlay {
         command_id: CommandId,
@@ -322,6 +324,15 @@ impl<'a> Body<'a> {
                 prompt: Asked::of(prompt),
                 input: Input::one_key(*timeout, *ends_with),
             },
+            Verb::Record { tag, beep, max_length, .. } => Self::Record {
+                command_id,
+                client_state: state(*tag),
+                channels: "single",
+                format: "mp3",
+                play_beep: *beep,
+                max_length: whole_secs(*max_length).clamp(1, MOST_RECORDED),
+            },
+            Verb::StopRecord { .. } => Self::StopRecord { command_id },
             Verb::StopPlay { .. } => Self::StopPlay { command_id, stop: "all" },
         })
     }
@@ -356,20 +367,6 @@ fn whole_secs(span: Duration) -> u64 {
     span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0))
 }
 
-/// The same policy for every event of [`RETRIED`].
-struct Retries;
-
-#[derive(Serialize)]
-struct Policy {
-    retries_ms: [u32; 5],
-}
-
-impl Serialize for Retries {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(RETRIED.map(|event| (event, Policy { retries_ms: RETRIES_MS })))
-    }
-}
-
 impl fmt::Debug for Request {
     /// Whoever has a handle can command its leg: the path is cut within it, and the body left out. What is not for Telnyx
     /// is not shown at all.
@@ -401,7 +398,9 @@ mod tests {
         r#""call.playback.started":{"retries_ms":[500,1000,2000,5000,10000]},"#,
         r#""call.playback.ended":{"retries_ms":[500,1000,2000,5000,10000]},"#,
         r#""call.dtmf.received":{"retries_ms":[500,1000,2000,5000,10000]},"#,
-        r#""call.gather.ended":{"retries_ms":[500,1000,2000,5000,10000]}}"#,
+        r#""call.gather.ended":{"retries_ms":[500,1000,2000,5000,10000]},"#,
+        r#""call.recording.saved":{"retries_ms":[500,1000,2000,5000,10000]},"#,
+        r#""call.recording.error":{"retries_ms":[500,1000,2000,5000,10000]}}"#,
     );
 
     fn on() -> Handle {
@@ -559,7 +558,6 @@ mod tests {
             assert!(body(&dial(ms(0), span, None)).contains(&wanted), "{span:?}");
             assert!(body(&transfer(ms(0), span)).contains(&wanted), "{span:?}");
         }
-        assert!(RETRIES_MS.iter().sum::<u32>() <= 60_000);
     }
 
     #[test]

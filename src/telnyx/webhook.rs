@@ -1,13 +1,12 @@
 //! From the bytes of a webhook to an event in our words. Pure, total, and lenient: Telnyx' bodies differ from its own
 //! description, so only what nothing can be done without is needed.
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::loose::{LONGEST_ID, Loose, clean, id, is_object, text};
-use super::news::Payload;
+use super::news::{Payload, moment};
 use crate::call::{Event, EventId, What};
 
 /// A webhook, read.
@@ -109,14 +108,10 @@ fn object<'a, T: Deserialize<'a>>(json: &'a str, what: &str) -> Result<T, String
     serde_json::from_str(json).map_err(|error| clean(&format!("{what} cannot be read: {error}"), 200))
 }
 
-fn moment(value: Loose<'_>) -> Option<Timestamp> {
-    text(value)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{Cause, Entered, Handle, LegNo, Mark, News, Who};
+    use crate::call::{Cause, Entered, Handle, LegNo, Link, Mark, News, Tape, Who};
     use crate::phone::{Key, Party};
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -148,6 +143,8 @@ mod tests {
                 "call.playback.ended" => News::PlaybackEnded { played: false },
                 "call.dtmf.received" => News::Pressed { key: Key::of('5').unwrap(), mark: None },
                 "call.gather.ended" => News::Gathered { entered: Entered::Key(Key::of('5').unwrap()), mark: None },
+                "call.recording.saved" => News::Recorded(tape()),
+                "call.recording.error" => News::RecordingFailed,
                 _ => News::Other { name: name.to_owned() },
             };
             assert_eq!(*news, expected, "{name}");
@@ -242,6 +239,41 @@ mod tests {
         }
         let gone = json!({"status": "call_hangup", "digits": "1"});
         assert_eq!(news(name, gone), News::Other { name: name.into() });
+    }
+
+    /// The recording of the fixture.
+    fn tape() -> Tape {
+        Tape {
+            id: Some("d35d6b72-c724-5191-9b6d-1d9a730ac32f".into()),
+            link: Some(Link("https://media.example.com/r/1.mp3?sig=abc".into())),
+            began: Some("2026-11-20T14:03:01.137772Z".parse().unwrap()),
+            ended: Some("2026-11-20T14:04:02.0001Z".parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn of_a_recording_the_address_that_stays_good_is_kept_and_none_that_is_no_address() {
+        assert_eq!(tape().seconds(), Some(61));
+        let saved = |payload: Value| parts(&event(&enveloped("call.recording.saved", payload))).1.clone();
+        let link = |payload: Value| match saved(payload) {
+            News::Recorded(tape) => tape.link.map(|link| link.0),
+            other => panic!("{other:?}"),
+        };
+        let (public, private) = (json!({"mp3": "https://a/p.mp3"}), json!({"wav": "https://a/s.wav", "mp3": null}));
+        let both = json!({"public_recording_urls": public, "recording_urls": private});
+        assert_eq!(link(both).as_deref(), Some("https://a/p.mp3"));
+        let one = json!({"public_recording_urls": {}, "recording_urls": private});
+        assert_eq!(link(one).as_deref(), Some("https://a/s.wav"));
+        let long = format!("https://a/{}", "x".repeat(5000));
+        for urls in
+            [json!(null), json!("https://a/p.mp3"), json!([1]), json!({"mp3": "file:///a"}), json!({"mp3": long})]
+        {
+            assert_eq!(link(json!({"recording_urls": urls})), None, "{urls}");
+        }
+        let told = format!("{:?}", saved(json!({"recording_urls": private})));
+        assert!(!told.contains("https"), "{told}");
+        let name = "call.recording.saved".to_owned();
+        assert_eq!(saved(json!({"channels": "dual", "recording_urls": private})), News::Other { name });
     }
 
     #[test]

@@ -11,6 +11,7 @@ use switchhook::sim::{Callee, Fault, Mishap, Rates, Script, Settings, Side, Swit
 
 use super::bounds::{Bounds, LIMITS};
 use super::hooks::{ills, with_hooks};
+use super::mailboxes::{speaks, troubled, with_mailboxes};
 use super::menus::{presses, with_menus};
 
 pub const LINE: &str = "+12025550100";
@@ -26,7 +27,7 @@ const CALLERS: [&str; 7] =
 const PARTS: [&[Kind]; 5] = [
     &Kind::ALL,
     &[Kind::Dial, Kind::Transfer],
-    &[Kind::Speak, Kind::Play, Kind::Gather, Kind::StopPlay],
+    &[Kind::Speak, Kind::Play, Kind::Gather, Kind::StopPlay, Kind::Record, Kind::StopRecord],
     &[Kind::Answer],
     &[Kind::Hangup, Kind::Reject],
 ];
@@ -46,7 +47,7 @@ pub struct Life {
 pub fn draw(seed: u64) -> Life {
     let mut rng = Rng::with_seed(seed);
     let (text, rules) = rules(&mut rng);
-    let settings = settings(&mut rng);
+    let mut settings = settings(&mut rng);
     let mut scripts: Vec<Script> = (0..calls(&mut rng)).map(|no| script(no, &mut rng)).collect();
     let mut trouble = trouble(&mut rng);
     // From streams of their own, so that what was drawn before stays as it was.
@@ -74,6 +75,12 @@ pub fn draw(seed: u64) -> Life {
     let mut rng = Rng::with_seed(seed ^ 0xfa017);
     if one_in(10, &mut rng) {
         (trouble.fault, trouble.faults) = (0.02 + 0.3 * rng.f64(), rng.u32(1..=2));
+    }
+    let mut rng = Rng::with_seed(seed ^ 0x6d61_696c);
+    let (text, rules) = with_mailboxes(text, rules, &mut rng);
+    if text.contains("voicemail:") {
+        scripts.iter_mut().for_each(|script| speaks(script, &mut rng));
+        troubled(&mut settings, &mut trouble, &mut rng);
     }
     let mut rng = Rng::with_seed(seed ^ 0x0007_e11d);
     let (text, rules) = with_hooks(text, rules, &mut rng);

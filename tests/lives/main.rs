@@ -7,6 +7,7 @@
 mod bounds;
 mod draw;
 mod hooks;
+mod mailboxes;
 mod menus;
 mod tally;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use switchhook::call::{Kind, Remark, What};
+use switchhook::call::{Kind, News, Remark, What};
 use switchhook::play::{Played, Trouble};
 use switchhook::sim::{Settings, Switches};
 
@@ -25,6 +25,7 @@ impl Tally {
             "phase.answering",
             "phase.speaking",
             "phase.choosing",
+            "phase.recording",
             "phase.ringing",
             "phase.transferring",
             "phase.apologising",
@@ -66,6 +67,11 @@ impl Tally {
             "verdict.listed",
             "us.lost",
             "limit.requests",
+            "limit.recording",
+            "message.of_a_call_under_way",
+            "message.of_a_call_that_is_over",
+            "remark.message_left",
+            "remark.message_lost",
             "limit.first_command",
             "remark.key_pressed",
             "remark.wrong_key",
@@ -162,6 +168,10 @@ impl Tally {
             }
             let told = chapter.decision.remarks.iter().map(word);
             told.for_each(|word| self.count(&word, 1));
+            if matches!(&chapter.event.what, What::Leg { news: News::Recorded(_), .. }) {
+                let over = chapter.decision.call.has_ended();
+                self.count(if over { "message.of_a_call_that_is_over" } else { "message.of_a_call_under_way" }, 1);
+            }
             if matches!(chapter.event.what, What::Fault { .. }) {
                 self.count("event.fault", 1);
             }

@@ -24,6 +24,7 @@ impl Names {
                 | Action::Say(_)
                 | Action::Play(_)
                 | Action::Menu(_)
+                | Action::Voicemail(_)
                 | Action::Reject(_)
                 | Action::Hangup
                 | Action::Goto { .. }

@@ -122,7 +122,7 @@ impl Reader<'_> {
     }
 
     /// `{say: TEXT}` or `{play: URL}`.
-    fn prompt(&mut self, node: &Node) -> Option<Prompt> {
+    pub(super) fn prompt(&mut self, node: &Node) -> Option<Prompt> {
         const EXPECTED: &str = "{say: TEXT} or {play: URL}";
         let map = values::map(&mut self.found, node, EXPECTED)?;
         values::keys(&mut self.found, map, words::PROMPT, &[]);

@@ -5,6 +5,7 @@ mod group;
 mod groups;
 mod hooks;
 mod lists;
+mod mailboxes;
 mod menus;
 mod numbers;
 mod outbound;

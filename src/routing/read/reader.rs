@@ -11,6 +11,7 @@ use super::said::{MenuDraft, Person};
 use super::values;
 use crate::phone::Target;
 use crate::routing::list::List;
+use crate::routing::mailbox::Mailbox;
 use crate::routing::problem::{Findings, short};
 use crate::routing::rules::Defaults;
 use crate::routing::schedule::Schedule;
@@ -34,6 +35,7 @@ pub struct Reader<'a> {
     pub(super) raws: BTreeMap<String, Raw>,
     /// Groups that are being flattened, each inside the one before.
     pub(super) open: Vec<String>,
+    pub(super) mailboxes: Register<Mailbox>,
     pub(super) menus: Register<MenuDraft>,
     /// Menus that are not read yet.
     pub(super) unread_menus: BTreeMap<String, Node>,
@@ -60,6 +62,7 @@ impl<'a> Reader<'a> {
             groups: Register::new("ring group"),
             raws: BTreeMap::new(),
             open: Vec::new(),
+            mailboxes: Register::new("voicemail"),
             menus: Register::new("menu"),
             unread_menus: BTreeMap::new(),
             open_menus: Vec::new(),

@@ -147,6 +147,7 @@ impl Reader<'_> {
             "ring" => self.ring_or_transfer(node, map, To::Ring)?,
             "transfer" => self.ring_or_transfer(node, map, To::Transfer)?,
             "menu" => return self.menu(node).map(Todo::Menu),
+            "voicemail" => Action::Voicemail(self.mailbox(node)?),
             "reject" => Action::Reject(self.reject(node)?),
             "goto" if matches!(node.value, Value::List(_)) => {
                 let steps = self.list_of_steps(node);

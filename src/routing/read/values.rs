@@ -24,6 +24,9 @@ pub const DELAY: Bounds =
 /// How long a key is waited for.
 pub const KEY_WAIT: Bounds =
     Bounds { what: "waiting for a key", least: Duration::from_secs(1), most: Duration::from_secs(60), why: "" };
+/// How long a message that a caller leaves lasts at most.
+pub const MESSAGE: Bounds =
+    Bounds { what: "a message", least: Duration::from_secs(5), most: Duration::from_secs(1800), why: "" };
 /// How long a call lasts. Telnyx ends any leg after 14,400 s, or after 14,000 s by another of its texts; what is left
 /// of that is ours, for an orderly end.
 pub const CALL: Bounds = Bounds {

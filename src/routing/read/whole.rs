@@ -16,6 +16,7 @@ impl Reader<'_> {
             ("schedules", Self::read_schedules),
             ("people", Self::read_people),
             ("ring_groups", Self::read_groups),
+            ("voicemail", Self::read_mailboxes),
         ] {
             if let Some(map) = self.section(map, key) {
                 read(self, map);
@@ -29,6 +30,7 @@ impl Reader<'_> {
         self.lists.tell_unused(&mut self.found);
         self.people.tell_unused(&mut self.found);
         self.groups.tell_unused(&mut self.found);
+        self.mailboxes.tell_unused(&mut self.found);
         self.menus.tell_unused(&mut self.found);
         Some(Said { defaults: self.defaults.clone(), numbers, outbound, routes })
     }

@@ -11,21 +11,12 @@ pub const TOP: &[&str] = &[
     "people",
     "ring_groups",
     "menus",
+    "voicemail",
     "limits",
     "routes",
 ];
-pub const TOP_LATER: &[&str] = &[
-    "tables",
-    "switches",
-    "holidays",
-    "confirmations",
-    "voicemail",
-    "on_call",
-    "escalations",
-    "queues",
-    "provision",
-    "tests",
-];
+pub const TOP_LATER: &[&str] =
+    &["tables", "switches", "holidays", "confirmations", "on_call", "escalations", "queues", "provision", "tests"];
 
 pub const DEFAULTS: &[&str] = &["caller_id", "ringback", "answer_after", "voice", "language", "max_call", "timeout"];
 pub const DEFAULTS_LATER: &[&str] = &["max_wait", "confirm_mobiles"];
@@ -54,10 +45,9 @@ pub const MEMBER_LATER: &[&str] = &["weight", "confirm", "last_agent", "on_call"
 
 /// What a step can do.
 pub const ACTIONS: &[&str] =
-    &["answer", "say", "play", "dial", "ring", "transfer", "menu", "reject", "hangup", "goto", "do"];
+    &["answer", "say", "play", "dial", "ring", "transfer", "menu", "voicemail", "reject", "hangup", "goto", "do"];
 pub const ACTIONS_LATER: &[&str] = &[
     "escalate",
-    "voicemail",
     "queue",
     "conference",
     "record",
@@ -75,6 +65,8 @@ pub const OPTIONS: &[&str] = &["when", "on", "timeout", "caller_id", "ring_each"
 pub const OPTIONS_LATER: &[&str] = &["confirm", "after_talk", "amd"];
 pub const MENU: &[&str] = &["greeting", "keys", "timeout", "tries", "invalid", "on"];
 pub const MENU_LATER: &[&str] = &["extensions"];
+pub const MAILBOX: &[&str] = &["greeting", "beep", "max_length", "notify"];
+pub const MAILBOX_LATER: &[&str] = &["transcribe"];
 pub const PROMPT: &[&str] = &["say", "play"];
 pub const HOOK: &[&str] = &["webhook"];
 pub const HOOK_LATER: &[&str] = &["email", "sms", "pagerduty"];

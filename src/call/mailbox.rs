@@ -1,0 +1,149 @@
+//! Messages: a caller who comes to a mailbox is to leave one, and what came of it is told once.
+//!
+//! A recording is saved some time after it ended, and the word of it may come before that of the caller's hangup or long
+//! after it: it is waited for, also by a call that is over by then. What comes later still takes the place of nothing.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::event::{Refusal, Settled, Verdict};
+use super::ids::CommandId;
+use super::kind::Kind;
+use super::message::{Came, Message, Tape};
+use super::phase::Phase;
+use super::remark::{Ignored, Remark};
+use super::state::Call;
+use super::turn::{Turn, later};
+use crate::routing::{Place, StepId};
+
+/// How long the word of a recording is waited for once the caller has left the mailbox. It is saved within seconds; where
+/// our door was shut then, the last repeat that we ask Telnyx for comes some 80 s later.
+const SAVED: Duration = Duration::from_secs(120);
+
+/// The caller comes to a mailbox. One who had to be picked up anew for it comes to it once.
+pub(super) fn open(step: StepId, turn: &mut Turn<'_>) {
+    let since = turn.now;
+    if waited(step, &turn.call).is_none() {
+        turn.call.messages.push(Message { step, since, asked: None, over: None, came: Came::Waited });
+    }
+}
+
+/// A recording is asked for.
+pub(super) fn asked(step: StepId, command: CommandId, turn: &mut Turn<'_>) {
+    let now = turn.now;
+    let message = turn.call.messages.iter_mut().find(|message| message.step == step && message.came == Came::Waited);
+    message.into_iter().for_each(|message| message.asked = Some((command, now)));
+}
+
+/// Whether nothing came yet of the message that a mailbox takes.
+pub(super) fn waits(step: StepId, call: &Call) -> bool {
+    waited(step, call).is_some()
+}
+
+/// How long the message is that a mailbox took, if one came and that was told.
+pub(super) fn lasts(step: StepId, call: &Call) -> Option<Duration> {
+    let came = &call.messages.iter().rev().find(|message| message.step == step)?.came;
+    let seconds = if let Came::Recorded(tape) = came { tape.seconds() } else { None };
+    seconds.map(Duration::from_secs)
+}
+
+fn waited(step: StepId, call: &Call) -> Option<&Message> {
+    call.messages.iter().find(|message| message.step == step && message.came == Came::Waited)
+}
+
+/// What became of a command: if it asked for a recording and that certainly does not begin, none is waited for.
+pub(super) fn settled(settled: &Settled, turn: &mut Turn<'_>) {
+    if settled.kind != Kind::Record {
+        return;
+    }
+    let none = match &settled.verdict {
+        Verdict::Void => true,
+        // It may have begun by an earlier try, and ended with the call.
+        Verdict::Refused { why, .. } => *why != Refusal::Ended,
+        Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Found { .. } | Verdict::Listed { .. } => false,
+    };
+    let of_it = |message: &&mut Message| message.asked.is_some_and(|(command, _)| command == settled.command);
+    if none && let Some(message) = turn.call.messages.iter_mut().find(of_it) {
+        message.asked = None;
+    }
+}
+
+/// A recording is saved. Of several messages it is of the one whose recording was asked for nearest to when it began.
+pub(super) fn saved(tape: &Tape, turn: &mut Turn<'_>) -> Result<(), Ignored> {
+    let is_it = |message: &Message| match &message.came {
+        Came::Recorded(known) => known.id == tape.id && known.began == tape.began,
+        Came::Waited | Came::Nothing => false,
+    };
+    if turn.call.messages.iter().any(is_it) {
+        return Err(Ignored::Twice);
+    }
+    let apart = |asked: Timestamp| tape.began.map_or(0, |began| began.duration_since(asked).as_millis().unsigned_abs());
+    let open = turn.call.messages.iter().enumerate().filter(|(_, message)| !message.is_recorded());
+    let open = open.filter_map(|(index, message)| Some((apart(message.asked?.1), index)));
+    let Some((_, index)) = open.min() else { return Err(Ignored::NothingToDo) };
+    end(index, Came::Recorded(tape.clone()), turn);
+    Ok(())
+}
+
+/// A recording could not be saved.
+pub(super) fn failed(turn: &mut Turn<'_>) -> Result<(), Ignored> {
+    let open = |message: &Message| message.came == Came::Waited && message.asked.is_some();
+    let Some(index) = turn.call.messages.iter().position(open) else { return Err(Ignored::NothingToDo) };
+    end(index, Came::Nothing, turn);
+    Ok(())
+}
+
+/// Gives up on messages of which nothing can come any more, or came in time.
+pub(super) fn close(turn: &mut Turn<'_>) {
+    let (now, here) = (turn.now, here(&turn.call.phase));
+    for index in 0..turn.call.messages.len() {
+        let left = |message: &&mut Message| message.came == Came::Waited && here != Some(message.step);
+        let Some(message) = turn.call.messages.get_mut(index).filter(left) else { continue };
+        let over = *message.over.get_or_insert(now);
+        if message.asked.is_none() || now >= later(over, SAVED) {
+            end(index, Came::Nothing, turn);
+        }
+    }
+}
+
+/// When the first message is given up that is waited for.
+pub(super) fn deadline(call: &Call) -> Option<Timestamp> {
+    let waits = call.messages.iter().filter(|message| message.came == Came::Waited);
+    waits.filter_map(|message| Some(later(message.over?, SAVED))).min()
+}
+
+/// The mailbox that the caller is in.
+fn here(phase: &Phase) -> Option<StepId> {
+    match phase {
+        Phase::Recording(recording) => Some(recording.step),
+        Phase::Answering(answering) => Some(answering.then),
+        Phase::Arriving | Phase::Discovered { .. } | Phase::Foreign { .. } | Phase::Speaking(_) => None,
+        Phase::Choosing(_) | Phase::Ringing(_) | Phase::Transferring(_) | Phase::Apologising(_) => None,
+        Phase::Talking { .. } | Phase::Ending { .. } | Phase::Ended { .. } => None,
+    }
+}
+
+fn end(index: usize, came: Came, turn: &mut Turn<'_>) {
+    let Some(message) = turn.call.messages.get_mut(index) else { return };
+    message.came = came;
+    let message = message.clone();
+    told(&message, turn);
+}
+
+/// What came of a message is known. Every message comes here once; a second time, if its recording comes after it was
+/// given up.
+fn told(message: &Message, turn: &mut Turn<'_>) {
+    let at = turn.rules.step(message.step).map_or_else(Place::default, |step| step.at);
+    match &message.came {
+        Came::Waited => {}
+        Came::Recorded(tape) => turn.remark(Remark::MessageLeft { at, seconds: tape.seconds() }),
+        Came::Nothing => turn.remark(Remark::MessageLost { at }),
+    }
+}
+
+impl Message {
+    fn is_recorded(&self) -> bool {
+        matches!(self.came, Came::Recorded(_))
+    }
+}

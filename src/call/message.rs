@@ -1,0 +1,76 @@
+//! What is kept of a message that a caller leaves, or was to leave.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ids::CommandId;
+use crate::routing::StepId;
+
+/// A caller came to a mailbox: what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The step of the mailbox.
+    pub step: StepId,
+    /// When he came to it.
+    pub since: Timestamp,
+    /// The recording that was asked for and may have begun, and when that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<(CommandId, Timestamp)>,
+    /// When he left it: its recording is waited for from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Timestamp>,
+    /// What came of it.
+    #[serde(default)]
+    pub came: Came,
+}
+
+/// What came of a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Came {
+    /// Nobody knows yet.
+    #[default]
+    Waited,
+    /// This recording.
+    Recorded(Tape),
+    /// Nothing: none was made, or no word of one came in time. A recording that comes all the same takes its place.
+    Nothing,
+}
+
+/// A recording that was saved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tape {
+    /// What names it (Telnyx: `recording_id`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Where it can be heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+    /// When it began, by whoever made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
+    /// When it ended, by whoever made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+}
+
+/// The address of a recording. Whoever has it can listen to it: nothing that is shown has it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Link(pub String);
+
+impl Tape {
+    /// How many seconds it lasts, if that was told.
+    pub fn seconds(&self) -> Option<u64> {
+        let lasts = self.ended?.duration_since(self.began?);
+        u64::try_from(lasts.as_millis()).ok().map(|millis| millis.div_ceil(1000))
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Link(..)")
+    }
+}

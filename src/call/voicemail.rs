@@ -1,0 +1,422 @@
+//! `voicemail`: the caller hears a greeting and a beep, and what he says is recorded until he hangs up.
+//!
+//! Nothing tells that a recording begins, so one that was accepted counts as begun. What it comes to is told much later:
+//! that is for `mailbox` to wait for. If he does not hang up, the call goes on when the longest time is over.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::command::Verb;
+use super::event::{Refusal, Settled, Verdict};
+use super::ids::LegNo;
+use super::kind::Kind;
+use super::learn::{Change, Fact};
+use super::mailbox;
+use super::phase::{Leaving, Phase, Taking};
+use super::remark::Remark;
+use super::speech::{self, Listening, WORDLESS};
+use super::turn::{Flow, Turn, later};
+use crate::routing::{Action, Mailbox, Prompt, Rules, StepId};
+
+/// How much longer than the longest message a recording may take from when it was asked for: it begins a moment later, with
+/// a beep. Not from when that was accepted: an earlier try may have begun it, and whoever is not recorded any more hears
+/// nothing.
+const LONGER: Duration = Duration::from_secs(3);
+/// How long after a recording that is saved early the caller's hangup may take, which will have ended it.
+const HANGS_UP: Duration = Duration::from_secs(2);
+
+/// Begins to take a message.
+pub(super) fn enter(step: StepId, to: &Mailbox, turn: &mut Turn<'_>) -> Flow {
+    if !turn.call.caller_is_answered() {
+        return Flow::AnswerFor(step);
+    }
+    mailbox::open(step, turn);
+    match to.greeting.as_ref().and_then(|prompt| speech::prompt(prompt, turn)) {
+        Some((verb, _)) => {
+            let greeting = speech::begin(step, verb, turn);
+            stay(step, Taking::Greeting(greeting))
+        }
+        None => record(step, to, turn),
+    }
+}
+
+fn record(step: StepId, to: &Mailbox, turn: &mut Turn<'_>) -> Flow {
+    let Some(on) = turn.caller_handle() else { return Flow::Advance(step, None) };
+    let tag = turn.tag(LegNo::CALLER);
+    let verb = Verb::Record { on, tag, beep: to.beep, max_length: to.max_length };
+    let command = turn.command(LegNo::CALLER, verb);
+    mailbox::asked(step, command, turn);
+    stay(step, Taking::Asked { command, at: turn.now })
+}
+
+/// Hears a fact while the caller is in a mailbox.
+pub(super) fn on(at: Leaving, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
+    let rules = turn.rules;
+    let Some(to) = mailbox_of(&at, rules) else {
+        silence(&at, turn);
+        return Flow::Advance(at.step, None);
+    };
+    let Leaving { step, part } = at;
+    let (command, until) = match part {
+        Taking::Greeting(greeting) => {
+            let Some(heard) = to.greeting.as_ref().and_then(|prompt| speech::prompt(prompt, turn)) else {
+                return record(step, to, turn);
+            };
+            return match speech::hear(greeting, heard, fact, turn) {
+                Listening::On(greeting) => stay(step, Taking::Greeting(greeting)),
+                Listening::Over => record(step, to, turn),
+                Listening::PickUp => Flow::AnswerFor(step),
+            };
+        }
+        Taking::Asked { command, at } => (Some((command, at)), later(at, WORDLESS)),
+        Taking::Begun { until } | Taking::Saved { until } => (None, until),
+    };
+    match fact {
+        Fact::Leg { no: LegNo::CALLER, change: Change::Recorded } if !mailbox::waits(step, &turn.call) => {
+            saved(step, to, turn)
+        }
+        Fact::Leg { no: LegNo::CALLER, change: Change::RecordingFailed } if !mailbox::waits(step, &turn.call) => {
+            stop(&part, turn);
+            Flow::Advance(step, None)
+        }
+        Fact::Settled(Settled { command: settled, verdict, .. }) => match command {
+            Some((command, at)) if command == *settled => {
+                let begun = Taking::Begun { until: later(at, to.max_length + LONGER) };
+                asked(step, part, begun, verdict, turn)
+            }
+            Some(_) | None => stay(step, part),
+        },
+        Fact::Due if turn.now >= until => overdue(step, &part, turn),
+        Fact::Leg { .. } | Fact::Due | Fact::Arrived { .. } | Fact::Fault => stay(step, part),
+    }
+}
+
+/// Ends what he hears, if it would be waited for, and what is recorded.
+pub(super) fn silence(at: &Leaving, turn: &mut Turn<'_>) {
+    let plays = mailbox_of(at, turn.rules).is_none_or(|to| matches!(to.greeting, Some(Prompt::Play(_))));
+    match &at.part {
+        Taking::Greeting(_) if plays => speech::stop(turn),
+        Taking::Greeting(_) => {}
+        Taking::Asked { .. } | Taking::Begun { .. } | Taking::Saved { .. } => stop(&at.part, turn),
+    }
+}
+
+impl Leaving {
+    pub(super) fn deadline(&self) -> Timestamp {
+        match &self.part {
+            Taking::Greeting(greeting) => greeting.until,
+            Taking::Asked { at, .. } => later(*at, WORDLESS),
+            Taking::Begun { until } | Taking::Saved { until } => *until,
+        }
+    }
+}
+
+/// His message is saved. If it is as long as it may be, he is still there; else he will have hung up, and the next step
+/// would be for nobody.
+fn saved(step: StepId, to: &Mailbox, turn: &Turn<'_>) -> Flow {
+    let is_whole = mailbox::lasts(step, &turn.call).is_some_and(|lasts| lasts >= to.max_length);
+    if is_whole { Flow::Advance(step, None) } else { stay(step, Taking::Saved { until: turn.after(HANGS_UP) }) }
+}
+
+fn asked(step: StepId, part: Taking, begun: Taking, verdict: &Verdict, turn: &mut Turn<'_>) -> Flow {
+    match verdict {
+        Verdict::Accepted { .. } => stay(step, begun),
+        Verdict::Refused { why: Refusal::NotAnswered, .. } if turn.caller_is_doubted() => Flow::AnswerFor(step),
+        // The caller is being looked at; the next step would be for nobody.
+        Verdict::Refused { why: Refusal::Ended, .. } => stay(step, part),
+        Verdict::Refused { .. } | Verdict::Void => Flow::Advance(step, None),
+        // He may be speaking to nobody.
+        Verdict::Unknown => {
+            stop(&part, turn);
+            Flow::Advance(step, None)
+        }
+        Verdict::Found { .. } | Verdict::Listed { .. } => stay(step, part),
+    }
+}
+
+fn overdue(step: StepId, part: &Taking, turn: &mut Turn<'_>) -> Flow {
+    if matches!(part, Taking::Asked { .. }) {
+        turn.remark(Remark::NothingCame { kind: Kind::Record });
+    }
+    stop(part, turn);
+    Flow::Advance(step, None)
+}
+
+/// Ends a recording that may be under way: what follows is not for the mailbox.
+fn stop(part: &Taking, turn: &mut Turn<'_>) {
+    let may_be = matches!(part, Taking::Asked { .. } | Taking::Begun { .. });
+    if may_be && let Some(on) = turn.caller_handle() {
+        turn.command(LegNo::CALLER, Verb::StopRecord { on });
+    }
+}
+
+fn stay(step: StepId, part: Taking) -> Flow {
+    Flow::Stay(Phase::Recording(Leaving { step, part }))
+}
+
+fn mailbox_of<'r>(at: &Leaving, rules: &'r Rules) -> Option<&'r Mailbox> {
+    if let Action::Voicemail(to) = &rules.step(at.step)?.action { Some(to) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kit::{Life, NOTHING, dial, member, rules, say, secs, spoken, voicemail};
+    use super::super::{Came, Cause, Ignored, Kind, Link, News, Refusal, Remark, Tape, Verdict};
+    use crate::routing::{Action, Play, Prompt, Rules};
+
+    fn beep() -> Rules {
+        rules(vec![Action::Answer, voicemail(None), say("Goodbye.")], &[])
+    }
+
+    fn greets(greeting: Prompt) -> Rules {
+        rules(vec![Action::Answer, voicemail(Some(greeting)), say("Goodbye.")], &[])
+    }
+
+    /// A recording that was made by now.
+    fn saved(life: &Life<'_>, id: &str, seconds: i64) -> News {
+        let began = life.now.checked_sub(jiff::SignedDuration::from_secs(seconds)).unwrap();
+        let link = Some(Link(format!("https://example.com/{id}")));
+        News::Recorded(Tape { id: Some(id.into()), link, began: Some(began), ended: Some(life.now) })
+    }
+
+    fn left(life: &Life<'_>) -> bool {
+        life.remarks.iter().any(|remark| matches!(remark, Remark::MessageLeft { .. }))
+    }
+
+    fn lost(life: &Life<'_>) -> bool {
+        life.remarks.iter().any(|remark| matches!(remark, Remark::MessageLost { .. }))
+    }
+
+    /// Whoever speaks.
+    fn speaking(rules: &Rules) -> Life<'_> {
+        let mut life = Life::answered(rules);
+        life.accept(Kind::Record, 0);
+        assert_eq!((life.wants(), life.phase()), (vec!["record 0".into()], "recording"));
+        life
+    }
+
+    #[test]
+    fn a_caller_hears_the_greeting_and_is_recorded_until_he_hangs_up() {
+        let rules = greets(Prompt::Say(spoken("Leave a message.")));
+        let mut life = Life::answered(&rules);
+        assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "recording"));
+        life.accept(Kind::Speak, 0);
+        life.news(0, News::SpeechStarted);
+        life.news(0, News::SpeechEnded);
+        assert_eq!((life.wants(), life.phase()), (vec!["record 0".into()], "recording"));
+        life.accept(Kind::Record, 0);
+        assert!((life.next_in() - 63.0).abs() < 0.001, "{}", life.next_in());
+        life.sleep(12);
+        life.hangs_up(0, Cause::Normal);
+        assert_eq!((life.wants(), life.phase(), lost(&life)), (vec![], "ended", false));
+        assert!((life.next_in() - 120.0).abs() < 0.001, "the recording is waited for");
+        life.sleep(3);
+        life.news(0, saved(&life, "one", 12));
+        assert_eq!(life.remarks.len(), 1);
+        assert!(matches!(life.remarks[0], Remark::MessageLeft { seconds: Some(12), .. }));
+        assert_eq!((life.wants(), life.phase(), life.deadline()), (vec![], "ended", None));
+        assert!(matches!(&life.call.messages[0].came, Came::Recorded(tape) if tape.link.is_some()));
+        life.news(0, saved(&life, "one", 12));
+        assert_eq!((life.call.messages.len(), left(&life)), (1, false), "once");
+    }
+
+    #[test]
+    fn a_recording_finds_its_caller_by_whatever_it_says_of_him() {
+        let rules = beep();
+        for what in 0..3 {
+            let mut life = speaking(&rules);
+            life.hangs_up(0, Cause::Normal);
+            let mut who = super::super::Who { handle: None, line: None, ..life.who(0) };
+            if what > 0 {
+                who.leg = None;
+            }
+            who.tag = (what == 1).then_some(super::super::Tag { call: life.call.id, leg: super::LegNo::CALLER });
+            let news = saved(&life, "one", 9);
+            life.take(super::super::What::Leg { who, news });
+            assert!(left(&life), "{what}");
+        }
+        let mut life = speaking(&rules);
+        let who = super::super::Who { handle: Some(super::super::Handle("v3:other".into())), ..Default::default() };
+        let news = saved(&life, "one", 9);
+        life.take(super::super::What::Leg { who, news });
+        assert_eq!(life.remarks, [Remark::Ignored { why: Ignored::NotOurs }]);
+    }
+
+    #[test]
+    fn a_message_of_which_no_word_comes_is_given_up_and_taken_all_the_same_if_it_comes_later() {
+        let rules = beep();
+        let mut life = speaking(&rules);
+        life.hangs_up(0, Cause::Normal);
+        life.wait();
+        assert_eq!((lost(&life), life.deadline()), (true, None));
+        life.sleep(600);
+        life.news(0, saved(&life, "one", 12));
+        assert_eq!((left(&life), life.wants(), life.phase()), (true, vec![], "ended"));
+    }
+
+    #[test]
+    fn whoever_hangs_up_during_the_greeting_leaves_nothing() {
+        for greeting in [Prompt::Say(spoken("Hello.")), Prompt::Play(Play { url: "https://example.com/a.mp3".into() })]
+        {
+            let rules = greets(greeting);
+            let mut life = Life::answered(&rules);
+            life.wants();
+            life.hangs_up(0, Cause::Normal);
+            assert_eq!((lost(&life), life.wants(), life.deadline()), (true, vec![], None));
+        }
+    }
+
+    #[test]
+    fn a_greeting_that_cannot_be_heard_is_passed_over() {
+        let rules = greets(Prompt::Say(spoken("Hello.")));
+        let mut life = Life::answered(&rules);
+        life.refuse(Kind::Speak, 0, Refusal::Invalid);
+        assert_eq!(life.wants(), ["speak 0", "record 0"]);
+    }
+
+    #[test]
+    fn who_has_spoken_for_as_long_as_he_may_goes_on() {
+        let rules = beep();
+        let mut life = speaking(&rules);
+        let mut saved_first = life.clone();
+        life.wait();
+        assert_eq!((life.wants(), life.phase()), (vec!["stop_record 0".into(), "speak 0".into()], "speaking"));
+        life.news(0, saved(&life, "one", 60));
+        assert_eq!((left(&life), life.phase()), (true, "speaking"));
+
+        saved_first.sleep(61);
+        saved_first.news(0, saved(&saved_first, "one", 60));
+        assert_eq!((left(&saved_first), saved_first.wants()), (true, vec!["speak 0".into()]));
+    }
+
+    #[test]
+    fn what_is_saved_early_was_ended_by_a_hangup_that_is_on_its_way() {
+        let rules = beep();
+        let mut life = speaking(&rules);
+        life.sleep(10);
+        life.news(0, saved(&life, "one", 10));
+        assert_eq!((left(&life), life.wants(), life.phase()), (true, vec![], "recording"));
+        let mut stays = life.clone();
+        life.hangs_up(0, Cause::Normal);
+        assert_eq!((life.wants(), life.phase(), life.deadline()), (vec![], "ended", None));
+        assert!((stays.next_in() - 2.0).abs() < 0.001);
+        stays.wait();
+        assert_eq!((stays.wants(), stays.phase()), (vec!["speak 0".into()], "speaking"));
+    }
+
+    #[test]
+    fn a_recording_that_is_refused_is_no_message() {
+        for why in [Refusal::NotAnswered, Refusal::Limit, Refusal::Key, Refusal::Invalid, Refusal::Unavailable] {
+            let rules = beep();
+            let mut life = Life::answered(&rules);
+            life.refuse(Kind::Record, 0, why);
+            assert_eq!((life.wants(), lost(&life)), (vec!["record 0".into(), "speak 0".into()], true), "{why:?}");
+        }
+        let rules = beep();
+        let mut life = Life::answered(&rules);
+        life.refuse(Kind::Record, 0, Refusal::Ended);
+        life.found(0, false);
+        assert_eq!((life.phase(), lost(&life)), ("ended", false), "an earlier try may have begun it");
+        let mut void = Life::answered(&rules);
+        void.hangs_up(0, Cause::Normal);
+        void.settle(Kind::Record, 0, Verdict::Void);
+        assert_eq!((void.phase(), lost(&void), void.deadline()), ("ended", true, None));
+    }
+
+    #[test]
+    fn a_recording_of_which_nobody_knows_is_ended_and_waited_for() {
+        let rules = beep();
+        for answered in [true, false] {
+            let mut life = Life::answered(&rules);
+            if answered {
+                life.settle(Kind::Record, 0, Verdict::Unknown);
+            } else {
+                assert!((life.next_in() - 9.0).abs() < 0.001);
+                life.wait();
+            }
+            assert_eq!(
+                (life.wants(), lost(&life)),
+                (vec!["record 0".into(), "stop_record 0".into(), "speak 0".into()], false)
+            );
+            life.news(0, saved(&life, "one", 4));
+            assert_eq!((left(&life), life.wants()), (true, vec![]));
+        }
+    }
+
+    #[test]
+    fn a_recording_that_fails_is_no_message_and_the_call_goes_on() {
+        let rules = beep();
+        let mut life = speaking(&rules);
+        let mut gone = life.clone();
+        life.news(0, News::RecordingFailed);
+        assert_eq!((lost(&life), life.wants()), (true, vec!["stop_record 0".into(), "speak 0".into()]));
+        gone.hangs_up(0, Cause::Normal);
+        gone.news(0, News::RecordingFailed);
+        assert_eq!((lost(&gone), gone.deadline()), (true, None));
+    }
+
+    #[test]
+    fn of_two_messages_each_is_the_one_that_was_being_spoken_when_it_began() {
+        let rules = rules(vec![Action::Answer, voicemail(None), voicemail(None)], &[]);
+        let mut life = speaking(&rules);
+        life.wait();
+        assert_eq!(life.wants(), ["stop_record 0", "record 0"]);
+        life.accept(Kind::Record, 0);
+        life.sleep(20);
+        life.hangs_up(0, Cause::Normal);
+        life.sleep(1);
+        life.news(0, saved(&life, "second", 21));
+        life.news(0, saved(&life, "first", 83));
+        let ids = life.call.messages.iter().map(|message| match &message.came {
+            Came::Recorded(tape) => tape.id.clone().unwrap(),
+            Came::Waited | Came::Nothing => String::new(),
+        });
+        assert_eq!(ids.collect::<Vec<_>>(), ["first", "second"]);
+    }
+
+    #[test]
+    fn a_recording_of_somebody_else_is_no_message() {
+        let rules = rules(vec![Action::Answer, dial(member("anna", 141, 20))], &[]);
+        let mut life = Life::answered(&rules);
+        life.dialled(1);
+        life.wants();
+        for leg in [0, 1] {
+            life.news(leg, saved(&life, "whole call", 5));
+            assert_eq!(life.remarks, [Remark::Ignored { why: Ignored::NothingToDo }]);
+        }
+        assert_eq!(life.wants(), NOTHING);
+    }
+
+    #[test]
+    fn a_caller_who_is_only_supposed_to_be_picked_up_comes_to_the_mailbox_once() {
+        let rules = rules(vec![voicemail(None)], &[]);
+        let mut life = Life::begun(&rules);
+        life.wait();
+        life.wait();
+        assert_eq!(life.wants(), ["answer 0", "answer 0", "record 0"]);
+        life.refuse(Kind::Record, 0, Refusal::NotAnswered);
+        assert_eq!((life.wants(), life.phase(), lost(&life)), (vec!["answer 0".into()], "answering", false));
+        life.news(0, News::Answered);
+        assert_eq!((life.wants(), life.call.messages.len()), (vec!["record 0".into()], 1));
+    }
+
+    #[test]
+    fn somebody_who_has_the_caller_after_all_is_not_recorded() {
+        let transfer = super::super::kit::transfer(member("anna", 141, 20));
+        let rules = rules(vec![Action::Answer, transfer, voicemail(None)], &[]);
+        let mut life = Life::answered(&rules);
+        life.news(1, News::Placed);
+        for _ in 0..20 {
+            if life.phase() != "recording" {
+                life.wait();
+            }
+        }
+        life.accept(Kind::Record, 0);
+        life.wants();
+        life.news(1, News::Answered);
+        assert_eq!(life.phase(), "talking");
+        assert!(life.wants().contains(&"stop_record 0".to_owned()));
+        assert!(life.deadline().is_some_and(|at| at <= life.now.checked_add(secs(120)).unwrap()));
+    }
+}

@@ -1,0 +1,74 @@
+//! What must hold of messages: each that was saved is kept, nobody is recorded twice for one, for longer than he may be
+//! or while he talks with somebody.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::agenda::later;
+use super::judge::{Bound, Case};
+use super::memory::Kept;
+use crate::call::{Came, Verb};
+use crate::sim::What;
+
+/// A recording that goes on once it is to be over, or while the caller talks with somebody.
+const RECORDED_ON: Bound = Bound::secs(3, 12);
+
+/// One recording of the caller.
+struct Stretch {
+    from: Timestamp,
+    to: Timestamp,
+    /// How long it may last, if we asked for it.
+    most: Option<Duration>,
+}
+
+pub(super) fn messages(case: &Case<'_>, kept: Option<&Kept>, broken: &mut Vec<String>) {
+    let stretches = stretches(case);
+    for stretch in &stretches {
+        let Some(most) = stretch.most else {
+            broken.push("a caller is recorded, and nobody has asked for it".to_owned());
+            continue;
+        };
+        if !case.keeps(later(stretch.from, most), stretch.to, RECORDED_ON) {
+            broken.push(format!("a caller is recorded for more than {most:.1?}"));
+        }
+        let talks = case.entries.iter().filter(|entry| Some(entry.leg) == case.caller);
+        let talks = talks.filter(|entry| matches!(entry.what, What::Bridged { .. })).map(|entry| entry.at);
+        let within = |at: &Timestamp| *at < stretch.to;
+        if talks.filter(within).any(|at| !case.keeps(at.max(stretch.from), stretch.to, RECORDED_ON)) {
+            broken.push("a caller is recorded while he talks with somebody".to_owned());
+        }
+    }
+    let Some(kept) = kept else { return };
+    let messages = &kept.call.messages;
+    if stretches.len() > messages.len() {
+        broken.push(format!("a caller is recorded {} times for {} messages", stretches.len(), messages.len()));
+    }
+    let recorded = messages.iter().filter(|message| matches!(message.came, Came::Recorded(_))).count();
+    if recorded < case.saved {
+        broken.push(format!("of {} messages that were saved, {recorded} are kept", case.saved));
+    }
+    if messages.iter().any(|message| message.came == Came::Waited) {
+        broken.push("a message is waited for, and the call is at rest".to_owned());
+    }
+}
+
+fn stretches(case: &Case<'_>) -> Vec<Stretch> {
+    let begins = case.entries.iter().filter_map(|entry| {
+        if let What::Records { recording } = entry.what { Some((entry.at, recording)) } else { None }
+    });
+    let ends = |recording| {
+        let end = |what: &What| *what == What::RecordingEnded { recording };
+        case.entries.iter().find(|entry| end(&entry.what)).map_or(Timestamp::MAX, |entry| entry.at)
+    };
+    begins.map(|(from, recording)| Stretch { from, to: ends(recording), most: most(case, from) }).collect()
+}
+
+/// The longest message that was asked for by the command which took effect then.
+fn most(case: &Case<'_>, at: Timestamp) -> Option<Duration> {
+    let ids = case.took_effect(at, "record_start");
+    let commands = case.chapters.iter().flat_map(|chapter| &chapter.decision.commands);
+    commands
+        .filter(|command| ids.contains(&command.id.to_string()))
+        .find_map(|command| if let Verb::Record { max_length, .. } = &command.verb { Some(*max_length) } else { None })
+}
