@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::failure::Failure;
-use crate::config::{Origin, Settings};
+use crate::config::{BadSettings, Origin, Settings};
 use crate::telemetry::LogFormat;
 
 /// What every command takes.
@@ -36,7 +36,15 @@ impl Common {
     /// # Errors
     /// The settings are malformed: exit code 78.
     pub fn settings(&self, flags: &[(&'static str, Option<String>)]) -> Result<Settings, Failure> {
-        self.origin(flags).settings().map_err(Failure::config)
+        self.collected(flags).map_err(Failure::config)
+    }
+
+    /// The same, for whoever tells himself what is wrong with them.
+    ///
+    /// # Errors
+    /// The settings are malformed.
+    pub fn collected(&self, flags: &[(&'static str, Option<String>)]) -> Result<Settings, BadSettings> {
+        self.origin(flags).settings()
     }
 
     /// Where the settings come from; `flags` are what the command line says itself.

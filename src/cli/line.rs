@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::common::Common;
 use super::failure::Failure;
-use super::{calls, check, demo, explain, health, migrate, serve, sim};
+use super::{calls, check, demo, doctor, explain, health, migrate, serve, sim};
 use crate::telemetry;
 
 /// Routes phone calls of a Telnyx Call Control application by a YAML file.
@@ -31,9 +31,11 @@ enum Command {
     Calls(calls::Calls),
     /// Tell why a call went as it did, or what one would meet
     Explain(explain::Explain),
+    /// See whether everything around the server is as calls need it, and say what to do
+    Doctor(doctor::Doctor),
     /// Ask a running server whether it answers; for container health checks
     Health(health::Health),
-    /// Play a dozen calls against a simulated Telnyx on this machine, and tell what became of each
+    /// Play some calls against a simulated Telnyx on this machine, and tell what became of each
     Demo(demo::Demo),
     /// Be a small Telnyx on this machine
     #[command(after_help = sim::more_help())]
@@ -60,6 +62,7 @@ impl Cli {
                 Command::Migrate(migrate) => migrate.run(&common).await,
                 Command::Calls(calls) => calls.run(&common).await,
                 Command::Explain(explain) => explain.run(&common).await,
+                Command::Doctor(doctor) => doctor.run(&common).await,
                 Command::Health(health) => health.run(&common).await,
                 Command::Demo(demo) => demo.run().await,
                 Command::Sim(sim) => sim::run(sim).await,

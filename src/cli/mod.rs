@@ -4,6 +4,7 @@ mod calls;
 mod check;
 mod common;
 pub mod demo;
+mod doctor;
 mod explain;
 mod failure;
 mod health;

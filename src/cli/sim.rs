@@ -46,6 +46,9 @@ pub struct SimArgs {
     /// Something that is not known of Telnyx, with the value it is to have
     #[arg(long = "switch", value_name = "NAME=VALUE")]
     pub switches: Vec<String>,
+    /// A field of the application that is to be told otherwise than it is set up, like webhook_api_version=1
+    #[arg(long = "application", value_name = "FIELD=VALUE")]
+    pub application: Vec<String>,
     /// How likely a fault of a request is: error, error_done, too_many, hang, hang_done, ignored
     #[arg(long = "fault", value_name = "NAME=PROBABILITY")]
     pub faults: Vec<String>,
@@ -111,6 +114,7 @@ impl SimArgs {
             settings.connection_id.clone_from(id);
         }
         self.switches.iter().try_for_each(|text| settings.switches.set(text))?;
+        self.application.iter().try_for_each(|text| settings.application.set(text))?;
         self.faults.iter().try_for_each(|text| settings.faults.set(text))?;
         self.mishaps.iter().try_for_each(|text| settings.network.set(text))?;
         Ok(settings)
@@ -161,7 +165,9 @@ mod tests {
         let good = args(&["--switch", "rebridge=refused", "--fault", "hang=0.1", "--network", "swap=0.2"]);
         let settings = good.settings().unwrap();
         assert!(settings.switches.values().contains(&("rebridge", "refused")));
-        for bad in [["--switch", "rebridge=x"], ["--fault", "hang=2"], ["--network", "swop=0.1"]] {
+        for bad in
+            [["--application", "x=1"], ["--switch", "rebridge=x"], ["--fault", "hang=2"], ["--network", "swop=0.1"]]
+        {
             assert!(args(&bad).settings().is_err(), "{bad:?}");
         }
     }

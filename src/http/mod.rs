@@ -16,4 +16,4 @@ pub use admin::{Desk, Token};
 pub use limits::Limits;
 pub use server::serve;
 pub use tally::Tally;
-pub use webhook::{Door, DoorLimits, Intake, Taken};
+pub use webhook::{Door, DoorLimits, Intake, NOT_GENUINE, Taken};

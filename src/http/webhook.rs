@@ -195,6 +195,9 @@ pub(super) async fn receive(State(door): State<Arc<Door>>, request: Request) -> 
     }
 }
 
+/// What the door says to whoever is not Telnyx.
+pub const NOT_GENUINE: &str = "not a genuine webhook\n";
+
 const SIGNATURE: HeaderName = HeaderName::from_static("telnyx-signature-ed25519");
 const TIMESTAMP: HeaderName = HeaderName::from_static("telnyx-timestamp");
 
@@ -247,7 +250,7 @@ impl Refusal {
             Self::TooLarge => "the body is too large\n",
             Self::Slow => "the body took too long\n",
             Self::Cut => "the body ended too soon\n",
-            Self::NotGenuine(_) => "not a genuine webhook\n",
+            Self::NotGenuine(_) => NOT_GENUINE,
         }
     }
 

@@ -143,7 +143,7 @@ mod tests {
         assert_eq!((ring.order, ring.timeout), (Order::Simultaneous, Some(Duration::from_secs(25))));
         let times: Vec<_> = ring.members.iter().map(|m| (m.name.as_str(), m.ring_for.as_secs())).collect();
         assert_eq!(times, [("anna", 25), ("ben", 15), ("cleo", 25)]);
-        assert_eq!(rules.place(desk.at), "routes.yaml:21");
+        assert_eq!(rules.place(desk.at), "routes.yaml:22");
     }
 
     #[test]

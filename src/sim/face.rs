@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::get;
 use jiff::Timestamp;
@@ -164,7 +164,7 @@ async fn request(
     };
     shared.wake.notify_one();
     match reply {
-        Ok(reply) => answered(reply),
+        Ok(reply) => dated(answered(reply), shared.now()),
         Err(NoAnswer) => {
             let mut stop = shared.stop.clone();
             let stopped = stop.wait_for(|stop| *stop);
@@ -181,6 +181,15 @@ impl FaceSettings {
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         given.and_then(|given| given.strip_prefix("Bearer ")) == Some(key)
     }
+}
+
+/// The answer with what time it is there.
+fn dated(mut response: Response, now: Timestamp) -> Response {
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+    if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
 }
 
 fn answered(reply: Reply) -> Response {

@@ -1,4 +1,4 @@
-//! Look-ups: one leg, or all that live.
+//! Look-ups: one leg, all that live, or the application.
 
 use serde_json::{Value, json};
 
@@ -66,6 +66,31 @@ impl World {
             fields.insert("client_state".to_owned(), state.as_str().into());
         }
         Some(data)
+    }
+
+    /// The application with this id.
+    pub(super) fn application(&self, id: &str) -> Reply {
+        let settings = &self.settings;
+        if id != settings.connection_id {
+            return self.refuse(&Refusal::not_found());
+        }
+        let limit = settings.first_command_timeout;
+        Reply::data(&settings.application.told(json!({
+            "record_type": "call_control_application",
+            "id": settings.connection_id,
+            "application_name": "simulated",
+            "active": true,
+            "anchorsite_override": "Latency",
+            "dtmf_type": "RFC 2833",
+            "webhook_api_version": "2",
+            "webhook_event_url": settings.webhook_url,
+            "webhook_event_failover_url": null,
+            "webhook_timeout_secs": null,
+            "first_command_timeout": limit.is_some(),
+            "first_command_timeout_secs": limit.map_or(30, |limit| limit.as_secs()),
+            "inbound": { "channel_limit": null, "shaken_stir_enabled": false },
+            "outbound": { "channel_limit": settings.channel_limit, "outbound_voice_profile_id": "1000000000000000001" },
+        })))
     }
 
     /// One page of the legs that live.

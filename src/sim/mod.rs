@@ -8,6 +8,7 @@
 //! ([`Fault`], [`Mishap`]); what people do is a [`Script`]; what truly happened is in the [`Ledger`].
 
 mod agenda;
+mod application;
 mod chance;
 mod commands;
 pub mod face;
@@ -40,6 +41,7 @@ mod window;
 mod wire;
 mod world;
 
+pub use application::Application;
 pub use chance::{BadSetting, Chance, Fault, Mishap, Rates};
 pub use forward::MOST_PASSED_ON;
 pub use ledger::{By, CallNo, CommandEntry, CommandNo, Entry, Fate, Ledger, LegNo, PostEntry, What};

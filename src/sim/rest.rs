@@ -19,6 +19,7 @@ enum Ask {
     Act { control_id: String, verb: Verb },
     Look { control_id: String },
     Active { connection: String, page: Page },
+    Application { id: String },
 }
 
 /// The commands to a leg.
@@ -93,6 +94,7 @@ impl World {
                 (looked.unwrap_or_else(|refusal| self.refuse(&refusal)), None)
             }
             Some(Ask::Active { connection, page }) => (self.active(&connection, &page), None),
+            Some(Ask::Application { id }) => (self.application(&id), None),
             Some(Ask::Dial) => self.command(None, "dial", body, ignored),
             Some(Ask::Act { control_id, verb }) => match self.find(&control_id) {
                 Ok(no) => self.command(Some((no, verb)), verb.word(), body, ignored),
@@ -160,7 +162,7 @@ impl World {
         let (verb, leg) = match ask {
             Some(Ask::Dial) => ("dial", None),
             Some(Ask::Act { control_id, verb }) => (verb.word(), self.by_control_id.get(control_id).copied()),
-            Some(Ask::Look { .. } | Ask::Active { .. }) | None => return,
+            Some(Ask::Look { .. } | Ask::Active { .. } | Ask::Application { .. }) | None => return,
         };
         let command_id = Fields::read(body).ok().and_then(|fields| Some(fields.text("command_id").ok()??.to_owned()));
         self.ledger.command(CommandEntry { status, ..CommandEntry::new(self.now, verb, leg, command_id) });
@@ -211,6 +213,7 @@ impl Ask {
                 Some(Self::Act { control_id: (*id).to_owned(), verb: Verb::read(action)? })
             }
             ("GET", ["calls", id]) => Some(Self::Look { control_id: (*id).to_owned() }),
+            ("GET", ["call_control_applications", id]) => Some(Self::Application { id: (*id).to_owned() }),
             ("GET", ["connections", id, "active_calls"]) => {
                 let value = |name: &str| {
                     query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| decoded(key) == name)

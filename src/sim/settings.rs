@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::application::Application;
 use super::chance::{Fault, Mishap, Rates};
 use super::switches::Switches;
 
@@ -10,6 +11,8 @@ use super::switches::Switches;
 pub struct Settings {
     /// Id of the Call Control application all calls come through.
     pub connection_id: String,
+    /// What of that application is told otherwise than it is set up here.
+    pub application: Application,
     /// Where webhooks go, as the envelope tells it.
     pub webhook_url: String,
     /// What is not known of Telnyx.
@@ -38,6 +41,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             connection_id: "2000000000000000001".to_owned(),
+            application: Application::default(),
             webhook_url: "http://127.0.0.1:8080/webhooks/telnyx".to_owned(),
             switches: Switches::default(),
             faults: Rates::default(),

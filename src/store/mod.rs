@@ -1,5 +1,6 @@
 //! The only room with SQL. One trait of units of work, two databases behind it, one suite that both must pass.
 
+mod examine;
 mod held;
 mod postgres;
 mod postgres_write;
@@ -9,6 +10,7 @@ mod sqlite_write;
 mod types;
 
 pub use crate::hall::Renewed;
+pub use examine::{Examined, examine_postgres, examine_sqlite};
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use types::{

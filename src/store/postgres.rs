@@ -18,7 +18,7 @@ use crate::call::{CallId, CommandId};
 use crate::hall::{Arrival, Digest, Loaded, Renewed, clues};
 use crate::kill::kill_point;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long one statement may take; the door answers long before.
 const STATEMENT: &str = "5s";
@@ -300,7 +300,7 @@ impl Store for Postgres {
 }
 
 /// Connects once.
-async fn reach(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+pub(super) async fn reach(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     let place = || format!("{}:{}", options.get_host(), options.get_port());
     match timeout(CONNECT, PgConnection::connect_with(options)).await {
         Ok(Ok(connection)) => Ok(connection),

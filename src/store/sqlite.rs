@@ -19,7 +19,7 @@ use crate::call::{CallId, CommandId};
 use crate::hall::{Arrival, Digest, Loaded, Renewed, clues};
 use crate::kill::kill_point;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// An SQLite file, opened.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{self as http_body, Frame, SizeHint};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use jiff::Timestamp;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use reqwest::{Body, Response, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -54,6 +55,17 @@ pub enum Sent {
         /// Why, for people. Names neither the address nor the key.
         why: String,
     },
+}
+
+/// What is there at a path, outside of any call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// The HTTP status.
+    pub status: u16,
+    /// What time it is there, in whole seconds, if it says so.
+    pub date: Option<Timestamp>,
+    /// The body, cut after 1 MiB.
+    pub body: Vec<u8>,
 }
 
 /// Why there can be no client with these settings.
@@ -148,6 +160,23 @@ impl Client {
             tap.note(Exchange::Asked { request: request.clone(), answer: sent.told(headers) });
         }
         sent
+    }
+}
+
+impl Client {
+    /// Asks once what is at `path`, and waits for the whole answer, `within` at most.
+    ///
+    /// # Errors
+    /// There is no answer; why, for people. Names neither the address nor the key.
+    pub async fn look(&self, path: &str, within: Duration) -> Result<Looked, String> {
+        let call = self.http.get(format!("{}{path}", self.base)).header(AUTHORIZATION, self.key.clone());
+        let response = call.timeout(within).send().await.map_err(|error| reasons(&error.without_url()))?;
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
+        match taken(response).await {
+            Sent::Answer { status, body, .. } => Ok(Looked { status, date, body }),
+            Sent::NoAnswer { why } | Sent::NotSent { why } => Err(why),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! verdicts, the wire between, and what is told of it to those who are to learn from it.
 
 pub mod answer;
+pub mod application;
 pub mod client;
 mod listed;
 mod loose;

@@ -5,6 +5,7 @@
 mod admin;
 mod base;
 mod commands;
+mod doctor;
 mod explain;
 mod intake;
 mod life;

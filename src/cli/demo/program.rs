@@ -61,6 +61,8 @@ const DESK: &str = "+12025550100";
 const ANNAS_LINE: &str = "+12025550101";
 const ON_THE_ROAD: &str = "+12025550102";
 const OLD_NUMBER: &str = "+12025550103";
+const OFFICE: &str = "+12025550104";
+const WEEKEND: &str = "+12025550105";
 
 const ANNA: &str = "+12025550111";
 const BEN: &str = "+12025550112";
@@ -116,6 +118,17 @@ pub fn acts() -> Vec<Act> {
             .with(CLEO, Callee::answers(secs(4)))
             .expect(Ending::Leaves, &[CLEO], &[], &[ANNA, BEN, CLEO]),
         act("an old number", "+12025550140", OLD_NUMBER).expect(Ending::HungUp, &[], &["Our number has changed"], &[]),
+        // It is Monday morning: the office is open, and the weekend is over.
+        act("a key pressed in a menu", "+12025550142", OFFICE)
+            .presses(secs(2), '1')
+            .with(ANNA, Callee::answers(secs(5)))
+            .expect(Ending::Leaves, &[ANNA], &["For Anna press 1", "ringback.mp3"], &[ANNA]),
+        act("closed by schedule", "+12025550143", WEEKEND).expect(
+            Ending::HungUp,
+            &[],
+            &["This line is open at weekends"],
+            &[],
+        ),
         act("a number nobody told us of", "+12025550141", "+12025550177").expect(Ending::Rejected, &[], &[], &[]),
     ]
 }
@@ -133,6 +146,10 @@ fn act(name: &str, from: &str, to: &str) -> Draft {
 impl Draft {
     fn with(self, target: &str, does: Callee) -> Self {
         Self(self.0.callee(target, does))
+    }
+
+    fn presses(self, after: Duration, key: char) -> Self {
+        Self(self.0.press(after, key))
     }
 
     fn patience(self, patience: Duration) -> Self {

@@ -17,7 +17,7 @@ use crate::routing::{Rules, Sources, load};
 const NAME: &str = "config/routes.yaml";
 const ROUTES: &str = include_str!("../../../config/routes.yaml");
 
-/// Play a dozen calls against a simulated Telnyx on this machine, and tell what became of each
+/// Play some calls against a simulated Telnyx on this machine, and tell what became of each
 #[derive(Clone, Debug, clap::Args)]
 pub struct Demo {
     /// Chance: which webhooks come late, twice or swapped
