@@ -202,6 +202,7 @@ mod tests {
                 gate: watch::Sender::new(Gate::default()).subscribe(),
                 renewals: Semaphore::new(RENEWALS),
                 counts: Arc::default(),
+                library: Arc::new(Library::new(rules())),
             };
             let ((letters, out), stop) = (mpsc::unbounded_channel(), watch::Sender::new(false));
             let desk = tokio::spawn(run(Arc::new(sender), Hooks::new().unwrap(), out, stop.subscribe()));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::routing::{Action, Order, Ring, Rules, StepId};
+use crate::routing::{Action, Rules, StepId};
 
 /// The longest that phones ring for a caller who is not answered, over all ways through the rules; guards and outcomes
 /// are taken as they come worst.
@@ -22,7 +22,7 @@ pub fn longest_unanswered(rules: &Rules) -> Duration {
             waiting.extend(step.next.map(|next| (next, waited)));
         }
         let rung = match &step.action {
-            Action::Ring(ring) => rings_for(ring),
+            Action::Ring(ring) => ring.lasts(),
             Action::Transfer(transfer) => transfer.ring_for,
             Action::Goto { first, .. } | Action::Do { first } => {
                 waiting.push((*first, waited));
@@ -43,16 +43,6 @@ pub fn longest_unanswered(rules: &Rules) -> Duration {
         waiting.extend(step.on.values().copied().chain(step.next).map(|next| (next, waited)));
     }
     longest
-}
-
-/// The longest a ring can last.
-fn rings_for(ring: &Ring) -> Duration {
-    let each = ring.members.iter().map(|member| member.delay + member.ring_for);
-    let all = match ring.order {
-        Order::Simultaneous => each.max().unwrap_or_default(),
-        Order::Sequential => each.sum(),
-    };
-    ring.timeout.map_or(all, |timeout| timeout.min(all))
 }
 
 #[cfg(test)]
