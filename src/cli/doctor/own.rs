@@ -65,7 +65,7 @@ pub fn of_settings(bad: &[String], stopped: bool) -> Vec<Finding> {
         found.push(Finding::warning(
             "stopped",
             says,
-            "set it to false and restart the servers once calls are to go out",
+            "set it to false once calls are to go out",
         ));
     }
     found
