@@ -108,3 +108,12 @@ fn tom_is_followed_from_the_desk_to_his_mobile() {
     let outcome = play("follow-me.yaml", busy.callee("+491713920002", answers(2)));
     assert_eq!(outcome.bridged_to, ["+491713920002"], "his colleague");
 }
+
+#[test]
+fn who_reaches_nobody_leaves_a_message() {
+    let at_acme = pressing(call("+12025550131", ACME), &['1']).message(secs(9));
+    let outcome = play("small-business.yaml", at_acme);
+    assert!(outcome.recorded.len() == 1 && outcome.recorded[0] >= secs(9), "{outcome:?}");
+    let outcome = play("follow-me.yaml", call("+491713920055", TOM).message(secs(5)));
+    assert!(outcome.recorded.len() == 1 && outcome.heard[0].contains("leave a message"), "{outcome:?}");
+}

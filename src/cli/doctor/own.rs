@@ -62,11 +62,7 @@ pub fn of_settings(bad: &[String], stopped: bool) -> Vec<Finding> {
     )];
     if stopped {
         let says = "limits.stopped is true: nobody is dialled";
-        found.push(Finding::warning(
-            "stopped",
-            says,
-            "set it to false and restart the servers once calls are to go out",
-        ));
+        found.push(Finding::warning("stopped", says, "set it to false once calls are to go out"));
     }
     found
 }

@@ -32,6 +32,7 @@ pub fn longest_unanswered(rules: &Rules) -> Duration {
             | Action::Say(_)
             | Action::Play(_)
             | Action::Menu(_)
+            | Action::Voicemail(_)
             | Action::Reject(_)
             | Action::Hangup => continue,
         };
