@@ -167,7 +167,8 @@ mod tests {
     use super::*;
     use crate::call::{CallId, Kind, LegNo, Settled, What};
     use crate::clock::Clock;
-    use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere, taken};
+    use crate::engine::Library;
+    use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere, rules, taken};
     use crate::engine::letter::Lease;
     use crate::engine::sender::RENEWALS;
     use crate::hall::{Gate, courier};

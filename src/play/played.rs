@@ -14,7 +14,7 @@ use super::order::tells_the_same;
 use super::trouble::Trouble;
 use crate::call::{CallId, Chapter, CommandId, Event, Kind, Verdict, replay, story};
 use crate::routing::{Action, Rules};
-use crate::sim::{CallNo, CallOutcome, CommandEntry, PostEntry, World};
+use crate::sim::{CallOutcome, CommandEntry, PostEntry, World};
 
 /// In how many other orders the news of every call is heard once more.
 const ORDERS: usize = 20;

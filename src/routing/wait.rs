@@ -105,10 +105,7 @@ impl<'r> Waits<'r> {
 
     /// Where audio is heard on ways from a step to somebody.
     fn audio(&self, first: StepId) -> Vec<Place> {
-        let leads_on = |step: &Step| {
-            let on = step.ways().iter().any(|way| way.by != Led::Passed && self.leads(way.to));
-            on || takes_a_message(&step.action)
-        };
+        let leads_on = |step: &Step| step.ways().iter().any(|way| way.by != Led::Passed && self.leads(way.to));
         let order = from_the_end(self.steps, [first]);
         let steps = order.into_iter().filter_map(|id| self.step(id));
         let mut places: Vec<Place> =
@@ -172,17 +169,10 @@ fn lasts(action: &Action) -> Duration {
         Action::Ring(ring) => ring.lasts(),
         Action::Transfer(transfer) => transfer.ring_for,
         Action::Menu(menu) => menu.lasts(),
-        Action::Voicemail(mailbox) => mailbox.greeting.as_ref().map(heard).unwrap_or_default(),
+        // Its greeting is the mailbox that he waited for.
+        Action::Voicemail(_) => Duration::ZERO,
         Action::Answer | Action::Play(_) | Action::Reject(_) | Action::Hangup => Duration::ZERO,
         Action::Goto { .. } | Action::Do { .. } => Duration::ZERO,
-    }
-}
-
-/// How long it is heard at most; of audio nobody knows.
-fn heard(prompt: &Prompt) -> Duration {
-    match prompt {
-        Prompt::Say(say) => say.text.lasts(),
-        Prompt::Play(_) => Duration::ZERO,
     }
 }
 
@@ -193,8 +183,7 @@ fn plays(action: &Action) -> bool {
             let prompts = std::iter::once(&menu.greeting).chain(&menu.invalid);
             prompts.into_iter().any(|prompt| matches!(prompt, Prompt::Play(_)))
         }
-        Action::Voicemail(mailbox) => matches!(mailbox.greeting, Some(Prompt::Play(_))),
-        Action::Answer | Action::Say(_) | Action::Ring(_) | Action::Transfer(_) => false,
+        Action::Answer | Action::Say(_) | Action::Ring(_) | Action::Transfer(_) | Action::Voicemail(_) => false,
         Action::Reject(_) | Action::Hangup | Action::Goto { .. } | Action::Do { .. } => false,
     }
 }
@@ -215,6 +204,10 @@ impl Menu {
     /// The longest it can last, audio not counted: it is heard as often as it may be, each time to the end of the wait
     /// for a key, and a wrong key is pressed in between.
     fn lasts(&self) -> Duration {
+        let heard = |prompt: &Prompt| match prompt {
+            Prompt::Say(say) => say.text.lasts(),
+            Prompt::Play(_) => Duration::ZERO,
+        };
         let tries = u32::from(self.tries);
         let wrong = self.invalid.as_ref().map(heard).unwrap_or_default();
         (heard(&self.greeting) + self.timeout) * tries + wrong * tries.saturating_sub(1)

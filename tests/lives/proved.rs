@@ -56,13 +56,16 @@ fn nobody_waits_longer_than_was_proved_or_is_answered_elsewhere() {
     assert!(lives < super::LIVES || long > calls / 5, "{long} of {calls} calls are too few");
 }
 
-/// How long the caller waited for somebody: until he had him, or until the last who was rung for him was out of it.
+/// How long the caller waited for somebody: until he had him, or until the last who was rung for him was out of it. Whoever
+/// leaves a message waits no longer, whatever comes after it.
 fn waits(chapters: &[Chapter]) -> Duration {
     let Some(first) = chapters.first() else { return Duration::ZERO };
+    let message = chapters.iter().position(|chapter| matches!(chapter.decision.call.phase, Phase::Recording(_)));
+    let chapters = message.and_then(|at| chapters.get(..=at)).unwrap_or(chapters);
     let rings = |chapter: &Chapter| match chapter.decision.call.phase {
         Phase::Ringing(_) | Phase::Transferring(_) => true,
         Phase::Arriving | Phase::Discovered { .. } | Phase::Foreign { .. } | Phase::Answering(_) => false,
-        Phase::Speaking(_) | Phase::Choosing(_) | Phase::Apologising(_) => false,
+        Phase::Speaking(_) | Phase::Choosing(_) | Phase::Recording(_) | Phase::Apologising(_) => false,
         Phase::Talking { .. } | Phase::Ending { .. } | Phase::Ended { .. } => false,
     };
     let last = chapters.windows(2).rfind(|two| rings(&two[0]) && !rings(&two[1]));
