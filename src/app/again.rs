@@ -1,9 +1,9 @@
 //! A stored call decided again: its journal alone must bring about what is stored of it.
 
 use crate::call::{CallId, Chapter, Command, replay};
+use crate::engine::rendered;
 use crate::routing::Rules;
 use crate::store::{JournalRow, OutboxRow, Store, StoreError};
-use crate::telnyx::request::render;
 
 /// A stored call, told.
 pub struct Again {
@@ -53,7 +53,7 @@ fn other_commands(chapters: &[Chapter], stored: &[OutboxRow], line: &str) -> Vec
         differs.push(format!("{} commands are stored, and {} decided again", stored.len(), again.len()));
     }
     for (no, ((version, command), row)) in (1..).zip(again.into_iter().zip(stored)) {
-        let request = render(command, line);
+        let request = rendered(command, line);
         let same = [
             ("place", row.seq == no),
             ("version", row.version == version),

@@ -41,13 +41,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether sending it twice, even long after, does no harm: those need no look before they are repeated.
+    /// Whether sending it twice, even long after, does no harm: those need no look before they are repeated. Whoever gets a
+    /// notice twice knows it by its id.
     pub fn may_come_twice(self) -> bool {
         match self {
             Self::Answer | Self::Reject | Self::Hangup | Self::StopPlay | Self::StopRecord => true,
-            Self::Look | Self::Find => true,
-            // Whoever is told knows it by its id.
-            Self::Notify => true,
+            Self::Look | Self::Find | Self::Notify => true,
             Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather => false,
             Self::Record => false,
         }

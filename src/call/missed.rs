@@ -22,8 +22,7 @@ pub(super) fn missed(why: EndWhy, turn: &mut Turn<'_>) {
 fn in_words(why: EndWhy, legs: &[Leg]) -> String {
     match why {
         EndWhy::CallerGone => left(legs),
-        EndWhy::PartyGone | EndWhy::ListEnded | EndWhy::NoRoute => "nobody took the call".to_owned(),
-        EndWhy::Step => "the rules ended the call".to_owned(),
+        EndWhy::Step | EndWhy::PartyGone | EndWhy::ListEnded | EndWhy::NoRoute => "nobody took the call".to_owned(),
         EndWhy::TooLong => "it lasted as long as a call may".to_owned(),
         EndWhy::Fault => "something went wrong on our side".to_owned(),
     }
@@ -117,7 +116,7 @@ mod tests {
         let hangs_up = watched(vec![say("We are closed."), Action::Hangup]);
         let mut life = Life::answered(&hangs_up);
         life.news(0, News::SpeechEnded);
-        assert_eq!(why(&life).as_deref(), Some("the rules ended the call"));
+        assert_eq!(why(&life).as_deref(), Some("nobody took the call"));
         assert_eq!(life.wants(), ["speak 0", "notify 0", "notify 0", "hangup 0"]);
         let nobody = watched(vec![dial(member("anna", 141, 20))]);
         let mut life = Life::begun(&nobody);

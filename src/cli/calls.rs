@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::common::{Common, Format};
 use super::failure::Failure;
 use crate::app::{NotTold, Told, open, tell_call};
-use crate::call::{Chapter, gist, story, told};
+use crate::call::{Chapter, Kind, gist, story, told};
 use crate::config::Database;
-use crate::routing::Rules;
+use crate::routing::{Hook, Rules};
 use crate::store::{CallRow, OutboxRow, Store};
 
 /// List the latest calls, or show one
@@ -139,13 +139,20 @@ fn event(chapter: &Chapter, rules: &Rules) -> Value {
 
 fn command(row: &OutboxRow) -> Value {
     let body = String::from_utf8_lossy(&row.body);
+    let path = hook(row).unwrap_or_else(|| row.path.clone());
     json!({
-        "id": row.id, "kind": row.kind, "leg": row.leg, "path": row.path, "body": body, "status": row.status,
+        "id": row.id, "kind": row.kind, "leg": row.leg, "path": path, "body": body, "status": row.status,
         "code": row.code,
     })
 }
 
 fn outcome(row: &OutboxRow) -> String {
     let code = row.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
-    format!("{:>4}  {} for leg {}: {}{code}", row.seq, row.kind, row.leg.0, row.status)
+    let whom = hook(row).unwrap_or_else(|| format!("for leg {}", row.leg.0));
+    format!("{:>4}  {} {whom}: {}{code}", row.seq, row.kind, row.status)
+}
+
+/// Whom a notice is for: the whole address may hold a secret.
+fn hook(row: &OutboxRow) -> Option<String> {
+    (row.kind == Kind::Notify).then(|| Hook { url: row.path.clone() }.shown())
 }

@@ -15,15 +15,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use super::letter::{Lease, Letter, Ways};
+use super::letter::{Lease, Letter, Ways, rendered};
 use super::library::Library;
 use super::queue::{Queue, Rank, Room, Seat};
 use crate::call::{Event, News, What};
 use crate::clock::Clock;
 use crate::hall::{Arrival, Aside, Changes, Digest, Loaded, MissingRules, courier, fold, likely};
-use crate::outside::notices;
 use crate::store::{Draft, Parcel, Stamp, Store, StoreError, Taken};
-use crate::telnyx::request::{Request, render};
+use crate::telnyx::request::Request;
 
 /// The largest batch.
 const BATCH: usize = 256;
@@ -225,10 +224,7 @@ impl Writer {
 
     fn draft(&self, changes: Changes) -> Draft {
         let parcel = |post: &crate::hall::Post| {
-            let (path, body) = notices::render(&post.command).unwrap_or_else(|| {
-                let Request { path, body, .. } = render(&post.command, &self.parts.line);
-                (path, body)
-            });
+            let Request { path, body, .. } = rendered(&post.command, &self.parts.line);
             Parcel { post: post.clone(), path, body }
         };
         let parcels = changes.posts.iter().map(parcel).collect();

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::call::{CallId, CommandId, Kind, LegNo};
+use crate::call::{CallId, Command, CommandId, Kind, LegNo};
 use crate::clock::BootTime;
-use crate::telnyx::request::Request;
+use crate::outside::notices;
+use crate::telnyx::request::{Request, render};
 
 /// A command that was committed and may be sent.
 #[derive(Debug)]
@@ -30,6 +31,14 @@ pub struct Letter {
     pub taken_over: bool,
     /// How long it is ours.
     pub lease: Lease,
+}
+
+/// A command as it leaves, whomever it is for; dials go out on `line`.
+pub fn rendered(command: &Command, line: &str) -> Request {
+    match notices::render(command) {
+        Some((url, body)) => Request::stored(Kind::Notify, url, body),
+        None => render(command, line),
+    }
 }
 
 /// Where letters go: to Telnyx, or to others.

@@ -18,5 +18,6 @@ mod start;
 mod task;
 
 pub use apply::{Inlet, Put};
+pub use letter::rendered;
 pub use library::{Library, Snapshot, read_rules};
 pub use start::{Engine, House, Sending};

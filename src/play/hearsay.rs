@@ -5,24 +5,19 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::agenda::between;
 use super::diary::Heard;
-use super::judge::Case;
 use super::memory::Row;
 use super::trouble::{Ill, Illness, Trouble};
-use crate::call::{CallId, Chapter, CommandId, EndWhy, Kind, Refusal, Remark, StepWord, Verdict};
+use crate::call::{Chapter, CommandId, EndWhy, Kind, Refusal, Remark, StepWord, Verdict};
 use crate::hall::notices::PATIENCE;
 use crate::routing::{Action, Hook, Place, Rules};
 
-/// How soon somebody who can be told is told, where nothing goes wrong.
-const SOON: Duration = Duration::from_secs(2);
 /// The last pause before a notice is given up.
 const LAST_REST: Duration = Duration::from_secs(300);
 
 /// Everything that does not hold, a sentence each.
 pub(super) fn check(
-    id: CallId,
-    case: &Case<'_>,
+    chapters: &[Chapter],
     rows: &[(CommandId, &Row)],
     rules: &Rules,
     heard: &[Heard],
@@ -30,25 +25,9 @@ pub(super) fn check(
 ) -> Vec<String> {
     let mut broken = Vec::new();
     let notices: Vec<_> = rows.iter().filter(|(_, row)| row.kind == Kind::Notify).copied().collect();
-    missed(case.chapters, &notices, rules, &mut broken);
-    left(case.chapters, &notices, rules, &mut broken);
-    for (command, row) in &notices {
-        outcome(*command, row, heard, trouble, &mut broken);
-        let told = heard.iter().find(|one| one.id == command.to_string() && one.taken);
-        let well = trouble.slow == 0.0 && !trouble.ills.iter().any(|ill| ill.host == host(&row.request.path));
-        if let Some(told) = told.filter(|_| well && case.is_calm())
-            && between(row.first_sent_at, told.at) > SOON
-        {
-            broken.push(format!("a notice is told {:.1?} late", between(row.first_sent_at, told.at)));
-        }
-    }
-    let of_it = |one: &&Heard| one.call == id.to_string() && one.kind == "call.missed";
-    let ids: BTreeSet<(&str, &str)> =
-        heard.iter().filter(of_it).map(|one| (one.url.as_str(), one.id.as_str())).collect();
-    let urls: BTreeSet<&str> = ids.iter().map(|(url, _)| *url).collect();
-    if ids.len() > urls.len() {
-        broken.push("somebody hears twice, under two ids, that it was missed".to_owned());
-    }
+    missed(chapters, &notices, rules, &mut broken);
+    left(chapters, &notices, rules, &mut broken);
+    notices.iter().for_each(|(id, row)| outcome(*id, row, heard, trouble, &mut broken));
     broken
 }
 

@@ -74,7 +74,7 @@ impl Played {
             let case = Case::new(&world, *no, outcome, id, &rows, &chapters, &diary);
             let name = case.outcome.name.clone();
             let mut broken = check(&case, kept.map(|(_, kept)| kept), &rows);
-            broken.extend(id.into_iter().flat_map(|id| hearsay::check(id, &case, &rows, rules, &diary.heard, trouble)));
+            broken.extend(hearsay::check(&chapters, &rows, rules, &diary.heard, trouble));
             let outcome = case.outcome;
             diary.broken.extend(broken.into_iter().map(|what| format!("{name}: {what}")));
             let story = story(&chapters, rules);

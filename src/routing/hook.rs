@@ -19,6 +19,12 @@ impl Hook {
         let host = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
         host.rsplit('@').next().unwrap_or_default()
     }
+
+    /// The address without what may be secret in it.
+    pub fn shown(&self) -> String {
+        let scheme = self.url.split_once("://").map_or("?", |(scheme, _)| scheme);
+        format!("{scheme}://{}/…", self.host())
+    }
 }
 
 impl fmt::Debug for Hook {
@@ -46,7 +52,10 @@ mod tests {
             ("https://example.com\\secret@example.org", "example.com"),
             ("https://[::1]:8090/secret", "[::1]:8090"),
         ] {
-            assert_eq!(Hook { url: url.into() }.host(), host);
+            let hook = Hook { url: url.into() };
+            assert_eq!(hook.host(), host);
+            let shown = hook.shown();
+            assert!(shown.ends_with(&format!("://{host}/…")) && !shown.contains("secret"), "{shown}");
         }
     }
 }

@@ -368,9 +368,11 @@ fn whole_secs(span: Duration) -> u64 {
 }
 
 impl fmt::Debug for Request {
-    /// Whoever has a handle can command its leg: the path is cut within it, and the body left out.
+    /// Whoever has a handle can command its leg: the path is cut within it, and the body left out. What is not for Telnyx
+    /// is not shown at all.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head: String = self.path.chars().take("/calls/".len() + 10).collect();
+        let path = self.path.strip_prefix('/').map_or("", |_| &self.path);
+        let head: String = path.chars().take("/calls/".len() + 10).collect();
         write!(f, "{:?} {head}… ({} bytes)", self.method, self.body.len())
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use switchhook::app::decide_again;
 use switchhook::routing::{Sources, load};
 use switchhook::sim::face::{self, Face, FaceSettings, Pace};
-use switchhook::sim::{CallOutcome, Callee, End, Script, Settings, Side, World};
+use switchhook::sim::{CallNo, CallOutcome, Callee, End, Script, Settings, Side, World};
 use tokio::net::TcpListener;
 
 use crate::base::{Base, RUNTIME, Sent, on_both};
@@ -64,9 +64,22 @@ impl Stage {
         Self { server, house, world, face }
     }
 
+    /// Somebody calls.
+    pub fn call(&self, script: &Script) -> CallNo {
+        self.world.lock().unwrap().call_in(now(), script)
+    }
+
+    /// The server is killed, and another started on what it left. It hears nothing from the simulator.
+    pub fn dies_and_is_started(self, serve: impl FnOnce(&House) -> Command) -> Self {
+        let Self { server, house, world, face } = self;
+        server.kill();
+        let server = Server::start(serve(&house));
+        Self { server, house, world, face }
+    }
+
     /// Plays a call to its end, for the simulator and for us.
     pub fn play(&self, script: &Script) -> CallOutcome {
-        let call = self.world.lock().unwrap().call_in(now(), script);
+        let call = self.call(script);
         wait_for("the call ends and every command of it is settled", || {
             let outcome = self.world.lock().unwrap().outcome(call).unwrap();
             let over = outcome.ended.is_some() && outcome.rings.iter().all(|ring| ring.ended.is_some());

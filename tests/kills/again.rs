@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use switchhook::app::decide_again;
 use switchhook::call::{Call, CallId, Event, replay};
+use switchhook::engine::rendered;
 use switchhook::routing::{Sources, load};
 use switchhook::store::{OutboxRow, Store};
-use switchhook::telnyx::request::render;
 
 use crate::base::{Base, RUNTIME};
 use crate::server::LINE;
@@ -87,7 +87,7 @@ pub fn decide() {
     let wanted = chapters.iter().map(|chapter| &chapter.decision);
     let wanted = wanted.flat_map(|one| one.commands.iter().map(|command| (one.call.version, command)));
     let commands = (1..).zip(wanted).map(|(seq, (version, command))| {
-        let request = render(command, LINE);
+        let request = rendered(command, LINE);
         let kind = command.verb.kind().word().to_owned();
         (seq, version, command.id.to_string(), kind, request.path, request.body.to_vec())
     });

@@ -11,7 +11,7 @@ use crate::base::Base;
 
 /// What a run leaves behind.
 pub struct Left {
-    /// The client's log and the ledger.
+    /// The client's log, the ledger, and what was told to others.
     pub folder: TempDir,
     pub base: Base,
     /// When the last harm was over.
@@ -25,6 +25,10 @@ impl Left {
 
     pub fn ledger(&self) -> PathBuf {
         self.folder.path().join("ledger.json")
+    }
+
+    pub fn notices(&self) -> PathBuf {
+        self.folder.path().join("notices.jsonl")
     }
 
     /// Has it looked at, and says what was counted. What is found broken stays, to be looked at by hand.
@@ -42,6 +46,7 @@ impl Left {
     fn check(&self, ended_within_secs: u64) -> (Command, Output) {
         let mut check = Command::new(env!("CARGO_BIN_EXE_switchhook-check"));
         check.arg("--client").arg(self.client()).arg("--ledger").arg(self.ledger());
+        check.arg("--notices").arg(self.notices());
         check.args(["--database", &self.base.url(), "--ended-within", &ended_within_secs.to_string()]);
         check.args(self.calm_since.iter().flat_map(|since| ["--calm-since".to_owned(), since.to_string()]));
         let output = check.output().unwrap();
@@ -55,6 +60,7 @@ impl Left {
             std::fs::copy(self.base.file().unwrap(), copy.base.file().unwrap()).unwrap();
             std::fs::copy(self.client(), copy.client()).unwrap();
             std::fs::copy(self.ledger(), copy.ledger()).unwrap();
+            std::fs::copy(self.notices(), copy.notices()).unwrap();
             match harm {
                 Harm::Rows(statement) => copy.base.run(statement),
                 Harm::Log(harm) => {
@@ -90,7 +96,7 @@ const TWICE: &str = "insert into journal (stream, event, call, version, decided_
     select stream || 'x', event, call, version + 1000, decided_at, digest, what, remarks, raw
     from journal where length(raw) > 0 limit 1";
 /// What is to be found, and the harm.
-const HARMS: [(&str, Harm); 14] = [
+const HARMS: [(&str, Harm); 15] = [
     (
         "I1: event",
         Harm::Rows("delete from journal where event = (select event from journal where length(raw) > 0 limit 1)"),
@@ -112,6 +118,10 @@ const HARMS: [(&str, Harm); 14] = [
     (
         "I6: call",
         Harm::Rows("update calls set phase = 'ringing', wake_at = null where id = (select id from calls limit 1)"),
+    ),
+    (
+        "I16: notice",
+        Harm::Rows("update outbox set id = 'another' where id = (select id from outbox where kind = 'notify' limit 1)"),
     ),
     ("after its caller was gone", Harm::Ledger(long_gone)),
     ("I16: leg", Harm::Rows("delete from legs where call = (select call from legs limit 1)")),

@@ -34,6 +34,8 @@ mod outage;
 #[path = "../house/post.rs"]
 mod post;
 mod postman;
+#[path = "../house/receiver.rs"]
+mod receiver;
 #[expect(dead_code, reason = "shared with another test")]
 #[path = "../house/server.rs"]
 mod server;

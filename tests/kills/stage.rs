@@ -19,6 +19,7 @@ use crate::callers::Callers;
 use crate::left::Left;
 use crate::life::Death;
 use crate::postman::Postman;
+use crate::receiver::{Notice, Receiver};
 use crate::server::{API_KEY, House, LINE, Server, wait_for};
 use crate::silence::{self, Harm, Judged};
 
@@ -31,6 +32,24 @@ const IN_PEACE: usize = 30;
 
 pub fn now() -> Timestamp {
     Clock::system().now()
+}
+
+/// What somebody who is told of missed calls answers now and then: that he is out of order, or nothing.
+fn answer(n: u64) -> Option<u16> {
+    match n % 10 {
+        3 => Some(500),
+        7 => None,
+        _ => Some(204),
+    }
+}
+
+/// What was heard, a line of JSON each.
+fn lines(heard: Vec<Notice>) -> String {
+    let line = |one: Notice| {
+        let Notice { key, body, status } = one;
+        format!("{}\n", serde_json::json!({ "key": key, "body": body, "status": status }))
+    };
+    heard.into_iter().map(line).collect()
 }
 
 /// A port that is free. It is free again at once, so that one server after another can have it.
@@ -47,6 +66,8 @@ pub struct Stage {
     pub nodes: Vec<SocketAddr>,
     /// Who carries webhooks to them.
     pub postman: Postman,
+    /// Who is told of missed calls.
+    receiver: Receiver,
     seed: u64,
     callers: Option<Callers>,
     /// People called on after all harm was over.
@@ -133,11 +154,13 @@ impl Stage {
         assert!(migrated.success(), "{migrated}");
         let phones = Phones { world, calls: Arc::default() };
         let down = Mutex::new(Some(now()));
+        let receiver = Receiver::start(&(0..2_000).map(|n| answer(seed.wrapping_add(n))).collect::<Vec<_>>());
         Self {
             house,
             phones,
             nodes,
             postman,
+            receiver,
             seed,
             callers: None,
             in_peace: false,
@@ -167,7 +190,7 @@ impl Stage {
     /// A server, to be started.
     pub fn serve(&self, node: usize) -> Command {
         let mut serve = self.house.command(&["serve", "--listen", &self.nodes[node].to_string(), "--routes"]);
-        serve.arg(checkout("tests/kills/routes.yaml"));
+        serve.arg(checkout("tests/kills/routes.yaml")).env("HOOK", &self.receiver.url);
         serve
     }
 
@@ -231,6 +254,7 @@ impl Stage {
         let calm_since = self.harms.lock().unwrap().iter().map(|harm| harm.1).max();
         let left = Left { folder: self.folder, base: self.house.base, calm_since };
         std::fs::write(left.ledger(), &told).unwrap();
+        std::fs::write(left.notices(), lines(self.receiver.heard())).unwrap();
         println!("seed {}: all is settled", self.seed);
         let (left, said) = left.must_be_whole(ENDED_WITHIN_SECS);
         let told = format!("seed {}, {said}\n  {heard}\n  decided again {all}, by another process {apart}", self.seed);

@@ -19,6 +19,7 @@ use sqlx::{Connection as _, FromRow};
 pub struct Orders {
     client: PathBuf,
     ledger: PathBuf,
+    notices: PathBuf,
     database: String,
     pub ended_within: Duration,
     pub calm_since: Option<Timestamp>,
@@ -34,6 +35,7 @@ impl Orders {
         let orders = Self {
             client: given.remove("--client")?.into(),
             ledger: given.remove("--ledger")?.into(),
+            notices: given.remove("--notices")?.into(),
             database: given.remove("--database")?,
             ended_within: Duration::from_secs(within),
             calm_since: given.remove("--calm-since").map(|moment| moment.parse().unwrap()),
@@ -46,6 +48,7 @@ impl Orders {
 pub struct Sources {
     pub posts: Vec<Post>,
     pub ledger: Ledger,
+    pub notices: Vec<Notice>,
     pub calls: Vec<Call>,
     pub journal: Vec<Entry>,
     pub aside: Vec<String>,
@@ -74,6 +77,16 @@ impl Post {
     pub fn acknowledged(&self) -> bool {
         self.status.is_some_and(|status| (200..300).contains(&status))
     }
+}
+
+/// What somebody was told once.
+#[derive(Deserialize)]
+pub struct Notice {
+    /// What it is known by.
+    pub key: String,
+    pub body: Value,
+    /// What he answered. None: nothing.
+    pub status: Option<u16>,
 }
 
 /// What truly happened.
@@ -171,6 +184,8 @@ impl Sources {
         let Told { ledger } = serde_json::from_slice(&fs::read(&orders.ledger).unwrap()).unwrap();
         let log = fs::read_to_string(&orders.client).unwrap();
         let posts = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told = fs::read_to_string(&orders.notices).unwrap();
+        let notices = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let url = orders.database.as_str();
         let calls: Vec<(String, String, i64, Option<i64>, String)> =
             rows(url, "select cast(id as text), phase, version, wake_at, state from calls").await;
@@ -198,6 +213,7 @@ impl Sources {
         Self {
             posts,
             ledger,
+            notices,
             calls: calls.into_iter().map(call).collect(),
             journal: journal.into_iter().map(entry).collect(),
             aside: aside.iter().map(|(raw,)| sha256(raw)).collect(),
