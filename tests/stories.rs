@@ -457,7 +457,7 @@ fn a_gather_that_does_nothing_is_asked_for_again() {
 
 /// Anna is rung first; then the caller comes to a mailbox.
 const MAILBOX: &str = "    - dial: anna
-    - voicemail: {greeting: {say: Please leave a message.}, max_length: 30s}
+    - voicemail: {greeting: {say: Please leave a message.}, max_length: 30s, notify: [{webhook: 'https://hooks.example.com/v'}]}
     - say: Goodbye.
     - hangup
 ";

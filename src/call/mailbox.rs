@@ -10,12 +10,15 @@ use jiff::Timestamp;
 use super::event::{Refusal, Settled, Verdict};
 use super::ids::CommandId;
 use super::kind::Kind;
+use super::leg::Leg;
 use super::message::{Came, Message, Tape};
+use super::notice::Recording;
 use super::phase::Phase;
 use super::remark::{Ignored, Remark};
 use super::state::Call;
+use super::tell::{tell_missed, tell_voicemail};
 use super::turn::{Turn, later};
-use crate::routing::{Place, StepId};
+use crate::routing::{Action, Place, StepId};
 
 /// How long the word of a recording is waited for once the caller has left the mailbox. It is saved within seconds; where
 /// our door was shut then, the last repeat that we ask Telnyx for comes some 80 s later.
@@ -132,13 +135,32 @@ fn end(index: usize, came: Came, turn: &mut Turn<'_>) {
 }
 
 /// What came of a message is known. Every message comes here once; a second time, if its recording comes after it was
-/// given up.
+/// given up. Whoever the mailbox names is told of it.
 fn told(message: &Message, turn: &mut Turn<'_>) {
-    let at = turn.rules.step(message.step).map_or_else(Place::default, |step| step.at);
+    let step = turn.rules.step(message.step);
+    let at = step.map_or_else(Place::default, |step| step.at);
+    let to = step.and_then(|step| if let Action::Voicemail(to) = &step.action { Some(to) } else { None });
+    let hooks = to.map(|to| to.notify.as_slice()).unwrap_or_default();
+    let name = to.map(|to| to.name.as_str()).filter(|name| !name.is_empty());
     match &message.came {
         Came::Waited => {}
-        Came::Recorded(tape) => turn.remark(Remark::MessageLeft { at, seconds: tape.seconds() }),
-        Came::Nothing => turn.remark(Remark::MessageLost { at }),
+        Came::Recorded(tape) => {
+            turn.remark(Remark::MessageLeft { at, seconds: tape.seconds() });
+            let recording = Recording { url: tape.link.clone(), seconds: tape.seconds() };
+            tell_voicemail(hooks, name, &recording, turn);
+        }
+        Came::Nothing => {
+            turn.remark(Remark::MessageLost { at });
+            tell_missed(hooks, name, why_lost(message, &turn.call), turn);
+        }
+    }
+}
+
+fn why_lost(message: &Message, call: &Call) -> &'static str {
+    match (message.asked, call.caller().is_none_or(Leg::has_ended)) {
+        (Some(_), _) => "no recording of a message came",
+        (None, true) => "hung up before a message could be left",
+        (None, false) => "no message could be recorded",
     }
 }
 

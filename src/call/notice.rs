@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ids::{CallId, CommandId};
+use super::message::Link;
 use crate::phone::Party;
 
 /// What somebody outside is told of a call.
@@ -43,10 +44,10 @@ pub enum NoticeKind {
 /// A message that was left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording {
-    /// Where it can be heard.
-    pub url: String,
-    /// How long it is, in whole seconds.
-    pub seconds: u64,
+    /// Where it can be heard, if that was told.
+    pub url: Option<Link>,
+    /// How long it is, in whole seconds, if that was told.
+    pub seconds: Option<u64>,
 }
 
 /// A notice that was decided, as the call remembers it.

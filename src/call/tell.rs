@@ -1,5 +1,7 @@
 //! Telling systems that are not Telnyx of a call: decided here like everything else, sent by others.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::command::Verb;
@@ -20,10 +22,10 @@ pub(super) fn tell_missed(hooks: &[Hook], mailbox: Option<&str>, why: &str, turn
     }
 }
 
-/// Tells hooks of a message in a mailbox.
-pub(super) fn tell_voicemail(hooks: &[Hook], mailbox: &str, recording: &Recording, turn: &mut Turn<'_>) {
-    for hook in hooks {
-        tell(hook, NoticeKind::Voicemail, "left a message", Some(mailbox), Some(recording.clone()), turn);
+/// Tells hooks of a message in a mailbox, each of them once.
+pub(super) fn tell_voicemail(hooks: &[Hook], mailbox: Option<&str>, recording: &Recording, turn: &mut Turn<'_>) {
+    for hook in hooks.iter().collect::<BTreeSet<_>>() {
+        tell(hook, NoticeKind::Voicemail, "left a message", mailbox, Some(recording.clone()), turn);
     }
 }
 

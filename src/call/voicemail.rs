@@ -160,10 +160,11 @@ fn mailbox_of<'r>(at: &Leaving, rules: &'r Rules) -> Option<&'r Mailbox> {
 }
 
 #[cfg(test)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "whatever a test does not name it does not want")]
 mod tests {
     use super::super::kit::{Life, NOTHING, dial, member, rules, say, secs, spoken, voicemail};
-    use super::super::{Came, Cause, Ignored, Kind, Link, News, Refusal, Remark, Tape, Verdict};
-    use crate::routing::{Action, Play, Prompt, Rules};
+    use super::super::{Came, Cause, Ignored, Kind, Link, News, Refusal, Remark, Tape, Verb, Verdict};
+    use crate::routing::{Action, Hook, Play, Prompt, Rules};
 
     fn beep() -> Rules {
         rules(vec![Action::Answer, voicemail(None), say("Goodbye.")], &[])
@@ -418,5 +419,41 @@ mod tests {
         assert_eq!(life.phase(), "talking");
         assert!(life.wants().contains(&"stop_record 0".to_owned()));
         assert!(life.deadline().is_some_and(|at| at <= life.now.checked_add(secs(120)).unwrap()));
+    }
+
+    /// What each hook was told, in order.
+    fn told(life: &Life<'_>) -> Vec<String> {
+        let told = life.asked.iter().filter_map(|command| match &command.verb {
+            Verb::Notify { to, notice } => {
+                let recording = notice.recording.as_ref().map(|one| (one.url.is_some(), one.seconds));
+                let mailbox = notice.mailbox.clone().unwrap_or_default();
+                Some(format!("{} {} {mailbox} {recording:?}", to.url, notice.kind.word()))
+            }
+            _ => None,
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn whoever_the_mailbox_names_is_told_once_of_a_message_or_that_there_is_none() {
+        let (one, two) = ("https://one.example/secret", "https://two.example/");
+        let mut rules = beep();
+        let Action::Voicemail(to) = &mut rules.steps[1].action else { panic!() };
+        to.notify = [one, two, one].map(|url| Hook { url: url.into() }).to_vec();
+        rules.rest.as_mut().unwrap().on_missed = vec![Hook { url: two.into() }];
+        let mut left = speaking(&rules);
+        let mut none = left.clone();
+        left.hangs_up(0, Cause::Normal);
+        left.news(0, saved(&left, "one", 12));
+        left.news(0, saved(&left, "one", 12));
+        let expected = [
+            format!("{two} call.missed  None"),
+            format!("{one} call.voicemail office Some((true, Some(12)))"),
+            format!("{two} call.voicemail office Some((true, Some(12)))"),
+        ];
+        assert_eq!(told(&left), expected);
+        none.hangs_up(0, Cause::Normal);
+        none.wait();
+        assert_eq!(told(&none), [format!("{two} call.missed  None"), format!("{one} call.missed office None")]);
     }
 }

@@ -38,8 +38,9 @@ struct Body<'a> {
 
 #[derive(Serialize)]
 struct Recording<'a> {
-    url: &'a str,
-    seconds: u64,
+    /// Null where it was not told.
+    url: Option<&'a str>,
+    seconds: Option<u64>,
 }
 
 /// The address and the JSON body of a notice; `None` for a command that is for Telnyx.
@@ -57,7 +58,10 @@ pub fn render(command: &Command) -> Option<(String, Bytes)> {
         route: notice.route.as_deref(),
         why: &notice.why,
         mailbox: notice.mailbox.as_deref(),
-        recording: notice.recording.as_ref().map(|one| Recording { url: &one.url, seconds: one.seconds }),
+        recording: notice
+            .recording
+            .as_ref()
+            .map(|one| Recording { url: one.url.as_ref().map(|link| link.0.as_str()), seconds: one.seconds }),
     };
     // Strings and numbers under fixed names: there is nothing in it that could fail.
     Some((to.url.clone(), serde_json::to_vec(&body).unwrap_or_default().into()))
@@ -77,7 +81,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::call::{EventId, Kind, LegNo, Notice, NoticeKind};
+    use crate::call::{EventId, Kind, LegNo, Link, Notice, NoticeKind};
     use crate::phone::Party;
     use crate::routing::Hook;
 
@@ -120,7 +124,8 @@ mod tests {
 
     #[test]
     fn a_message_reads_as_documented() {
-        let recording = crate::call::Recording { url: "https://example.com/1.mp3".into(), seconds: 17 };
+        let recording =
+            crate::call::Recording { url: Some(Link("https://example.com/1.mp3".into())), seconds: Some(17) };
         let (kind, mailbox) = (NoticeKind::Voicemail, Some("office".to_owned()));
         let told =
             rendered(&command(Notice { kind, from: Party::Withheld, mailbox, recording: Some(recording), ..missed() }));

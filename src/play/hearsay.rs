@@ -1,6 +1,6 @@
 //! What must hold of the notices of a call, whatever happens to it and to those who are told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,7 +10,7 @@ use super::memory::Row;
 use super::trouble::{Ill, Illness, Trouble};
 use crate::call::{Chapter, CommandId, EndWhy, Kind, Refusal, Remark, StepWord, Verdict};
 use crate::hall::notices::PATIENCE;
-use crate::routing::{Hook, Rules};
+use crate::routing::{Action, Hook, Place, Rules};
 
 /// The last pause before a notice is given up.
 const LAST_REST: Duration = Duration::from_secs(300);
@@ -26,6 +26,7 @@ pub(super) fn check(
     let mut broken = Vec::new();
     let notices: Vec<_> = rows.iter().filter(|(_, row)| row.kind == Kind::Notify).copied().collect();
     missed(chapters, &notices, rules, &mut broken);
+    left(chapters, &notices, rules, &mut broken);
     notices.iter().for_each(|(id, row)| outcome(*id, row, heard, trouble, &mut broken));
     broken
 }
@@ -34,12 +35,14 @@ pub(super) fn check(
 fn missed(chapters: &[Chapter], notices: &[(CommandId, &Row)], rules: &Rules, broken: &mut Vec<String>) {
     let Some(last) = chapters.last() else { return };
     let call = &last.decision.call;
-    let wanted: BTreeSet<&str> = if is_missed(chapters) {
+    let mut wanted: BTreeSet<&str> = if is_missed(chapters) {
         let hooks = rules.entry(&call.to).map(|entry| entry.on_missed.as_slice()).unwrap_or_default();
         hooks.iter().map(|hook| hook.url.as_str()).collect()
     } else {
         BTreeSet::new()
     };
+    // Nor was a message left, where there was one to leave.
+    wanted.extend(mailboxes(chapters, false).flat_map(|at| hooks_of(at, rules)));
     let mut told = BTreeSet::new();
     for (id, row) in notices {
         let body: Value = serde_json::from_slice(&row.request.body).unwrap_or_default();
@@ -62,6 +65,50 @@ fn missed(chapters: &[Chapter], notices: &[(CommandId, &Row)], rules: &Rules, br
     if wanted.iter().any(|url| !told.contains(url)) {
         broken.push("it was missed, and somebody is not told".to_owned());
     }
+}
+
+/// Each message is told to everybody whom its mailbox names, once, with where it can be heard.
+fn left(chapters: &[Chapter], notices: &[(CommandId, &Row)], rules: &Rules, broken: &mut Vec<String>) {
+    let mut wanted: BTreeMap<&str, u32> = BTreeMap::new();
+    for url in mailboxes(chapters, true).flat_map(|at| hooks_of(at, rules)) {
+        *wanted.entry(url).or_default() += 1;
+    }
+    let mut told: BTreeMap<&str, u32> = BTreeMap::new();
+    for (_, row) in notices {
+        let body: Value = serde_json::from_slice(&row.request.body).unwrap_or_default();
+        if body.get("type").and_then(Value::as_str) == Some("call.voicemail") {
+            *told.entry(row.request.path.as_str()).or_default() += 1;
+            if !body.pointer("/recording/url").is_some_and(Value::is_string) {
+                broken.push("somebody is told of a message, and not where it can be heard".to_owned());
+            }
+        }
+    }
+    if wanted != told {
+        broken.push(format!("of {wanted:?} who are to hear of messages, {told:?} are told"));
+    }
+}
+
+/// The mailboxes that a message was left in, or none, each by the place of its step.
+fn mailboxes(chapters: &[Chapter], left: bool) -> impl Iterator<Item = Place> {
+    chapters.iter().flat_map(|chapter| &chapter.decision.remarks).filter_map(move |remark| {
+        if let Remark::MessageLeft { at, .. } = remark {
+            left.then_some(*at)
+        } else if let Remark::MessageLost { at } = remark {
+            (!left).then_some(*at)
+        } else {
+            None
+        }
+    })
+}
+
+/// Whom a mailbox names, each once.
+fn hooks_of(at: Place, rules: &Rules) -> BTreeSet<&str> {
+    let mailbox = rules
+        .steps
+        .iter()
+        .filter(|step| step.at == at)
+        .find_map(|step| if let Action::Voicemail(mailbox) = &step.action { Some(mailbox) } else { None });
+    mailbox.into_iter().flat_map(|mailbox| &mailbox.notify).map(|hook| hook.url.as_str()).collect()
 }
 
 /// Whether a call that the rules took ended without a talk, and not since they turn the caller away.

@@ -78,8 +78,8 @@ impl<'a> Case<'a> {
         let posts = ledger.posts().iter().filter(|post| legs.contains(&post.leg));
         let posts: Vec<_> = posts.map(|post| PostEntry { fate: fate(post), ..post.clone() }).collect();
         let posts = posts.iter();
-        let unheard = posts.clone().filter(|post| post.event_type == "call.answered" && is_gone(post));
         let saved = saved(posts.clone());
+        let unheard = posts.clone().filter(|post| post.event_type == "call.answered" && is_gone(post));
         let misses_end = posts.clone().any(|post| post.event_type == "call.hangup" && post.fate != Fate::Taken);
         upsets.extend(posts.clone().flat_map(|post| lost(post, world.webhook_timeout())));
         upsets.extend(chapters.iter().flat_map(late));
@@ -101,8 +101,7 @@ impl<'a> Case<'a> {
         let hears = |at: Timestamp| outcome.answered.is_none_or(|answered| answered > at) || is_mute(&nothing);
         let waits = nothing.iter().filter(|sent| hears(sent.at));
         blind.extend(waits.filter_map(|sent| Some((sent.at, sight.waits(sent)?))));
-        blind.extend(sight.unasked(ledger));
-        blind.extend(sight.unrecorded(ledger).chain(sight.cut_short()));
+        blind.extend(sight.unasked(ledger).chain(sight.unrecorded(ledger)).chain(sight.cut_short()));
         let names = legs.iter().map(|leg| (*leg, world.control_id(*leg).map(str::to_owned))).collect();
         Self {
             outcome,

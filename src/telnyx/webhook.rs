@@ -261,9 +261,9 @@ mod tests {
     fn of_a_recording_the_address_that_stays_good_is_kept_and_none_that_is_no_address() {
         assert_eq!(tape().seconds(), Some(61));
         let saved = |payload: Value| parts(&event(&enveloped("call.recording.saved", payload))).1.clone();
-        let link = |payload: Value| match saved(payload) {
-            News::Recorded(tape) => tape.link.map(|link| link.0),
-            other => panic!("{other:?}"),
+        let link = |payload: Value| {
+            let News::Recorded(tape) = saved(payload) else { panic!("no recording") };
+            tape.link.map(|link| link.0)
         };
         let (public, private) = (json!({"mp3": "https://a/p.mp3"}), json!({"wav": "https://a/s.wav", "mp3": null}));
         let both = json!({"public_recording_urls": public, "recording_urls": private});

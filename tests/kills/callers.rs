@@ -10,7 +10,7 @@ use switchhook::sim::{Callee, Script, Side};
 
 use crate::stage::Phones;
 
-const LINES: [&str; 4] = ["+12025550100", "+12025550101", "+12025550102", "+12025550103"];
+const LINES: [&str; 5] = ["+12025550100", "+12025550101", "+12025550102", "+12025550103", "+12025550105"];
 const PEOPLE: [&str; 4] = ["+12025550111", "+12025550112", "+12025550113", "+12025550114"];
 /// Between two calls.
 const CALL_EVERY: Duration = Duration::from_millis(60);
@@ -47,6 +47,7 @@ fn script(rng: &mut Rng) -> Script {
     let mut script = Script::call("a call", &from, LINES[rng.usize(..LINES.len())])
         // Some wait for as long as it takes: whoever is forgotten is there to be found.
         .patience(Duration::from_millis(if rng.bool() { rng.u64(2_000..15_000) } else { 60_000 }))
+        .message(Duration::from_millis(rng.u64(300..6_000)))
         .talk(Duration::from_millis(rng.u64(300..3_000)), if rng.bool() { Side::Caller } else { Side::Callee });
     for person in PEOPLE {
         let after = Duration::from_millis(rng.u64(100..2_500));

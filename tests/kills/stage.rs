@@ -309,10 +309,10 @@ impl Stage {
         panic!("seed {}: not every call ends, or not every command is settled", self.seed);
     }
 
-    /// Whether no call lives, no command is under way, and no event is to come.
+    /// Whether no call lives or waits for a recording, no command is under way, and no event is to come.
     fn is_settled(&self) -> bool {
         let open: Vec<(i64,)> = self.house.base.rows(
-            "select (select count(*) from outbox where status = 'open') + (select count(*) from calls where phase <> 'ended')",
+            "select (select count(*) from outbox where status = 'open') + (select count(*) from calls where phase <> 'ended' or wake_at is not null)",
         );
         open == [(0,)] && self.postman.under_way() == 0
     }

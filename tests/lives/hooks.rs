@@ -6,7 +6,7 @@ use switchhook::routing::Rules;
 
 use super::draw::{millis, one_in, pick, read, secs};
 
-const HOSTS: [&str; 3] = ["one.example.com", "two.example.com:8443", "127.0.0.1:8090"];
+pub const HOSTS: [&str; 3] = ["one.example.com", "two.example.com:8443", "127.0.0.1:8090"];
 
 /// In some lives one line or both tell somebody, or several, of calls that were missed.
 pub fn with_hooks(text: String, rules: Rules, rng: &mut Rng) -> (String, Rules) {

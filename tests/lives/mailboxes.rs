@@ -9,6 +9,7 @@ use switchhook::routing::Rules;
 use switchhook::sim::{Message, Script, Settings};
 
 use super::draw::{millis, one_in, pick, read, secs};
+use super::hooks::HOSTS;
 
 /// In some lives routes end in a mailbox instead of a hangup, and the other line begins with one.
 pub fn with_mailboxes(text: String, rules: Rules, rng: &mut Rng) -> (String, Rules) {
@@ -22,7 +23,11 @@ pub fn with_mailboxes(text: String, rules: Rules, rng: &mut Rng) -> (String, Rul
             _ => "greeting: {say: Leave a message.}, ",
         };
         let beep = if one_in(4, rng) { "beep: false, " } else { "" };
-        format!("{{{greeting}{beep}max_length: {}s}}", rng.u32(5..40))
+        let hooks =
+            (0..rng.u32(0..3)).map(|_| format!("{{webhook: \"https://{}/{}\"}}", pick(&HOSTS, rng), rng.u32(0..2)));
+        let hooks = hooks.collect::<Vec<_>>().join(", ");
+        let notify = if hooks.is_empty() { String::new() } else { format!(", notify: [{hooks}]") };
+        format!("{{{greeting}{beep}max_length: {}s{notify}}}", rng.u32(5..40))
     };
     let mut boxed = text.replace("- hangup:", "- voicemail: box");
     writeln!(boxed, "voicemail:\n  box: {}", mailbox(rng)).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use switchhook::call::{Kind, News, Remark, What};
+use switchhook::call::{Kind, News, Remark, Verb, What};
 use switchhook::play::{Played, Trouble};
 use switchhook::sim::{Settings, Switches};
 
@@ -72,6 +72,8 @@ impl Tally {
             "message.of_a_call_that_is_over",
             "remark.message_left",
             "remark.message_lost",
+            "told.call.missed",
+            "told.call.voicemail",
             "limit.first_command",
             "remark.key_pressed",
             "remark.wrong_key",
@@ -173,6 +175,9 @@ impl Tally {
             self.count(&format!("phase.{}", chapter.decision.call.phase.word()), 1);
             for command in &chapter.decision.commands {
                 self.count(&format!("command.{}", command.verb.kind()), 1);
+                if let Verb::Notify { notice, .. } = &command.verb {
+                    self.count(&format!("told.{}", notice.kind.word()), 1);
+                }
             }
             let told = chapter.decision.remarks.iter().map(word);
             told.for_each(|word| self.count(&word, 1));

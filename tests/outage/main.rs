@@ -33,8 +33,12 @@ const MANNERS: [Manner; 7] = [
     Manner::TooMany { after: Some(2) },
     Manner::TooMany { after: Some(30) },
 ];
-const EXTENTS: [&[Kind]; 4] =
-    [&Kind::ALL, &[Kind::Dial, Kind::Transfer], &[Kind::Speak, Kind::Play, Kind::StopPlay], &[Kind::Answer]];
+const EXTENTS: [&[Kind]; 4] = [
+    &Kind::ALL,
+    &[Kind::Dial, Kind::Transfer],
+    &[Kind::Speak, Kind::Play, Kind::StopPlay, Kind::Record, Kind::StopRecord],
+    &[Kind::Answer],
+];
 const CASES: u64 = 7 * 4;
 const SEEDS: u64 = 2;
 /// So many cases are tried with many callers: of the whole API, in every manner but those with a hint.

@@ -15,7 +15,8 @@ const AFTER: Duration = Duration::from_secs(240);
 /// Nobody who stays has waited for so long.
 pub const FOR_EVER: Duration = Duration::from_secs(3_600);
 
-const LINES: [&str; 5] = ["+12025550100", "+12025550101", "+12025550102", "+12025550103", "+12025550104"];
+const LINES: [&str; 6] =
+    ["+12025550100", "+12025550101", "+12025550102", "+12025550103", "+12025550104", "+12025550105"];
 /// Whoever is rung, and when he does something at the earliest: no two at the same moment, and nobody so soon that the
 /// number shown may be to blame.
 const PEOPLE: [(&str, u64); 4] =
@@ -28,7 +29,9 @@ people: {anna: '+12025550111', ben: '+12025550112', cleo: '+12025550113', dora: 
 ring_groups:
   desk: {members: [anna, ben, cleo], timeout: 20s}
   turns: {strategy: sequential, ring_each: 12s, members: [dora, anna, ben]}
-numbers: {'+12025550100': desk, '+12025550101': turns, '+12025550102': chain, '+12025550103': given, '+12025550104': told}
+numbers:
+  {'+12025550100': desk, '+12025550101': turns, '+12025550102': chain, '+12025550103': given, '+12025550104': told,
+   '+12025550105': recorded}
 routes:
   desk:
     - say: Welcome.
@@ -64,6 +67,9 @@ routes:
     - play: https://example.com/closed.mp3
     - say: We are closed.
     - hangup:
+  recorded:
+    - voicemail: {greeting: {say: Leave a message.}, max_length: 9s}
+    - hangup:
 ";
 
 pub fn rules() -> Rules {
@@ -97,6 +103,7 @@ fn caller(no: usize, at: Duration, rng: &mut Rng) -> Script {
     let ends = if rng.bool() { Side::Caller } else { Side::Callee };
     let talk = Duration::from_millis(rng.u64(2_000..120_000));
     let script = Script::call(&format!("call {no}"), "+12025550142", line).at(at).patience(patience).talk(talk, ends);
+    let script = if stays { script } else { script.message(Duration::from_secs(4)) };
     PEOPLE.iter().fold(script, |script, (target, after)| script.callee(target, callee(*after, rng)))
 }
 
