@@ -50,7 +50,7 @@ async fn every_chance_ends_well() {
 /// One thing expected otherwise, and what the report says of it.
 type Alter = (fn(&mut Act), &'static str);
 
-const ALTERED: [Alter; 4] = [
+const ALTERED: [Alter; 5] = [
     (
         |act| act.expect.end = if act.expect.end == Ending::GivesUp { Ending::HungUp } else { Ending::GivesUp },
         "expected to be over as",
@@ -58,6 +58,7 @@ const ALTERED: [Alter; 4] = [
     (|act| act.expect.talks_with.push("+12025550112".to_owned()), "expected to talk with"),
     (|act| act.expect.hears.push("words that nobody speaks".to_owned()), "expected to hear"),
     (|act| act.expect.rings.push("+12025550199".to_owned()), "expected to ring"),
+    (|act| act.expect.told.push("call.missed".to_owned()), "expected to be told"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +93,7 @@ async fn one_that_goes_otherwise_fails_the_whole() {
     let text = plain(&report);
     assert!(text.contains("three ring at once, one answers — NOT AS EXPECTED"), "{text}");
     assert!(text.contains("!! expected to talk with cleo; was ben"), "people have names: {text}");
-    assert!(text.contains("13 of 14 calls ended as their scripts say"), "{text}");
+    assert!(text.contains("14 of 15 calls ended as their scripts say"), "{text}");
 }
 
 /// Act `no` of one performance, altered after it was played: what the report complains of.
@@ -129,6 +130,15 @@ async fn a_call_that_is_not_what_its_journal_says_is_named() {
     assert_eq!(complaints(2, |played| played.kept = None).await, ["the journal knows nothing of it"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_told_of_a_message_is_told_where_it_is() {
+    let no = acts().iter().position(|act| !act.expect.told.is_empty()).unwrap();
+    assert_eq!(complaints(no, |_| ()).await, Vec::<String>::new());
+    let lost = |played: &mut Played| played.told[0]["recording"] = Value::Null;
+    let complaints = complaints(no, lost).await;
+    assert!(complaints.len() == 1 && complaints[0].contains("does not say where the message is"), "{complaints:?}");
+}
+
 fn program(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_switchhook"));
     command.env_clear().arg("demo").args(args).output().unwrap()
@@ -154,7 +164,7 @@ fn by_other_rules_it_goes_otherwise_and_the_exit_code_says_so() {
     assert_eq!((output.status.code(), output.stderr), (Some(1), Vec::new()), "{text}");
     assert!(text.contains("three ring at once, one answers — NOT AS EXPECTED"), "{text}");
     assert!(text.contains("!! expected to talk with ben; was nobody"), "{text}");
-    assert!(text.contains("11 of 14 calls ended as their scripts say"), "{text}");
+    assert!(text.contains("12 of 15 calls ended as their scripts say"), "{text}");
     std::fs::write(&file, "version: 1\n").unwrap();
     let output = program(&["--routes", path]);
     assert_eq!(output.status.code(), Some(78));
@@ -170,7 +180,7 @@ fn what_it_prints_fits_a_terminal() {
         assert!(line.chars().count() <= 80, "{line}");
         assert!(!line.contains(char::is_control), "colours are for a terminal: {line:?}");
     }
-    assert!(text.contains("14 of 14 calls ended as their scripts say"), "{text}");
+    assert!(text.contains("15 of 15 calls ended as their scripts say"), "{text}");
     for act in acts() {
         assert!(text.contains(&format!("{} — ok", act.script.name)), "{text}");
     }
@@ -248,7 +258,10 @@ fn decisions(call: &Value, act: &Act) {
         if let Some((what, word)) = told.strip_suffix('`').and_then(|told| told.split_once(" `")) {
             assert!(["route", "step", "key"].contains(&what) && step.contains(word), "{told}: {step}");
         } else {
-            assert!(told.starts_with("the step ends: ") || told.starts_with("passed over: "), "{told}: {step}");
+            assert!(
+                ["the step ends: ", "passed over: ", "a message of "].iter().any(|begin| told.starts_with(begin)),
+                "{told}: {step}"
+            );
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::names::Names;
 use super::program::{Ending, Expect, LONGEST_DELAY};
@@ -50,6 +51,22 @@ pub fn judge(expect: &Expect, outcome: &CallOutcome, joined: Option<Timestamp>, 
         wrong.push(format!("a command took effect {} times", outcome.most_effects));
     }
     wrong
+}
+
+/// What the hook of the rules was not told as it must be: of a message where it is.
+pub fn untold(expected: &[String], told: &[Value]) -> Option<String> {
+    let kind = |notice: &Value| notice.get("type").and_then(Value::as_str).unwrap_or("?").to_owned();
+    let kinds: Vec<String> = told.iter().map(kind).collect();
+    if kinds != expected {
+        return Some(format!("expected to be told: {}; was {}", quoted(expected), quoted(&kinds)));
+    }
+    let of_message = |notice: &&Value| kind(notice) == "call.voicemail";
+    let linked = |notice: &Value| {
+        let url = notice.pointer("/recording/url").and_then(Value::as_str);
+        url.is_some_and(|url| url.starts_with("http"))
+    };
+    let bad = told.iter().find(|notice| of_message(notice) && !linked(notice))?;
+    Some(format!("the notice does not say where the message is: {bad}"))
 }
 
 /// Whose phones rang although nobody waited any more: one answers, the others stop.

@@ -1,6 +1,7 @@
 //! `switchhook demo`: the main job without account, database server or network.
 
 mod day;
+mod hook;
 mod judge;
 mod names;
 mod program;

@@ -24,6 +24,8 @@ pub struct Expect {
     pub hears: Vec<String>,
     /// Whose phones ring, in any order.
     pub rings: Vec<String>,
+    /// What the hook of the rules is told of it, in order, by the notices' `type`.
+    pub told: Vec<String>,
 }
 
 /// How a caller's leg ends.
@@ -63,6 +65,7 @@ const ON_THE_ROAD: &str = "+12025550102";
 const OLD_NUMBER: &str = "+12025550103";
 const OFFICE: &str = "+12025550104";
 const WEEKEND: &str = "+12025550105";
+const MESSAGES: &str = "+12025550106";
 
 const ANNA: &str = "+12025550111";
 const BEN: &str = "+12025550112";
@@ -129,6 +132,10 @@ pub fn acts() -> Vec<Act> {
             &["This line is open at weekends"],
             &[],
         ),
+        act("a message, and who is told of it", "+12025550144", MESSAGES)
+            .says(secs(12))
+            .expect(Ending::GivesUp, &[], &["Please leave a message"], &[])
+            .tells("call.voicemail"),
         act("a number nobody told us of", "+12025550141", "+12025550177").expect(Ending::Rejected, &[], &[], &[]),
     ]
 }
@@ -152,6 +159,10 @@ impl Draft {
         Self(self.0.press(after, key))
     }
 
+    fn says(self, lasts: Duration) -> Self {
+        Self(self.0.message(lasts))
+    }
+
     fn patience(self, patience: Duration) -> Self {
         Self(self.0.patience(patience))
     }
@@ -162,7 +173,14 @@ impl Draft {
 
     fn expect(self, end: Ending, talks_with: &[&str], hears: &[&str], rings: &[&str]) -> Act {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let expect = Expect { end, talks_with: owned(talks_with), hears: owned(hears), rings: owned(rings) };
-        Act { script: self.0, expect }
+        let (talks_with, hears, rings) = (owned(talks_with), owned(hears), owned(rings));
+        Act { script: self.0, expect: Expect { end, talks_with, hears, rings, told: Vec::new() } }
+    }
+}
+
+impl Act {
+    fn tells(mut self, kind: &str) -> Self {
+        self.expect.told.push(kind.to_owned());
+        self
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use super::judge::{ending, judge};
+use super::judge::{ending, judge, untold};
 use super::names::Names;
 use super::program::Ending;
 use super::theatre::{Performance, Played};
@@ -87,6 +87,7 @@ impl Played {
 
 fn wrong(played: &Played, names: &Names) -> Vec<String> {
     let mut wrong = judge(&played.act.expect, &played.outcome, played.joined, names);
+    wrong.extend(untold(&played.act.expect.told, &played.told));
     match &played.kept {
         Some(kept) => {
             let differs = kept.differs.iter();
@@ -152,6 +153,7 @@ fn call(played: &Played, wrong: &[String], rules: &Rules) -> Value {
             "end": played.outcome.end.map(|end| Ending::word(ending(end))),
             "talked_with": played.outcome.bridged_to,
             "heard": played.outcome.heard,
+            "told": played.told,
         },
         "legs": legs,
         "commands": commands,

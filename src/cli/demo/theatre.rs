@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::day::begin;
+use super::hook::Receiver;
 use super::program::{Act, LONGEST_DELAY};
 use super::screen::Screen;
 use crate::app::{Again, App, Parts, decide_again, open};
@@ -63,6 +65,8 @@ pub struct Played {
     pub joined: Option<Timestamp>,
     /// What was decided and sent, by the journal and the outbox; `None` if the call is not there.
     pub kept: Option<Again>,
+    /// What the hooks of the rules were told of it.
+    pub told: Vec<Value>,
 }
 
 /// Plays the acts.
@@ -77,6 +81,8 @@ pub async fn play(
     screen: &mut Screen,
 ) -> Result<Performance> {
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    let (mut rules, hook) = (rules, Receiver::start().await?);
+    hook.stand_in(&mut rules.1);
     let clock = Clock::wound(begin()?, times, REACH);
     let server = TcpListener::bind("127.0.0.1:0").await.context("no port on 127.0.0.1 can be had")?;
     let webhook_url = format!("http://{}/webhooks/telnyx", server.local_addr()?);
@@ -93,7 +99,7 @@ pub async fn play(
         broken = keep_wound(&clock, app.address, store.as_ref(), &rules, &folder) => Ok(broken),
     };
     let took = machine.boot().since.saturating_sub(began);
-    let played = tell(acts, &calls, &world, store.as_ref(), &rules.1).await;
+    let played = tell(acts, &calls, &world, store.as_ref(), &rules.1, &hook).await;
     face.stop().await;
     app.stop().await;
     end.with_context(|| format!("the calls did not end within {} s", LONGEST.as_secs()))??;
@@ -187,12 +193,23 @@ async fn wait(world: &Mutex<World>, store: &dyn Store, acts: usize, clock: &Cloc
             .iter()
             .all(|outcome| outcome.ended.is_some() && outcome.rings.iter().all(|ring| ring.ended.is_some()));
         let calls = store.calls(u32::try_from(acts).unwrap_or(u32::MAX)).await?;
-        let settled = calls.len() == acts && calls.iter().all(|row| row.state.has_ended());
-        if over && settled {
+        // A call that has ended may still wait for a recording.
+        let settled = calls.len() == acts && calls.iter().all(|row| row.state.has_ended() && row.wake_at.is_none());
+        if over && settled && all_sent(store, &calls).await? {
             return Ok(());
         }
         tokio::time::sleep(TICK).await;
     }
+}
+
+/// Whether nothing waits to be sent, a notice least of all.
+async fn all_sent(store: &dyn Store, calls: &[CallRow]) -> Result<bool> {
+    for row in calls {
+        if store.outbox(row.state.id).await?.iter().any(|row| row.status == "open") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// What became of every act.
@@ -202,6 +219,7 @@ async fn tell(
     world: &Mutex<World>,
     store: &dyn Store,
     rules: &Rules,
+    hook: &Receiver,
 ) -> Result<Vec<Played>> {
     let rows = store.calls(u32::MAX).await?;
     let mut played = Vec::new();
@@ -215,11 +233,13 @@ async fn tell(
             let caller = row.state.caller().and_then(|leg| leg.handle.as_ref());
             caller.is_some_and(|known| known.0 == handle)
         };
-        let kept = match rows.iter().find(of_caller) {
+        let row = rows.iter().find(of_caller);
+        let kept = match row {
             Some(row) => Some(decide_again(store, row.state.id, rules, &Settings::default().connection_id).await?),
             None => None,
         };
-        played.push(Played { act: act.clone(), outcome, joined, kept });
+        let told = row.map(|row| hook.told(&row.state.id.to_string())).unwrap_or_default();
+        played.push(Played { act: act.clone(), outcome, joined, kept, told });
     }
     Ok(played)
 }
