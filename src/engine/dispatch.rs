@@ -267,6 +267,10 @@ mod tests {
         }
 
         fn post_over(&self, no: u128, kind: Kind, age: Option<Duration>, taken_over: bool) {
+            self.post_to("+12025550142", no, kind, age, taken_over);
+        }
+
+        fn post_to(&self, to: &str, no: u128, kind: Kind, age: Option<Duration>, taken_over: bool) {
             let since = self.clock.boot().since;
             let letter = Letter {
                 call: CallId(Uuid::nil()),
@@ -274,11 +278,7 @@ mod tests {
                 leg: LegNo(0),
                 id: CommandId(Uuid::from_u128(no)),
                 kind,
-                request: Request::stored(
-                    kind,
-                    "/calls/x".into(),
-                    bytes::Bytes::from_static(br#"{"to":"+12025550142"}"#),
-                ),
+                request: Request::stored(kind, "/calls/x".into(), format!(r#"{{"to":"{to}"}}"#).into()),
                 first: age.map(|age| since - age),
                 taken_over,
                 lease: Lease::until(since + courier::LEASE),
@@ -373,6 +373,18 @@ mod tests {
         night.gate.send_replace(Gate::default());
         night.post(3, Kind::Dial, FRESH);
         assert_eq!(night.renews(Ok(Renewed::Lost)).await, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_the_rules_of_now_let_nobody_dial_nothing_leaves() {
+        let mut night = Night::new();
+        let codes = [("+493023125010", "countries"), ("+12025550100", "our_number"), ("+19005550100", "premium")];
+        for (no, (to, code)) in (1..).zip(codes) {
+            // Whoever decided it, and however long ago: it has not left yet.
+            night.post_to(to, no, if no == 1 { Kind::Transfer } else { Kind::Dial }, FRESH, false);
+            let stopped = Verdict::Refused { why: Refusal::Stopped, code: format!("limits.outbound.{code}") };
+            assert_eq!(night.settles().await.verdict, stopped);
+        }
     }
 
     #[tokio::test(start_paused = true)]
