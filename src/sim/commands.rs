@@ -197,10 +197,11 @@ impl World {
     fn plan_stop_recording(&self, no: LegNo) -> Result<Plan, Refusal> {
         let leg = self.live(no).ok_or_else(Refusal::ended)?;
         needs(leg.state == State::Answered)?;
+        // A recording that was asked for just before this has not begun yet.
+        let none = leg.tape.is_none() && leg.settled <= self.now;
         match self.settings.switches.stop_of_no_recording {
-            _ if leg.tape.is_some() => Ok(Plan::StopRecording),
-            StopOfNoRecording::Ok => Ok(Plan::Nothing),
-            StopOfNoRecording::Refused => Err(Refusal::unfit("The call is not being recorded.")),
+            StopOfNoRecording::Refused if none => Err(Refusal::unfit("The call is not being recorded.")),
+            StopOfNoRecording::Refused | StopOfNoRecording::Ok => Ok(Plan::StopRecording),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use switchhook::call::{Kind, LegNo, Phase, Remark, What};
+use switchhook::call::{Chapter, Kind, LegNo, Phase, Remark, What};
 use switchhook::play::{Manner, Outage, Played, PlayedCall, Try};
 use switchhook::sim::{End, Script};
 
@@ -178,7 +178,10 @@ impl<'a> Case<'a> {
     fn hears(&self, script: &Script, call: &PlayedCall, worst: &mut Worst, broken: &mut Vec<String>) {
         let it = &call.outcome;
         let goes_on = |remark: &Remark| matches!(remark, Remark::StepBegan { .. } | Remark::Rings { .. });
-        let moves = call.chapters.iter().filter(|one| one.decision.remarks.iter().any(goes_on)).map(|one| one.at);
+        // A mailbox whose greeting comes to nothing begins to record.
+        let records = |one: &Chapter| one.decision.commands.iter().any(|asked| asked.verb.kind() == Kind::Record);
+        let moves = call.chapters.iter().filter(|one| records(one) || one.decision.remarks.iter().any(goes_on));
+        let moves = moves.map(|one| one.at);
         let moves: Vec<_> = moves.collect();
         for silence in &it.silences {
             let within = moves.iter().copied().filter(|at| (silence.from..silence.to).contains(at));
