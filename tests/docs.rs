@@ -71,9 +71,9 @@ fn words() -> BTreeMap<String, Vec<String>> {
         let name = list.ident.to_string();
         let (syn::Expr::Reference(list), false) = (*list.expr, name.ends_with("_LATER")) else { continue };
         let syn::Expr::Array(list) = *list.expr else { panic!("{name} is no list") };
-        let words = list.elems.into_iter().map(|word| match word {
-            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(word), .. }) => word.value(),
-            _ => panic!("something that is no word"),
+        let words = list.elems.into_iter().map(|word| {
+            let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(word), .. }) = word else { panic!("{name}: no word") };
+            word.value()
         });
         let words = words.collect();
         all.insert(name, words);
@@ -161,8 +161,10 @@ fn every_command_of_the_pages_exists() {
     let mut helps: BTreeMap<String, String> = BTreeMap::new();
     let mut seen = 0;
     for words in [ROUTING, OPERATING, README].into_iter().flat_map(commands) {
-        let help = helps.entry(words[0].to_owned()).or_insert_with(|| {
-            let told = Command::new(env!("CARGO_BIN_EXE_switchhook")).args([words[0], "--help"]).output().unwrap();
+        // `calls` has commands of its own.
+        let command = &words[..if words[0] == "calls" { 2 } else { 1 }];
+        let help = helps.entry(command.join(" ")).or_insert_with(|| {
+            let told = Command::new(env!("CARGO_BIN_EXE_switchhook")).args(command).arg("--help").output().unwrap();
             assert!(told.status.success(), "there is no command {words:?}");
             String::from_utf8(told.stdout).unwrap()
         });

@@ -82,6 +82,9 @@ impl Line<'_> {
                 several("line", "lines", lines.iter().map(|at| at.line.to_string()).collect())
             ),
         };
+        if lasts.is_zero() && audio.is_empty() {
+            return "a caller does not wait".to_owned();
+        }
         format!("a caller waits {} at most{audio}", seconds(*lasts))
     }
 
@@ -159,13 +162,17 @@ mod tests {
         assert_eq!(
             told(text),
             [
-                "+12025550100 front-desk: a caller waits 25s at most; answered when somebody takes the call, or at line 57 \
-                 (say); or turned away unanswered, at line 54 (reject)",
-                "+12025550101 direct-anna: a caller waits 50s at most; answered when somebody takes the call, or at line \
-                 65 (say)",
-                "+12025550102 on-the-road: a caller waits 40s at most; answered when somebody takes the call, or at line \
-                 72 (say)",
-                "+12025550103 old-number: nobody is rung; answered at line 76 (say)",
+                "+12025550100 front-desk: a caller waits 25s at most; answered when somebody takes the call, or at line 83 \
+                 (say); or turned away unanswered, at line 80 (reject)",
+                "+12025550101 direct-anna: a caller waits 50s at most; answered when somebody takes the call, or 45s after \
+                 he called, or at line 91 (say)",
+                "+12025550102 on-the-road: a caller waits 40s at most; answered when somebody takes the call, or 45s after \
+                 he called, or at line 98 (say)",
+                "+12025550103 old-number: nobody is rung; answered at line 102 (say)",
+                "+12025550104 office: a caller waits 51s at most; answered at lines 106 (menu) and 108 (say)",
+                "+12025550105 weekend: a caller waits 20s at most; answered when somebody takes the call, or at line 114 \
+                 (say)",
+                "+12025550106 message: a caller does not wait; answered at line 118 (voicemail)",
             ]
         );
     }
@@ -197,19 +204,20 @@ mod tests {
             json!({
                 "number": "+12025550101",
                 "route": "direct-anna",
-                "line": 22,
+                "line": 23,
                 "longest_wait": {
                     "seconds": 50.0,
                     "way": [
-                        { "line": 61, "step": "dial", "seconds": 20.0, "then": "busy" },
-                        { "line": 64, "step": "ring", "seconds": 30.0, "then": null },
+                        { "line": 87, "step": "dial", "seconds": 20.0, "then": "busy" },
+                        { "line": 90, "step": "ring", "seconds": 30.0, "then": null },
                     ],
                     "audio_of_unknown_length": [],
                 },
                 "answered": [
-                    { "line": 61, "step": "dial", "when": "taken" },
-                    { "line": 64, "step": "ring", "when": "taken" },
-                    { "line": 65, "step": "say", "when": "begins" },
+                    { "line": 87, "step": "dial", "when": "taken" },
+                    { "line": 90, "step": "ring", "when": "taken" },
+                    { "line": 90, "step": "ring", "when": "waited" },
+                    { "line": 91, "step": "say", "when": "begins" },
                 ],
                 "turned_away": [],
             })

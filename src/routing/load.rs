@@ -122,7 +122,7 @@ mod tests {
         let begins = |number| rules.entry(&Party::read(number)).map(|entry| entry.route.as_str());
         assert_eq!(begins("+12025550100"), Some("front-desk"));
         assert_eq!(begins("+12025550103"), Some("old-number"));
-        assert_eq!(begins("+12025550104"), None);
+        assert_eq!(begins("+12025550199"), None);
         assert_eq!(rules.defaults.max_call, Duration::from_secs(7200));
 
         let desk = rules.entry(&Party::read("+12025550100")).unwrap();

@@ -54,6 +54,8 @@ pub use switches::Switches;
 pub use world::World;
 
 #[cfg(test)]
+mod dice;
+#[cfg(test)]
 mod lives;
 #[cfg(test)]
 mod stage;

@@ -344,17 +344,15 @@ impl<'a> Body<'a> {
                 prompt: Asked::of(prompt),
                 input: Input::one_key(*timeout, *ends_with),
             },
-            Verb::Record { tag, beep, max_length, .. } => Self::Record {
-                command_id,
-                client_state: state(*tag),
-                channels: "single",
-                format: "mp3",
-                play_beep: *beep,
-                max_length: whole_secs(*max_length).clamp(1, MOST_RECORDED),
-            },
+            Verb::Record { tag, beep, max_length, .. } => Self::record(command_id, *tag, *beep, *max_length),
             Verb::StopRecord { .. } => Self::StopRecord { command_id },
             Verb::StopPlay { .. } => Self::StopPlay { command_id, stop: "all" },
         })
+    }
+
+    fn record(command_id: CommandId, tag: Tag, play_beep: bool, most: Duration) -> Self {
+        let max_length = whole_secs(most).clamp(1, MOST_RECORDED);
+        Self::Record { command_id, client_state: state(tag), channels: "single", format: "mp3", play_beep, max_length }
     }
 
     fn bytes(&self) -> Vec<u8> {
