@@ -15,10 +15,10 @@ const WORDS: &str = include_str!("../src/routing/read/words.rs");
 /// The settings as they come with the program, all of them commented out.
 const SETTINGS: &str = include_str!("../config/switchhook.yaml");
 
-/// The blocks of a page in this language.
+/// The blocks of a page in this language, those within a list too.
 fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
     let begin = format!("```{language}\n");
-    page.split(begin.as_str()).skip(1).map(|rest| rest.split_once("\n```").unwrap().0).collect()
+    page.split(begin.as_str()).skip(1).map(|rest| rest.split_once("```").unwrap().0).collect()
 }
 
 /// A file cut at its keys: each with all that belongs to it.

@@ -57,9 +57,9 @@ fn check_tells_people_and_machines() {
     assert_eq!(output.status.code(), Some(0));
     let text = told(&output);
     let first = format!(
-        "{good} is good: 4 numbers, 4 routes, 14 steps.\n+12025550100  front-desk   a caller waits 25s at most;"
+        "{good} is good: 7 numbers, 7 routes, 24 steps.\n+12025550100  front-desk   a caller waits 25s at most;"
     );
-    assert!(text.starts_with(&first) && text.lines().count() == 5, "{text}");
+    assert!(text.starts_with(&first) && text.lines().count() == 8, "{text}");
     let output = run(&["check", good, "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -203,8 +203,9 @@ fn a_file_that_is_gone_is_told_and_a_signal_is_enough() {
     let mut server = home.start();
     server.expects = "the routing file cannot be used";
     fs::remove_file(home.path("routes.yaml")).unwrap();
-    wait_for("it is told", || (successful(&server) == 0.0).then_some(()));
-    assert!(server.said("cannot be read: No such file").len() == 1 && home.heard(&server) == "old words");
+    wait_for("it is told", || (server.said("cannot be read: No such file").len() == 1).then_some(()));
+    wait_for("it is counted", || (successful(&server) == 0.0).then_some(()));
+    assert_eq!(home.heard(&server), "old words");
     home.write("routes.yaml", &rules("new words"));
     server.signal("-HUP");
     wait_for("it is in force", || (home.heard(&server) == "new words").then_some(()));
