@@ -58,13 +58,14 @@ type Seen = Result<Sources, String>;
 impl Watcher {
     /// A watcher of these files; `sources` are in force.
     pub fn new(
-        files: Files,
+        mut files: Files,
         sources: Sources,
         reload: Reload,
         gate: watch::Sender<Gate>,
         stand: watch::Sender<Stand>,
     ) -> Self {
         let disk = Arc::new(Mutex::new(Disk::new(&files.routes, &files.origin.env)));
+        files.origin.is_there();
         let (rules, settings, clock) = (Gaze::new(Some(Ok(sources))), Gaze::new(None), reload.clock.clone());
         Self { disk, files, reload, gate, stand, clock, rules, settings, lost: false }
     }
@@ -177,7 +178,7 @@ impl Watcher {
         self.stand.send_modify(|stand| stand.routes = Some(short));
     }
 
-    fn put_settings(&self, report: &mut Report) {
+    fn put_settings(&mut self, report: &mut Report) {
         let read = self.files.origin.settings().map_err(|why| why.0);
         let gate = read.and_then(|now| Ok((gate_of(&now.limits().map_err(|why| why.0)?)?, now)));
         let (gate, now) = match gate {
@@ -192,6 +193,7 @@ impl Watcher {
                 return report.others.extend(bad);
             }
         };
+        self.files.origin.is_there();
         if self.gate.send_if_modified(|old| std::mem::replace(old, gate.clone()) != gate) {
             info!("limits.stop and limits.stopped are in force as the settings say now");
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -39,6 +40,11 @@ impl Origin {
     /// The file cannot be read, or something in it or in the environment is no setting.
     pub fn settings(&self) -> Result<Settings, BadSettings> {
         Settings::collect(&self.file, self.asked, &self.env, &self.flags)
+    }
+
+    /// If the file is there now, it must be from now on: that it is gone later does not take back what it said.
+    pub fn is_there(&mut self) {
+        self.asked |= self.file.exists();
     }
 }
 
@@ -84,7 +90,7 @@ impl Settings {
         }
         match fs::read_to_string(file) {
             Ok(text) => settings.read_file(&file.display().to_string(), &text, &mut bad),
-            Err(_) if !asked => {}
+            Err(why) if !asked && why.kind() == ErrorKind::NotFound => {}
             Err(why) => bad.push(format!("{}: the settings file cannot be read: {why}", file.display())),
         }
         settings.read_env(env, &mut bad);

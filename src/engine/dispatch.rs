@@ -155,12 +155,17 @@ impl Desk {
     fn leave(&mut self, id: CommandId) {
         let age = self.age(id);
         let (next, letter) = (self.lanes.leaves(id, age), self.letters.get(&id).cloned());
-        match (next, letter) {
-            (Some(Move::Send { again: false, .. }), Some(letter)) if self.stopped(&letter).is_some() => {
-                self.pace.free(id);
-                let verdict = self.stopped(&letter).and_then(|why| self.lanes.stop(id, why));
-                verdict.into_iter().for_each(|verdict| self.settle(id, verdict));
+        // Asked once: a moment later something else may be stopped.
+        let first = matches!(next, Some(Move::Send { again: false, .. }));
+        let stopped = letter.as_deref().filter(|_| first).and_then(|letter| self.stopped(letter));
+        if let Some(why) = stopped {
+            self.pace.free(id);
+            if let Some(verdict) = self.lanes.stop(id, why) {
+                self.settle(id, verdict);
             }
+            return;
+        }
+        match (next, letter) {
             (Some(Move::Send { again, .. }), Some(letter)) if !(again && *self.stop.borrow()) => {
                 let sender = self.sender.clone();
                 self.flying.spawn(async move {
@@ -256,6 +261,7 @@ mod tests {
                 nodes: Arc::default(),
                 gate: gate.subscribe(),
                 renewals: Semaphore::new(RENEWALS),
+                returns: Semaphore::new(1),
                 counts: Arc::default(),
             };
             let (letters, out) = mpsc::unbounded_channel();

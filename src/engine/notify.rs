@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
@@ -20,6 +20,9 @@ use crate::outside::hooks::Hooks;
 use crate::outside::notices::{Answer, read};
 use crate::routing::Hook;
 
+/// How many notices without a place are given back at once.
+const MOST_RETURNED: usize = 256;
+
 /// Tells what comes until `stop`. Then what is under way is finished; whatever else is there, and whatever comes back, is
 /// left to whoever runs next.
 pub async fn run(
@@ -29,8 +32,9 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let waiting = HashMap::new();
+    let returns = Arc::new(Semaphore::new(MOST_RETURNED));
     let mut desk =
-        Desk { teller: Teller { sender, hooks }, places: Places::default(), waiting, flying: JoinSet::new() };
+        Desk { teller: Teller { sender, hooks }, places: Places::default(), waiting, returns, flying: JoinSet::new() };
     let mut open = true;
     while open || !desk.flying.is_empty() {
         tokio::select! {
@@ -50,6 +54,8 @@ struct Desk {
     teller: Teller,
     places: Places,
     waiting: HashMap<CommandId, Letter>,
+    /// Those without a place that may be given back at once.
+    returns: Arc<Semaphore>,
     /// Those under way; `None`: it had no place.
     flying: JoinSet<Option<(String, CommandId)>>,
 }
@@ -66,10 +72,13 @@ impl Desk {
                     waiting.lease.extend(letter.lease.end());
                 }
             }
+            // Where too many are given back already it is left to its lease: soon somebody takes it over.
             Place::Full => {
+                let Ok(turn) = self.returns.clone().try_acquire_owned() else { return };
                 let teller = self.teller.clone();
                 self.flying.spawn(async move {
                     teller.put_off(&letter).await;
+                    drop(turn);
                     None
                 });
             }
@@ -124,7 +133,7 @@ impl Teller {
         match (answer, notices::rest(age)) {
             (Answer::Taken, _) => drop(self.sender.settle(letter, Verdict::Accepted { made: None }).await),
             (Answer::Again, Some(pause)) => {
-                if age.is_some_and(|age| age < pause) {
+                if age.is_some_and(|age| age < pause + notices::TRY) {
                     warn!(%call, host, code, "a notice was not taken; it is told again for an hour");
                 }
                 self.sender.give_back(letter, pause).await;
@@ -160,7 +169,6 @@ mod tests {
     use std::thread;
 
     use bytes::Bytes;
-    use tokio::sync::Semaphore;
     use tokio::sync::mpsc::UnboundedReceiver;
     use uuid::Uuid;
 
@@ -202,6 +210,7 @@ mod tests {
                 nodes: Arc::default(),
                 gate: watch::Sender::new(Gate::default()).subscribe(),
                 renewals: Semaphore::new(RENEWALS),
+                returns: Semaphore::new(1),
                 counts: Arc::default(),
                 library: Arc::new(Library::new(rules())),
             };

@@ -48,6 +48,8 @@ pub struct Sender {
     pub gate: watch::Receiver<Gate>,
     /// Renewals that may be asked of the database at once: events come first.
     pub renewals: Semaphore,
+    /// Notices that may be given back at once. They wait for each other, and no command waits for them.
+    pub returns: Semaphore,
     /// What is counted.
     pub counts: Arc<Counts>,
 }
@@ -154,7 +156,7 @@ impl Sender {
 
     /// Lets nobody take the command over for so long, then anybody. Where the database does not answer that is sooner.
     pub async fn give_back(&self, letter: &Letter, rests: Duration) {
-        if let Ok(_turn) = self.renewals.acquire().await {
+        if let Ok(_turn) = self.returns.acquire().await {
             drop(self.store.renew(letter.call, letter.id, &self.stamp(rests)).await);
         }
     }
@@ -216,6 +218,7 @@ mod tests {
             nodes: Arc::default(),
             gate: watch::Sender::new(Gate::default()).subscribe(),
             renewals: Semaphore::new(RENEWALS),
+            returns: Semaphore::new(1),
             counts: Arc::default(),
         };
         tokio::spawn(async move {

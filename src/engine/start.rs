@@ -111,6 +111,7 @@ impl Engine {
             nodes: nodes.clone(),
             gate: gate.subscribe(),
             renewals: Semaphore::new(RENEWALS),
+            returns: Semaphore::new(1),
             counts: counts.clone(),
         });
         let watch = Watch { store, clock, inlet: inlet.clone(), node, nodes };

@@ -284,3 +284,25 @@ fn what_is_not_dialled_is_stopped_at_once_and_other_settings_want_a_restart() {
         assert!(server.said(number).is_empty(), "numbers are masked in the log");
     }
 }
+
+#[test]
+fn a_settings_file_that_goes_away_lets_nobody_be_dialled_again() {
+    let home = Home::new(Base::sqlite());
+    home.write("routes.yaml", &rules("old words").replace("- answer", "- dial: \"+12025550111\""));
+    fs::create_dir(home.path("config")).unwrap();
+    home.write("config/switchhook.yaml", "limits:\n  stopped: true\n");
+    let mut server = Server::start(home.serve("routes.yaml"));
+    server.expects = "the settings cannot be used";
+    // Nobody has named it, but it was there: that it is gone is no word of the operator's.
+    fs::remove_file(home.path("config/switchhook.yaml")).unwrap();
+    wait_for("it is told", || server.said("the settings cannot be used").pop());
+    home.call(&server);
+    let refused = || {
+        let rows: Vec<(String,)> = home.house.base.rows("select coalesce(code, '') from outbox where kind = 'dial'");
+        rows.iter().any(|(code,)| code == "limits.stopped").then_some(())
+    };
+    wait_for("nobody is dialled", refused);
+    home.write("config/switchhook.yaml", "# nothing\n");
+    wait_for("it is in force", || server.said("are in force as the settings say now").pop());
+    wait_for("all is well", || (successful(&server) == 1.0).then_some(()));
+}
