@@ -9,9 +9,11 @@ use std::path::Path;
 use std::process::Command;
 
 use switchhook::config::{Database, Settings};
+use switchhook::routing::wanted;
 use switchhook::yaml::{Map, Node, parse};
 
 const COMPOSE: &str = include_str!("../compose.yaml");
+const OPERATING: &str = include_str!("../docs/operating.md");
 const DOCKERFILE: &str = include_str!("../Dockerfile");
 
 #[test]
@@ -107,6 +109,31 @@ fn compose_says_what_the_program_understands() {
     let config = Path::new(&env["SWITCHHOOK_CONFIG"]);
     assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(from).join(config.file_name().unwrap()).is_file());
     assert!(config.starts_with(to) && settings(&env).routes().starts_with(to), "{config:?}");
+}
+
+#[test]
+fn every_example_runs_under_compose() {
+    let tree = parse(COMPOSE, 0).unwrap();
+    let server = map(map(tree.root.as_map().unwrap(), "services"), "switchhook");
+    assert_eq!(server.get("env_file").unwrap().as_text(), Some(".env"), "what rules take reaches the container");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
+    let mut files = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|kind| kind != "yaml") {
+            continue;
+        }
+        files += 1;
+        let text = fs::read_to_string(&path).unwrap();
+        let wanted = wanted(&text);
+        for name in wanted.env {
+            assert!(COMPOSE.contains(&format!("#   {name}=")), "{name} is told of at the top: {path:?}");
+        }
+        for file in wanted.files {
+            assert!(folder.join(&file).is_file() && OPERATING.contains(&format!("({file})")), "{file}: {path:?}");
+        }
+    }
+    assert!(files >= 3, "{files}");
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn told(message: &Message, turn: &mut Turn<'_>) {
         Came::Waited => {}
         Came::Recorded(tape) => {
             turn.remark(Remark::MessageLeft { at, seconds: tape.seconds() });
-            let recording = Recording { url: tape.link.clone(), seconds: tape.seconds() };
+            let recording = Recording { id: tape.id.clone(), url: tape.link.clone(), seconds: tape.seconds() };
             tell_voicemail(hooks, name, &recording, turn);
         }
         Came::Nothing => {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::CommandId;
-use crate::routing::StepId;
+use crate::routing::{Hook, StepId};
 
 /// A caller came to a mailbox: what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +56,8 @@ pub struct Tape {
     pub ended: Option<Timestamp>,
 }
 
-/// The address of a recording. Whoever has it can listen to it: nothing that is shown has it.
+/// The address of a recording. Whoever has it can listen to it: people are shown
+/// its host, and only whoever is told of the message gets all of it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Link(pub String);
@@ -66,6 +67,13 @@ impl Tape {
     pub fn seconds(&self) -> Option<u64> {
         let lasts = self.ended?.duration_since(self.began?);
         u64::try_from(lasts.as_millis()).ok().map(|millis| millis.div_ceil(1000))
+    }
+}
+
+impl Link {
+    /// The address without what may be secret in it: its scheme and host.
+    pub fn shown(&self) -> Self {
+        Self(Hook { url: self.0.clone() }.shown())
     }
 }
 

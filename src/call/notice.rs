@@ -44,6 +44,8 @@ pub enum NoticeKind {
 /// A message that was left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording {
+    /// What names it (Telnyx: `recording_id`), if that was told: it can be found by that when its address leads nowhere.
+    pub id: Option<String>,
     /// Where it can be heard, if that was told.
     pub url: Option<Link>,
     /// How long it is, in whole seconds, if that was told.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::common::{Common, Format};
 use super::failure::Failure;
 use crate::app::{NotTold, Told, open, tell_call};
-use crate::call::{Chapter, Kind, told};
+use crate::call::{self, Came, Chapter, Kind, Link, News, Tape, told};
 use crate::config::Database;
 use crate::routing::{Hook, Rules};
 use crate::store::{CallRow, OutboxRow, Store};
@@ -52,7 +52,7 @@ impl Calls {
             What::List(List { limit, format }) => {
                 let rows = store.calls(limit).await.map_err(Failure::unavailable)?;
                 match format {
-                    Format::Json => anstream::println!("{}", Value::from_iter(rows.iter().map(|row| json!(row.state)))),
+                    Format::Json => anstream::println!("{}", Value::from_iter(rows.iter().map(state))),
                     Format::Text if rows.is_empty() => anstream::println!("there is no call yet"),
                     Format::Text => rows.iter().for_each(|row| anstream::println!("{}", line(row))),
                 }
@@ -61,7 +61,7 @@ impl Calls {
                 let told = tell(store.as_ref(), &call).await?;
                 let events: Vec<Value> = told.chapters.iter().map(|chapter| event(chapter, &told.rules)).collect();
                 let commands: Vec<Value> = told.commands.iter().map(command).collect();
-                let all = json!({ "call": told.row.state, "events": events, "commands": commands });
+                let all = json!({ "call": state(&told.row), "events": events, "commands": commands });
                 anstream::println!("{all:#}");
             }
         }
@@ -96,19 +96,52 @@ fn line(row: &CallRow) -> String {
     format!("{id}  {:.0}  {} to {}, route {route}: {}", call.began, call.from, call.to, call.phase.word())
 }
 
+/// A call without what may be secret in it.
+fn state(row: &CallRow) -> Value {
+    let mut call = row.state.clone();
+    for message in &mut call.messages {
+        if let Came::Recorded(tape) = &mut message.came {
+            hide(tape);
+        }
+    }
+    json!(call)
+}
+
+/// Whoever has the address of a recording can listen to it.
+fn hide(tape: &mut Tape) {
+    tape.link = tape.link.as_ref().map(Link::shown);
+}
+
 pub(super) fn event(chapter: &Chapter, rules: &Rules) -> Value {
     let remarks = &chapter.decision.remarks;
     let why: Vec<String> = remarks.iter().filter_map(|remark| told(remark, chapter, rules)).collect();
-    json!({ "decided_at": chapter.at, "event": chapter.event, "remarks": remarks, "why": why })
+    let mut event = chapter.event.clone();
+    if let call::What::Leg { news: News::Recorded(tape), .. } = &mut event.what {
+        hide(tape);
+    }
+    json!({ "decided_at": chapter.at, "event": event, "remarks": remarks, "why": why })
 }
 
 pub(super) fn command(row: &OutboxRow) -> Value {
-    let body = String::from_utf8_lossy(&row.body);
+    let body = body(row);
     let path = hook(row).unwrap_or_else(|| row.path.clone());
     json!({
         "id": row.id, "kind": row.kind, "leg": row.leg, "path": path, "body": body, "status": row.status,
         "code": row.code,
     })
+}
+
+/// What a command says; of a notice without the address of the recording, which is for whoever is told.
+fn body(row: &OutboxRow) -> String {
+    let told = (row.kind == Kind::Notify).then(|| serde_json::from_slice::<Value>(&row.body).ok()).flatten();
+    if let Some(mut told) = told
+        && let Some(url) = told.pointer_mut("/recording/url")
+        && let Some(text) = url.as_str()
+    {
+        *url = json!(Link(text.to_owned()).shown());
+        return told.to_string();
+    }
+    String::from_utf8_lossy(&row.body).into_owned()
 }
 
 pub(super) fn outcome(row: &OutboxRow) -> String {

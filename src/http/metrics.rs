@@ -44,7 +44,7 @@ fn write_gauges(page: &mut Page, gauges: &Gauges) {
     );
     page.gauge(
         "switchhook_outbox_depth",
-        "Commands without an outcome, on all nodes together.",
+        "Commands to Telnyx without an outcome, on all nodes together.",
         &[],
         gauges.outbox_depth,
     );
@@ -53,5 +53,11 @@ fn write_gauges(page: &mut Page, gauges: &Gauges) {
         "How long the oldest of them has been waiting.",
         &[],
         gauges.outbox_oldest.as_secs_f64(),
+    );
+    page.gauge(
+        "switchhook_notices_open",
+        "Notices that those who are to be told have not taken yet, on all nodes together.",
+        &[],
+        gauges.notices_open,
     );
 }

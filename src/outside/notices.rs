@@ -38,7 +38,8 @@ struct Body<'a> {
 
 #[derive(Serialize)]
 struct Recording<'a> {
-    /// Null where it was not told.
+    /// Telnyx' name for it. Null, as its address, where it was not told.
+    id: Option<&'a str>,
     url: Option<&'a str>,
     seconds: Option<u64>,
 }
@@ -58,10 +59,11 @@ pub fn render(command: &Command) -> Option<(String, Bytes)> {
         route: notice.route.as_deref(),
         why: &notice.why,
         mailbox: notice.mailbox.as_deref(),
-        recording: notice
-            .recording
-            .as_ref()
-            .map(|one| Recording { url: one.url.as_ref().map(|link| link.0.as_str()), seconds: one.seconds }),
+        recording: notice.recording.as_ref().map(|one| Recording {
+            id: one.id.as_deref(),
+            url: one.url.as_ref().map(|link| link.0.as_str()),
+            seconds: one.seconds,
+        }),
     };
     // Strings and numbers under fixed names: there is nothing in it that could fail.
     Some((to.url.clone(), serde_json::to_vec(&body).unwrap_or_default().into()))
@@ -124,14 +126,14 @@ mod tests {
 
     #[test]
     fn a_message_reads_as_documented() {
-        let recording =
-            crate::call::Recording { url: Some(Link("https://example.com/1.mp3".into())), seconds: Some(17) };
+        let url = Some(Link("https://example.com/1.mp3".into()));
+        let recording = crate::call::Recording { id: Some("tape-1".into()), url, seconds: Some(17) };
         let (kind, mailbox) = (NoticeKind::Voicemail, Some("office".to_owned()));
         let told =
             rendered(&command(Notice { kind, from: Party::Withheld, mailbox, recording: Some(recording), ..missed() }));
         assert_eq!((&told["type"], &told["from"]), (&json!("call.voicemail"), &Value::Null));
-        assert_eq!((&told["mailbox"], &told["recording"]["seconds"]), (&json!("office"), &json!(17)));
-        assert_eq!(told["recording"]["url"], "https://example.com/1.mp3");
+        assert_eq!(told["mailbox"], "office");
+        assert_eq!(told["recording"], json!({ "id": "tape-1", "url": "https://example.com/1.mp3", "seconds": 17 }));
     }
 
     #[test]

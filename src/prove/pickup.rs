@@ -14,6 +14,8 @@ pub struct PickedUp {
     pub at: Vec<(StepId, When)>,
     /// The steps at which he may be turned away unanswered instead: a rejection, a hangup, the end of the list.
     pub turned_away: Vec<StepId>,
+    /// The longest that phones can ring for him meanwhile, by the clock.
+    pub rung: Duration,
 }
 
 /// When a step picks a caller up.
@@ -39,14 +41,19 @@ impl PickedUp {
             let (Some(step), Some(before)) = (rules.step(id), rung.get(&id).copied()) else { continue };
             let after = match &step.action {
                 Action::Ring(ring) => {
-                    let after = before + ring.lasts() + WAY;
+                    let after = before + ring.takes();
                     found.at.push((id, When::Taken));
                     found.at.extend(waits.filter(|waits| after >= *waits).map(|_| (id, When::Waited)));
-                    Some(after)
+                    // No longer than that, unless he had waited longer before; and our answer has a way to go.
+                    let picked_up = waits.map_or(after, |waits| before.max(waits));
+                    found.rung = found.rung.max(after.min(picked_up + WAY));
+                    Some(after.min(picked_up))
                 }
                 Action::Transfer(transfer) => {
+                    let after = before + transfer.takes();
                     found.at.push((id, When::Taken));
-                    Some(before + transfer.ring_for + WAY)
+                    found.rung = found.rung.max(after);
+                    Some(after)
                 }
                 Action::Answer | Action::Say(_) | Action::Play(_) | Action::Menu(_) | Action::Voicemail(_) => {
                     found.at.push((id, When::Begins));
@@ -129,5 +136,49 @@ mod tests {
     fn a_list_that_is_over_turns_him_away() {
         assert_eq!(becomes("", "dial: anna").1, [7]);
         assert_eq!(becomes("", "{ when: { from: anonymous }, say: Hello }"), (vec![(7, Begins)], vec![7]));
+    }
+    /// The longest that phones ring for a caller who is not answered, in seconds.
+    fn rung(rest: &str) -> u64 {
+        let text = format!(
+            "version: 1\nnumbers: {{'+12025550100': main}}\npeople: {{anna: '+12025550111', ben: '+12025550112'}}\n{rest}"
+        );
+        let sources = Sources { name: "routes.yaml".into(), text, ..Sources::default() };
+        let rules = load(&sources).unwrap_or_else(|problems| panic!("{problems}")).rules;
+        PickedUp::of(&rules, rules.numbers.values().next().unwrap().first).rung.as_secs()
+    }
+
+    #[test]
+    fn rings_add_up_until_somebody_is_answered() {
+        assert_eq!(rung("routes: {main: [say: Hello, hangup]}"), 0);
+        assert_eq!(rung("routes: {main: [{dial: anna}, {say: Sorry}, hangup]}"), 25);
+        assert_eq!(rung("routes: {main: [{dial: anna}, {transfer: ben, timeout: 25s}, {say: Sorry}, hangup]}"), 55);
+        assert_eq!(rung("routes: {main: [answer, {dial: anna}, {say: Sorry}, hangup]}"), 0);
+        let on = "{dial: anna, on: {busy: {dial: ben, timeout: 40s}}}";
+        assert_eq!(rung(&format!("routes: {{main: [{on}, {{say: Sorry}}, hangup]}}")), 70);
+        let guarded = "{when: {from: anonymous}, say: Hello}, {dial: anna}, {goto: next}";
+        assert_eq!(rung(&format!("routes: {{main: [{guarded}], next: [{{dial: ben}}, {{say: Sorry}}, hangup]}}")), 50);
+    }
+
+    #[test]
+    fn each_who_is_rung_in_turn_has_a_way_to_go() {
+        let with =
+            |how: &str| rung(&format!("routes: {{main: [{{ring: [anna, ben], {how}}}, {{say: Sorry}}, hangup]}}"));
+        assert_eq!(with("strategy: sequential, ring_each: 15s"), 40);
+        assert_eq!(with("strategy: sequential, ring_each: 15s, timeout: 28s"), 33);
+        assert_eq!(with("strategy: simultaneous, ring_each: 15s"), 20);
+    }
+
+    #[test]
+    fn whoever_is_picked_up_while_it_rings_is_answered() {
+        let with = |after: &str, steps: &str| {
+            rung(&format!(
+                "defaults: {{ringback: 'https://example.com/r.mp3', answer_after: {after}}}\nroutes: {{main: [{steps}]}}"
+            ))
+        };
+        let steps = "{dial: anna, timeout: 40s}, {dial: ben, timeout: 40s}, {say: Sorry}, hangup";
+        assert_eq!(with("45s", steps), 50, "and the answer has a way to go");
+        assert_eq!(with("30s", steps), 35);
+        assert_eq!(with("2m", steps), 90);
+        assert_eq!(with("30s", "{transfer: anna, timeout: 40s}, {dial: ben}, {say: Sorry}, hangup"), 50);
     }
 }

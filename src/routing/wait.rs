@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::passage::{Passage, told};
 use super::problem::Findings;
 use super::prompt::Prompt;
-use super::rules::{Action, Menu, Order, Place, Ring, Rules, Step, StepId};
+use super::rules::{Action, Menu, Order, Place, Ring, Rules, Step, StepId, Transfer};
 use super::ways::{Led, from_the_end};
 use crate::yaml::Spot;
 
@@ -197,6 +197,23 @@ impl Ring {
             Order::Sequential => each.sum(),
         };
         self.timeout.map_or(all, |timeout| timeout.min(all))
+    }
+
+    /// The longest it can take by the clock: whoever rings in turn has a way to go of his own.
+    pub fn takes(&self) -> Duration {
+        let ways = match self.order {
+            Order::Simultaneous => 1,
+            Order::Sequential => u32::try_from(self.members.len()).unwrap_or(u32::MAX),
+        };
+        let all = self.lasts().saturating_add(WAY.saturating_mul(ways));
+        self.timeout.map_or(all, |timeout| all.min(timeout + WAY))
+    }
+}
+
+impl Transfer {
+    /// The longest it can take by the clock.
+    pub fn takes(&self) -> Duration {
+        self.ring_for + WAY
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::layout::Table;
 use super::passage::{Passage, told};
 use super::rules::{Action, Step, StepId};
-use super::wait::WAY;
 use super::ways::{Led, Way};
 
 /// How a caller comes to a step.
@@ -113,8 +112,8 @@ fn after(action: &Action, caller: Caller, answer_after: Option<Duration>) -> Vec
         Action::Say(_) | Action::Play(_) | Action::Menu(_) | Action::Voicemail(_) => {
             vec![Caller { spoken_to: true, ..answered }]
         }
-        Action::Ring(ring) => after_waiting(ring.lasts(), true, caller, answer_after),
-        Action::Transfer(transfer) => after_waiting(transfer.ring_for, false, caller, answer_after),
+        Action::Ring(ring) => after_waiting(ring.takes(), true, caller, answer_after),
+        Action::Transfer(transfer) => after_waiting(transfer.takes(), false, caller, answer_after),
         Action::Goto { .. } | Action::Do { .. } => vec![caller],
         Action::Reject(_) | Action::Hangup => Vec::new(),
     }
@@ -125,7 +124,7 @@ fn after_waiting(rung: Duration, can_pick_up: bool, caller: Caller, answer_after
     let Some(answer_after) = answer_after.filter(|_| !caller.answered) else {
         return vec![Caller { spoken_to: false, ..caller }];
     };
-    let waited = (caller.waited + rung + WAY).min(answer_after);
+    let waited = (caller.waited + rung).min(answer_after);
     let mut ways = vec![Caller { waited, ..NEW }];
     if can_pick_up && waited == answer_after {
         ways.push(Caller { answered: true, ..NEW });

@@ -274,8 +274,10 @@ impl Store for Postgres {
                 (select count(*) from (
                     select 1 from calls where look_at is not null and phase <> 'ended' limit $2) live),
                 (select count(*) from (select 1 from calls where look_at <= $1 and wake_at <= $1 limit $2) due),
+                (select count(*) from (
+                    select 1 from outbox where status = 'open' and kind = 'notify' limit $2) notices),
                 count(*), (extract(epoch from now() - min(first_sent_at)) * 1000)::bigint
-             from (select first_sent_at from outbox where status = 'open' limit $2) open",
+             from (select first_sent_at from outbox where status = 'open' and kind <> 'notify' limit $2) open",
         )
         .bind(now.as_millisecond())
         .bind(rows::MOST_COUNTED)

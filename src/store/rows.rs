@@ -180,14 +180,16 @@ pub(super) fn idle() -> Vec<&'static str> {
     Kind::ALL.into_iter().filter(|kind| kind.leaves_its_leg_alone()).map(Kind::word).collect()
 }
 
-/// How much there is to be done: calls that live, deadlines over, open commands, and the age of the oldest in milliseconds.
-pub(super) fn gauges((calls, due, depth, oldest): (i64, i64, i64, Option<i64>)) -> Gauges {
+/// How much there is to be done: calls that live, deadlines over, open notices, open commands, and the age of the oldest of
+/// these in milliseconds.
+pub(super) fn gauges((calls, due, notices, depth, oldest): (i64, i64, i64, i64, Option<i64>)) -> Gauges {
     let count = |n: i64| u64::try_from(n).unwrap_or(0);
     Gauges {
         calls_active: count(calls),
         deadlines_due: count(due),
         outbox_depth: count(depth),
         outbox_oldest: Duration::from_millis(count(oldest.unwrap_or(0))),
+        notices_open: count(notices),
     }
 }
 

@@ -247,8 +247,9 @@ impl Store for Sqlite {
                 (select count(*) from (
                     select 1 from calls where wake_at is not null and phase <> 'ended' limit $2)),
                 (select count(*) from (select 1 from calls where wake_at <= $1 limit $2)),
+                (select count(*) from (select 1 from outbox where status = 'open' and kind = 'notify' limit $2)),
                 count(*), max(case when boot = $3 then $4 - first_sent end)
-             from (select boot, first_sent from outbox where status = 'open' limit $2)",
+             from (select boot, first_sent from outbox where status = 'open' and kind <> 'notify' limit $2)",
         )
         .bind(now.as_millisecond())
         .bind(rows::MOST_COUNTED)

@@ -133,10 +133,12 @@ pub struct Gauges {
     pub calls_active: u64,
     /// Calls whose deadline is over and was not decided yet.
     pub deadlines_due: u64,
-    /// Commands without an outcome.
+    /// Commands to Telnyx without an outcome.
     pub outbox_depth: u64,
     /// Since when the oldest of them waits; nothing, if there is none or nobody can say.
     pub outbox_oldest: Duration,
+    /// Notices that nobody has taken yet: they wait for somebody else's server, and for an hour.
+    pub notices_open: u64,
 }
 
 /// A command taken over.

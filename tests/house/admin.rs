@@ -163,7 +163,7 @@ fn it_is_not_open_to_everybody() {
 }
 
 /// The names that whoever watches was promised.
-const FIGURES: [&str; 20] = [
+const FIGURES: [&str; 21] = [
     "switchhook_webhooks_total{event=\"call.initiated\",result=\"taken\"}",
     "switchhook_webhooks_total{event=\"unread\",result=\"not_genuine\"}",
     "switchhook_webhook_duration_seconds_count",
@@ -178,6 +178,7 @@ const FIGURES: [&str; 20] = [
     "switchhook_command_retries_total",
     "switchhook_outbox_depth",
     "switchhook_outbox_oldest_seconds",
+    "switchhook_notices_open",
     "switchhook_deadlines_due",
     "switchhook_circuit_state",
     "switchhook_config_last_reload_success_timestamp_seconds",

@@ -14,18 +14,32 @@ use crate::server::{House, wait_for};
 on_both! {
     whoever_is_told_takes_it_and_nobody_shows_where
     a_notice_outlives_the_server
+    nobody_shows_where_a_message_is_heard
 }
 
 const LINE: &str = "+12025550100";
 
 /// A server whose line tells somebody of missed calls, and rings anna.
 fn serve(house: &House, receiver: &Receiver) -> Command {
-    let routes = house.folder.path().join("routes.yaml");
     let text = format!(
         "version: 1\nnumbers:\n  \"{LINE}\": {{ route: main, on_missed: [{{ webhook: \"${{env:HOOK}}\" }}] }}\n\
          routes:\n  main:\n    - dial: \"+12025550111\"\n    - hangup\n"
     );
-    fs::write(&routes, text).unwrap();
+    serve_by(&text, house, receiver)
+}
+
+/// A server that takes messages, and tells somebody of them.
+fn take_messages(house: &House, receiver: &Receiver) -> Command {
+    let text = format!(
+        "version: 1\nnumbers: {{ \"{LINE}\": main }}\nvoicemail:\n  office: {{ greeting: {{ say: Hello. }}, notify: \
+         [{{ webhook: \"${{env:HOOK}}\" }}] }}\nroutes:\n  main:\n    - voicemail: office\n    - hangup\n"
+    );
+    serve_by(&text, house, receiver)
+}
+
+fn serve_by(rules: &str, house: &House, receiver: &Receiver) -> Command {
+    let routes = house.folder.path().join("routes.yaml");
+    fs::write(&routes, rules).unwrap();
     let mut serve = house.command(&["serve", "--listen", "127.0.0.1:0", "--routes"]);
     serve.arg(routes).env("HOOK", &receiver.url);
     serve
@@ -79,4 +93,23 @@ fn a_notice_outlives_the_server(base: Base) {
     let heard = receiver.heard();
     assert!(heard.iter().all(|one| one.key == heard[0].key && one.body == heard[0].body), "{heard:?}");
     assert!(stage.server.terminate().0.success());
+}
+
+fn nobody_shows_where_a_message_is_heard(base: Base) {
+    let receiver = Receiver::start(&[]);
+    let stage = Stage::serving(base, |house| take_messages(house, &receiver));
+    stage.play(&Script::call("leaves a message", "+12025550131", LINE).message(Duration::from_secs(2)));
+    let Notice { body, .. } = wait_for("he who is to be told is told", || receiver.heard().pop());
+    assert_eq!((&body["type"], &body["mailbox"]), (&"call.voicemail".into(), &"office".into()), "{body}");
+    assert!(body["recording"]["id"].as_str().is_some_and(|id| !id.is_empty()), "{body}");
+    let secret = body["recording"]["url"].as_str().unwrap().strip_prefix("https://public.example.com/").unwrap();
+    assert_eq!(stage.differs(), Vec::<String>::new());
+    let call = body["call"].as_str().unwrap();
+    let list = &["calls", "list", "--format", "json"];
+    for args in [&["explain", call, "--format", "json"][..], &["calls", "show", call], list] {
+        let told = said(&stage.house, args);
+        assert!(told.contains("https://public.example.com/…") && !told.contains(secret), "{args:?}: {told}");
+    }
+    assert!(!said(&stage.house, &["explain", call]).contains(secret));
+    stage.end();
 }

@@ -60,6 +60,12 @@ pub async fn what_there_is_to_be_done_is_counted(base: Arc<Base>) {
     pass(&base, &[&desk], WORD).await;
     let oldest = gauges(desk.clock.now()).await.outbox_oldest;
     assert!(oldest >= WORD && oldest < WORD + Duration::from_secs(60), "{oldest:?}");
+    // What others do not take says nothing of what Telnyx gets.
+    assert_eq!(now.notices_open, 0);
+    base.run("update outbox set kind = 'notify' where status = 'open'").await;
+    let deaf = gauges(desk.clock.now()).await;
+    assert_eq!((deaf.outbox_depth, deaf.outbox_oldest), (0, Duration::ZERO));
+    assert_eq!(deaf.notices_open, now.outbox_depth);
 }
 
 pub async fn a_command_past_its_lease_is_claimed_with_its_age(base: Arc<Base>) {

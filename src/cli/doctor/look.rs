@@ -8,13 +8,13 @@ use secrecy::ExposeSecret as _;
 
 use super::own::{Base, NoRoutes, Routes};
 use super::telnyx::Asked;
-use super::unanswered::longest_unanswered;
 use super::webhook::{Answer, Probe};
 use crate::app::{BadRules, load_rules};
 use crate::cli::common::environment;
 use crate::clock::Clock;
 use crate::config::Database;
 use crate::http::NOT_GENUINE;
+use crate::prove::PickedUp;
 use crate::routing::Action;
 use crate::store::{examine_postgres, examine_sqlite};
 use crate::telnyx::application::{self, Application};
@@ -33,11 +33,13 @@ pub fn routes(file: &Path) -> Result<Routes, NoRoutes> {
         Err(unreadable @ BadRules::Unreadable(..)) => return Err(NoRoutes::Unreadable(unreadable.to_string())),
     };
     let rings = |action: &Action| matches!(action, Action::Ring(_) | Action::Transfer(_));
+    let entries = loaded.rules.numbers.values().chain(&loaded.rules.rest);
+    let rung = entries.map(|entry| PickedUp::of(&loaded.rules, entry.first).rung);
     Ok(Routes {
         numbers: loaded.rules.numbers.len(),
         rest: loaded.rules.rest.is_some(),
         dials: loaded.rules.steps.iter().any(|step| rings(&step.action)),
-        unanswered: longest_unanswered(&loaded.rules),
+        unanswered: rung.max().unwrap_or_default(),
         warnings: loaded.warnings.iter().map(ToString::to_string).collect(),
     })
 }

@@ -9,7 +9,6 @@ mod look;
 mod own;
 mod run;
 mod telnyx;
-mod unanswered;
 mod webhook;
 
 pub use run::Doctor;

@@ -1,5 +1,6 @@
 //! Single values: texts, durations, addresses, caller ids. Each reader says what it expected and what it found.
 
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use crate::phone::Number;
@@ -182,12 +183,22 @@ pub fn audio(found: &mut Findings, node: &Node) -> Option<String> {
     None
 }
 
-/// Whether it is an http or https address.
+/// Whether it is an http or https address that somebody can be reached at.
 pub fn is_address(text: &str) -> bool {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
-        && text.len() <= 2000
-        && text.bytes().all(|b| b.is_ascii_graphic())
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let place = rest.and_then(|rest| rest.split(['/', '\\', '?', '#']).next()?.rsplit('@').next());
+    place.is_some_and(is_place) && text.len() <= 2000 && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// Whether it is a host, with or without a port.
+fn is_place(place: &str) -> bool {
+    let (host, port) = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() => (host, port),
+        Some(_) => return false,
+        None => place.split_at(place.find(':').unwrap_or(place.len())),
+    };
+    let good_port = port.strip_prefix(':').map(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    !host.is_empty() && good_port.unwrap_or(port.is_empty())
 }
 
 /// The name of a voice or a language: one word.
@@ -214,6 +225,40 @@ mod tests {
             assert!(seconds(bad).is_err(), "{bad}");
         }
         assert_eq!(seconds("99999999999999999999999s"), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn an_address_has_a_host_and_a_port_that_there_can_be() {
+        for good in [
+            "https://example.com",
+            "http://example.com:8080/a?b=c:d#e",
+            "https://anna:secret@example.com/",
+            "http://127.0.0.1:1",
+            "http://[::1]:65535/",
+            "https://[2001:db8::1]",
+        ] {
+            assert!(is_address(good), "{good}");
+        }
+        for bad in [
+            "example.com",
+            "ftp://example.com/",
+            "https://",
+            "https:///a",
+            "https://?a",
+            "https://:80/",
+            "https://anna@/",
+            "https://example.com:99999999/",
+            "https://example.com:0/",
+            "https://example.com:/",
+            "https://example.com:80:80/",
+            "https://example.com:a/",
+            "https://[::1/",
+            "https://[example.com]/",
+            "https://[::1]80/",
+            "https://example.com/a b",
+        ] {
+            assert!(!is_address(bad), "{bad}");
+        }
     }
 
     #[test]
