@@ -76,7 +76,9 @@ pub(super) async fn store(common: &Common) -> Result<Arc<dyn Store>, Failure> {
     if let Database::Sqlite { path } = &database
         && !path.exists()
     {
-        return Err(Failure::unavailable(format!("there is no database {} yet", path.display())));
+        let path = path.display();
+        let why = format!("there is no database {path} yet; if a server has another, name that in DATABASE_URL");
+        return Err(Failure::unavailable(why));
     }
     let opened = open(&database, false).await.map_err(|why| Failure::unavailable(format!("{why:#}")))?;
     Ok(opened.store)

@@ -21,6 +21,7 @@ use crate::routing::Loaded;
 /// Tell why a call went as it did: who got it and why, then all that happened. Or, with `--to`, what a call would meet:
 /// which steps, and why
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "switchhook explain [OPTIONS] <CALL>\n       switchhook explain [OPTIONS] --to <NUMBER>")]
 pub struct Explain {
     /// The call's id, or how it begins
     #[arg(value_name = "CALL", required_unless_present = "to")]

@@ -21,6 +21,9 @@ pub struct Health {
 
 impl Health {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Failure> {
+        // The server may have been told on its own command line where to listen.
+        let hint =
+            if self.url.is_none() && self.listen.is_none() { "; does it listen elsewhere? say --listen" } else { "" };
         let url = match self.url {
             Some(url) => url,
             None => {
@@ -29,7 +32,7 @@ impl Health {
                 format!("http://{}/healthz", reached(listen))
             }
         };
-        let unwell = |why: &dyn std::fmt::Display| Failure::unavailable(format!("{url} does not answer: {why}"));
+        let unwell = |why: &dyn std::fmt::Display| Failure::unavailable(format!("{url} does not answer: {why}{hint}"));
         provide_tls();
         let client = reqwest::Client::builder().timeout(Duration::from_secs(3)).no_proxy().build();
         let answer = client.map_err(|why| unwell(&why))?.get(&url).send().await.map_err(|why| unwell(&why))?;

@@ -63,8 +63,13 @@ pub fn more_help() -> String {
     for (name, values) in Switches::ALL {
         text += &format!("  {name}={}\n", values.join("|"));
     }
-    text + "\nA script, as config/calls.json has it. Whoever is rung may also do these: vanishes, declines, rings_out, \
-            not_found, fails, refused.\n\n"
+    text + "\nA script, as config/calls.json has it, follows. Whoever is rung may also do these: vanishes, declines, \
+            not_found, fails, each with after; \"rings_out\"; refused, as below. The first time he does the first of his \
+            list, then the second; the last one repeats. \"*\" is all others. A caller presses a key each time he is asked \
+            for one, and speaks each time he is recorded:\n\n  \
+            \"refused\": { \"status\": 403, \"code\": \"D38\" }\n  \
+            \"presses\": [{ \"key\": \"1\", \"after\": \"3s\" }]\n  \
+            \"messages\": [{ \"lasts\": \"8s\" }]\n\n"
         + EXAMPLE
 }
 

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
+use axum::Router;
 use axum::extract::State;
-use axum::{Json, Router};
+use axum::http::StatusCode;
+use bytes::Bytes;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -69,6 +71,8 @@ impl Drop for Receiver {
     }
 }
 
-async fn take(State(taken): State<Taken>, Json(notice): Json<Value>) {
+async fn take(State(taken): State<Taken>, body: Bytes) -> StatusCode {
+    let Ok(notice) = serde_json::from_slice(&body) else { return StatusCode::BAD_REQUEST };
     taken.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+    StatusCode::OK
 }

@@ -121,7 +121,10 @@ fn overlap(one: Hours, other: Hours) -> bool {
 }
 
 fn span(text: &str) -> Result<Hours, String> {
-    let bad = || format!("`{}` are no hours: write them like \"09:00-17:30\"", short(text));
+    let bad = || {
+        let hint = if text.eq_ignore_ascii_case("closed") { "; a day that is not named is closed" } else { "" };
+        format!("`{}` are no hours: write them like \"09:00-17:30\"{hint}", short(text))
+    };
     let (from, to) = text.split_once('-').ok_or_else(bad)?;
     let from = wall(from.trim()).filter(|from| *from < Wall::END).ok_or_else(bad)?;
     let to = wall(to.trim()).ok_or_else(bad)?;
