@@ -491,7 +491,7 @@ fn a_caller_hangs_up_during_the_greeting() {
 fn a_recording_cannot_be_saved() {
     let settings = Settings { recordings_fail: true, ..Settings::default() };
     let script = call().message(secs(12));
-    insta::assert_snapshot!(told(route("    - voicemail: {beep: false}\n"), &script, settings, Trouble::default()));
+    insta::assert_snapshot!(told(route("    - voicemail: {max_length: 2m}\n"), &script, settings, Trouble::default()));
 }
 
 #[test]

@@ -8,11 +8,12 @@ use super::event::{Cause, Event, News, What, Who};
 use super::ids::LegNo;
 use super::learn::{Change, Fact};
 use super::leg::{Leg, LegState, Role};
+use super::missed::missed;
 use super::phase::Phase;
 use super::remark::{EndWhy, Remark};
 use super::turn::{Flow, LOOK_EVERY, Turn, later};
 use crate::phone::Party;
-use crate::routing::RejectWith;
+use crate::routing::{RejectWith, StepId};
 
 /// How long a call whose beginning we did not see may wait for it: events that come swapped are close together.
 const LATE: Duration = Duration::from_secs(10);
@@ -67,20 +68,32 @@ fn stillborn(who: &Who, turn: &mut Turn<'_>) -> Flow {
 
 /// Somebody calls us: the rules say where the call begins.
 pub(super) fn arrived(from: &Party, to: &Party, hops: u8, turn: &mut Turn<'_>) -> Flow {
+    match routed(from, to, hops, turn) {
+        Some(first) => Flow::Enter(first),
+        None => Flow::Stay(super::ending::reject(RejectWith::Decline, EndWhy::NoRoute, turn)),
+    }
+}
+
+/// Somebody called us, and it was over before we heard that it began: he is missed like everybody who leaves early.
+pub(super) fn too_late(since: Timestamp, from: &Party, to: &Party, hops: u8, turn: &mut Turn<'_>) -> Flow {
+    routed(from, to, hops, turn);
+    let gone = turn.call.caller().is_some_and(Leg::has_ended);
+    missed(if gone { EndWhy::CallerGone } else { EndWhy::Fault }, turn);
+    super::ending::after(since, turn)
+}
+
+/// Takes in who calls whom, and the route that takes it: the step that it begins with.
+fn routed(from: &Party, to: &Party, hops: u8, turn: &mut Turn<'_>) -> Option<StepId> {
     turn.call.hops = hops;
     turn.call.from = from.clone();
     turn.call.to = to.clone();
-    match turn.rules.entry(to) {
-        Some(entry) => {
-            turn.remark(Remark::RouteChosen { route: entry.route.clone(), at: entry.at });
-            turn.call.route = Some(entry.route.clone());
-            Flow::Enter(entry.first)
-        }
-        None => {
-            turn.remark(Remark::NoRoute);
-            Flow::Stay(super::ending::reject(RejectWith::Decline, EndWhy::NoRoute, turn))
-        }
-    }
+    let Some(entry) = turn.rules.entry(to) else {
+        turn.remark(Remark::NoRoute);
+        return None;
+    };
+    turn.remark(Remark::RouteChosen { route: entry.route.clone(), at: entry.at });
+    turn.call.route = Some(entry.route.clone());
+    Some(entry.first)
 }
 
 /// Hears a fact of a call whose beginning we did not see.
@@ -133,9 +146,9 @@ pub(super) fn foreign_deadline(began: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::super::kit::{CALLER, Life, NOTHING, OURS, rules, say};
-    use super::super::{Handle, Ignored, Kind, Verdict, Who};
+    use super::super::{Handle, Ignored, Kind, Verb, Verdict, Who};
     use super::*;
-    use crate::routing::{Entry, Place, Rules, StepId};
+    use crate::routing::{Entry, Hook, Place, Rules};
 
     fn arrives() -> News {
         News::Arrived { from: Party::read(CALLER), to: Party::read(OURS), hops: 0 }
@@ -176,14 +189,42 @@ mod tests {
     }
 
     #[test]
-    fn a_call_whose_end_comes_first_is_born_ended() {
-        let rules = hello();
+    fn a_call_whose_end_comes_first_is_born_ended_and_missed_once_its_beginning_comes() {
+        let mut rules = hello();
+        rules.rest.as_mut().unwrap().on_missed = vec![Hook { url: "https://one.example/".into() }];
+        for first in [None, Some(News::Answered), Some(News::SpeechEnded)] {
+            // Given a call of which we hear only how it ended.
+            let mut life = Life::new(&rules);
+            first.iter().for_each(|news| life.news(0, news.clone()));
+            life.hangs_up(0, Cause::Cancelled);
+            assert_eq!((life.wants(), life.phase()), (vec![], "ended"), "{first:?}");
+
+            // When the word of its beginning comes after all.
+            life.news(0, arrives());
+
+            // Then whoever is to hear of missed calls is told of it, with both numbers, and nothing else is done.
+            assert_eq!((life.wants(), life.phase(), life.deadline()), (vec!["notify 0".into()], "ended", None));
+            let Some(Verb::Notify { notice, .. }) = life.asked.last().map(|command| &command.verb) else { panic!() };
+            assert_eq!((notice.from.as_str(), notice.to.as_str()), (CALLER, OURS));
+            assert_eq!((notice.route.as_deref(), notice.why.as_str()), (Some("main"), "hung up"));
+            assert_eq!((life.call.from.as_str(), life.call.route.as_deref()), (CALLER, Some("main")));
+
+            // And it is told once.
+            life.news(0, arrives());
+            assert_eq!(life.remarks, [Remark::Ignored { why: Ignored::Late }]);
+            assert_eq!(life.wants(), NOTHING);
+        }
+    }
+
+    #[test]
+    fn a_call_that_no_line_takes_is_not_missed_when_its_end_comes_first() {
+        let mut rules = hello();
+        rules.rest = None;
         let mut life = Life::new(&rules);
         life.hangs_up(0, Cause::Cancelled);
-        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
         life.news(0, arrives());
-        assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
-        assert_eq!(life.remarks, [Remark::Ignored { why: Ignored::Late }]);
+        assert_eq!((life.wants(), life.phase(), life.remarks.clone()), (vec![], "ended", vec![Remark::NoRoute]));
+        assert_eq!((life.call.to.as_str(), life.call.route.as_deref()), (OURS, None));
     }
 
     #[test]

@@ -167,7 +167,14 @@ fn hear(phase: Phase, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
         Phase::Apologising(apology) => sorry::on(apology, fact, turn),
         Phase::Talking { with, since, looked } => talk::on(with, since, looked, fact, turn),
         Phase::Ending { since } => ending::on(since, turn),
-        Phase::Ended { since } => ending::after(since, turn),
+        Phase::Ended { since } => match fact {
+            Fact::Arrived { from, to, hops } if turn.call.route.is_none() => {
+                birth::too_late(since, from, to, *hops, turn)
+            }
+            Fact::Arrived { .. } | Fact::Leg { .. } | Fact::Settled(_) | Fact::Due | Fact::Fault => {
+                ending::after(since, turn)
+            }
+        },
     }
 }
 

@@ -88,7 +88,7 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
         turn.call.legs.push(leg);
     }
     let no = find(turn, who).ok_or(Ignored::NotOurs)?;
-    let (now, leg) = (turn.now, turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?);
+    let (now, routed, leg) = (turn.now, turn.call.route.is_some(), turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?);
     // A dial that was refused, or never sent, can have made a leg all the same: a try of it that was long on its way.
     if leg.never_was() && !matches!(news, News::HungUp { .. }) {
         if who.handle.is_none() || !matches!(news, News::Placed | News::Answered | News::Bridged) {
@@ -99,7 +99,7 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
     leg.recognise(who);
     (leg.heard, leg.doubted) = (true, None);
     let change = match news {
-        News::Arrived { .. } if no == LegNo::CALLER && leg.has_ended() => return Err(Ignored::Late),
+        News::Arrived { .. } if no == LegNo::CALLER && leg.has_ended() && routed => return Err(Ignored::Late),
         News::Arrived { from, to, hops } if no == LegNo::CALLER => {
             return Ok(Fact::Arrived { from: from.clone(), to: to.clone(), hops: *hops });
         }

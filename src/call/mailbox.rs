@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::event::{Refusal, Settled, Verdict};
 use super::ids::CommandId;
 use super::kind::Kind;
-use super::leg::Leg;
+use super::leg::LegState;
 use super::message::{Came, Message, Tape};
 use super::notice::Recording;
 use super::phase::Phase;
@@ -18,7 +18,7 @@ use super::remark::{Ignored, Remark};
 use super::state::Call;
 use super::tell::{tell_missed, tell_voicemail};
 use super::turn::{Turn, later};
-use crate::routing::{Action, Place, StepId};
+use crate::routing::{Action, Mailbox, Place, Rules, StepId};
 
 /// How long the word of a recording is waited for once the caller has left the mailbox. It is saved within seconds; where
 /// our door was shut then, the last repeat that we ask Telnyx for comes some 80 s later.
@@ -97,7 +97,8 @@ pub(super) fn failed(turn: &mut Turn<'_>) -> Result<(), Ignored> {
     Ok(())
 }
 
-/// Gives up on messages of which nothing can come any more, or came in time.
+/// Gives up on messages of which nothing can come any more, or came in time. Whoever their mailboxes name is told that the
+/// call was missed as it begins to end: until then somebody may still talk with the caller.
 pub(super) fn close(turn: &mut Turn<'_>) {
     let (now, here) = (turn.now, here(&turn.call.phase));
     for index in 0..turn.call.messages.len() {
@@ -107,6 +108,18 @@ pub(super) fn close(turn: &mut Turn<'_>) {
         if message.asked.is_none() || now >= later(over, SAVED) {
             end(index, Came::Nothing, turn);
         }
+    }
+    if matches!(turn.call.phase, Phase::Ending { .. } | Phase::Ended { .. }) && !turn.call.talked {
+        tell_lost(turn);
+    }
+}
+
+fn tell_lost(turn: &mut Turn<'_>) {
+    let rules = turn.rules;
+    let lost = turn.call.messages.iter().filter(|message| message.came == Came::Nothing);
+    let told = lost.filter_map(|message| Some((mailbox_of(message, rules)?, why_lost(message, &turn.call))));
+    for (to, why) in told.collect::<Vec<_>>() {
+        tell_missed(&to.notify, name(to), why, turn);
     }
 }
 
@@ -135,29 +148,37 @@ fn end(index: usize, came: Came, turn: &mut Turn<'_>) {
 }
 
 /// What came of a message is known. Every message comes here once; a second time, if its recording comes after it was
-/// given up. Whoever the mailbox names is told of it.
+/// given up. Whoever the mailbox names is told of a message.
 fn told(message: &Message, turn: &mut Turn<'_>) {
-    let step = turn.rules.step(message.step);
-    let at = step.map_or_else(Place::default, |step| step.at);
-    let to = step.and_then(|step| if let Action::Voicemail(to) = &step.action { Some(to) } else { None });
-    let hooks = to.map(|to| to.notify.as_slice()).unwrap_or_default();
-    let name = to.map(|to| to.name.as_str()).filter(|name| !name.is_empty());
+    let rules = turn.rules;
+    let at = rules.step(message.step).map_or_else(Place::default, |step| step.at);
     match &message.came {
         Came::Waited => {}
         Came::Recorded(tape) => {
             turn.remark(Remark::MessageLeft { at, seconds: tape.seconds() });
             let recording = Recording { id: tape.id.clone(), url: tape.link.clone(), seconds: tape.seconds() };
-            tell_voicemail(hooks, name, &recording, turn);
+            if let Some(to) = mailbox_of(message, rules) {
+                tell_voicemail(&to.notify, name(to), &recording, turn);
+            }
         }
-        Came::Nothing => {
-            turn.remark(Remark::MessageLost { at });
-            tell_missed(hooks, name, why_lost(message, &turn.call), turn);
-        }
+        Came::Nothing => turn.remark(Remark::MessageLost { at }),
     }
 }
 
+fn mailbox_of<'r>(message: &Message, rules: &'r Rules) -> Option<&'r Mailbox> {
+    if let Action::Voicemail(to) = &rules.step(message.step)?.action { Some(to) } else { None }
+}
+
+/// What a mailbox is called, if it has a name.
+fn name(mailbox: &Mailbox) -> Option<&str> {
+    Some(mailbox.name.as_str()).filter(|name| !name.is_empty())
+}
+
 fn why_lost(message: &Message, call: &Call) -> &'static str {
-    match (message.asked, call.caller().is_none_or(Leg::has_ended)) {
+    // He may have gone on from there, and hung up later.
+    let there = |at: Timestamp| message.over.is_none_or(|over| at <= over);
+    let hung_up = call.caller().is_none_or(|leg| matches!(leg.state, LegState::Ended { at, .. } if there(at)));
+    match (message.asked, hung_up) {
         (Some(_), _) => "no recording of a message came",
         (None, true) => "hung up before a message could be left",
         (None, false) => "no message could be recorded",

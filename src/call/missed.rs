@@ -7,7 +7,7 @@ use super::turn::Turn;
 use crate::routing::Action;
 
 /// Tells the hooks of the number that was called, as its call begins to end. Whoever is turned away by a `reject` is not
-/// missed, nor is a call whose beginning we did not see.
+/// missed, nor is a call whose beginning we never see.
 pub(super) fn missed(why: EndWhy, turn: &mut Turn<'_>) {
     let rules = turn.rules;
     let step = turn.call.step.and_then(|step| rules.step(step));

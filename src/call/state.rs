@@ -37,6 +37,9 @@ pub struct Call {
     /// The step it is at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepId>,
+    /// The caller has talked with somebody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub talked: bool,
     /// What others were told of it, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Notified>,
@@ -63,6 +66,7 @@ impl Call {
             hops: 0,
             route: None,
             step: None,
+            talked: false,
             notices: Vec::new(),
             legs: Vec::new(),
             messages: Vec::new(),

@@ -23,6 +23,7 @@ const LOOK_SOON: Duration = Duration::from_secs(1);
 /// The caller talks with `with`, and whoever else was tried for him is not wanted any more.
 pub(super) fn begin(with: LegNo, turn: &mut Turn<'_>) -> Phase {
     turn.remark(Remark::Connected { name: turn.name(with) });
+    turn.call.talked = true;
     let now = turn.now;
     for leg in turn.call.legs.iter_mut().filter(|leg| leg.no != LegNo::CALLER && !leg.has_ended()) {
         if leg.no == with {

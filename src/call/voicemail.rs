@@ -28,10 +28,11 @@ const HANGS_UP: Duration = Duration::from_secs(2);
 
 /// Begins to take a message.
 pub(super) fn enter(step: StepId, to: &Mailbox, turn: &mut Turn<'_>) -> Flow {
+    // Whoever hangs up while he is being picked up for it has come to it, too.
+    mailbox::open(step, turn);
     if !turn.call.caller_is_answered() {
         return Flow::AnswerFor(step);
     }
-    mailbox::open(step, turn);
     match to.greeting.as_ref().and_then(|prompt| speech::prompt(prompt, turn)) {
         Some((verb, _)) => {
             let greeting = speech::begin(step, verb, turn);
@@ -455,5 +456,103 @@ mod tests {
         none.hangs_up(0, Cause::Normal);
         none.wait();
         assert_eq!(told(&none), [format!("{two} call.missed  None"), format!("{one} call.missed office None")]);
+    }
+
+    /// Rules of these steps, with somebody to be told in each mailbox.
+    fn told_of(actions: Vec<Action>) -> Rules {
+        let mut rules = rules(actions, &[]);
+        for step in &mut rules.steps {
+            if let Action::Voicemail(to) = &mut step.action {
+                to.notify = vec![Hook { url: "https://one.example/".into() }];
+            }
+        }
+        rules
+    }
+
+    /// Why somebody was told last that the call was missed.
+    fn why<'l>(life: &'l Life<'_>) -> Option<&'l str> {
+        life.asked.iter().rev().find_map(|command| match &command.verb {
+            Verb::Notify { notice, .. } => Some(notice.why.as_str()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn whoever_hangs_up_while_he_is_picked_up_for_a_mailbox_is_missed() {
+        // Given a caller who comes to a mailbox and is being picked up for it.
+        let rules = told_of(vec![dial(member("anna", 141, 20)), voicemail(None)]);
+        let mut life = Life::begun(&rules);
+        life.hangs_up(1, Cause::Busy);
+        assert_eq!((life.phase(), why(&life)), ("answering", None));
+
+        // When he hangs up before that.
+        life.hangs_up(0, Cause::Cancelled);
+
+        // Then whoever the mailbox names is told.
+        assert_eq!(told(&life), ["https://one.example/ call.missed office None"]);
+        assert_eq!((lost(&life), why(&life)), (true, Some("hung up before a message could be left")));
+        assert_eq!((life.phase(), life.deadline()), ("ended", None));
+    }
+
+    #[test]
+    fn nobody_is_told_that_a_call_was_missed_whose_caller_talks_with_somebody_after_a_mailbox() {
+        let transfer = super::super::kit::transfer(member("anna", 141, 20));
+        let rules = told_of(vec![Action::Answer, transfer, voicemail(Some(Prompt::Say(spoken("Hello."))))]);
+        for asked in [false, true] {
+            // Given a caller in a mailbox, after he was given to Anna in vain.
+            let mut life = Life::answered(&rules);
+            life.news(1, News::Placed);
+            for _ in 0..20 {
+                if life.phase() != "recording" {
+                    life.wait();
+                }
+            }
+            if asked {
+                life.accept(Kind::Speak, 0);
+                life.news(0, News::SpeechEnded);
+                life.accept(Kind::Record, 0);
+            }
+
+            // When Anna picks up late, and they talk, and hang up; and no recording comes.
+            life.news(1, News::Answered);
+            assert_eq!((life.phase(), lost(&life)), ("talking", !asked));
+            life.hangs_up(1, Cause::Normal);
+            life.hangs_up(0, Cause::Normal);
+            while life.deadline().is_some() {
+                life.wait();
+            }
+
+            // Then nothing was missed.
+            assert_eq!((life.phase(), told(&life)), ("ended", vec![]), "{asked}");
+            assert!(life.call.messages.iter().all(|message| message.came == Came::Nothing));
+        }
+    }
+
+    #[test]
+    fn a_mailbox_that_takes_no_message_is_told_of_only_once_nobody_can_take_the_call_any_more() {
+        let rules = told_of(vec![Action::Answer, voicemail(None), dial(member("anna", 141, 20)), Action::Hangup]);
+        // Given a caller whose recording is refused, and who waits for Anna then.
+        let mut life = Life::answered(&rules);
+        life.refuse(Kind::Record, 0, Refusal::Invalid);
+        life.dialled(1);
+        assert_eq!((life.phase(), lost(&life), told(&life)), ("ringing", false, vec![]));
+        let mut taken = life.clone();
+
+        // When she does not take the call, then it was missed.
+        life.sleep(2);
+        life.hangs_up(1, Cause::Busy);
+        assert_eq!(told(&life), ["https://one.example/ call.missed office None"]);
+        assert_eq!(why(&life), Some("no message could be recorded"));
+        life.hangs_up(0, Cause::Normal);
+        assert_eq!((life.phase(), told(&life).len()), ("ended", 1));
+
+        // When she does, then not.
+        taken.news(1, News::Answered);
+        taken.accept(Kind::Bridge, 0);
+        taken.news(1, News::Bridged);
+        assert_eq!(taken.phase(), "talking");
+        taken.hangs_up(0, Cause::Normal);
+        taken.hangs_up(1, Cause::Normal);
+        assert_eq!((taken.phase(), told(&taken)), ("ended", vec![]));
     }
 }

@@ -99,3 +99,29 @@ impl Lease {
         now.since + span < self.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_goes_its_own_way() {
+        let ((telnyx, mut to_telnyx), (others, mut to_others)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let ways = Ways { telnyx, others };
+        for kind in Kind::ALL {
+            ways.send(Letter {
+                call: CallId(uuid::Uuid::nil()),
+                seq: 1,
+                leg: LegNo::CALLER,
+                id: CommandId(uuid::Uuid::nil()),
+                kind,
+                request: Request::stored(kind, "/".into(), bytes::Bytes::new()),
+                first: None,
+                taken_over: false,
+                lease: Lease::until(Duration::ZERO),
+            });
+            let (by_us, by_others) = (to_telnyx.try_recv().is_ok(), to_others.try_recv().is_ok());
+            assert_eq!((by_us, by_others), (kind != Kind::Notify, kind == Kind::Notify), "{kind}");
+        }
+    }
+}

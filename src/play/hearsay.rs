@@ -8,12 +8,20 @@ use serde_json::Value;
 use super::diary::Heard;
 use super::memory::Row;
 use super::trouble::{Ill, Illness, Trouble};
-use crate::call::{Chapter, CommandId, EndWhy, Kind, Refusal, Remark, StepWord, Verdict};
+use crate::call::{Chapter, CommandId, EndWhy, Kind, News, Refusal, Remark, StepWord, Verdict, What};
 use crate::hall::notices::PATIENCE;
-use crate::routing::{Action, Hook, Place, Rules};
+use crate::routing::{Action, Entry, Hook, Place, Rules};
 
 /// The last pause before a notice is given up.
 const LAST_REST: Duration = Duration::from_secs(300);
+
+/// What came of a mailbox: how often a caller came to it, and how often it was told that he left a message, or none.
+#[derive(Default)]
+struct Visits {
+    began: u32,
+    left: u32,
+    lost: u32,
+}
 
 /// Everything that does not hold, a sentence each.
 pub(super) fn check(
@@ -25,24 +33,38 @@ pub(super) fn check(
 ) -> Vec<String> {
     let mut broken = Vec::new();
     let notices: Vec<_> = rows.iter().filter(|(_, row)| row.kind == Kind::Notify).copied().collect();
-    missed(chapters, &notices, rules, &mut broken);
-    left(chapters, &notices, rules, &mut broken);
+    let visits = visits(chapters);
+    missed(chapters, &visits, &notices, rules, &mut broken);
+    left(&visits, &notices, rules, &mut broken);
+    // A message that comes after it was given up takes the place of none.
+    let once = |all: &Visits| all.left <= all.began && all.lost <= all.began && all.began <= all.left + all.lost;
+    for Visits { began, left, lost } in visits.values().filter(|all| !once(all)) {
+        broken.push(format!(
+            "a caller comes to a mailbox {began} times: {left} messages are told, and {lost} times none"
+        ));
+    }
     notices.iter().for_each(|(id, row)| outcome(*id, row, heard, trouble, &mut broken));
     broken
 }
 
 /// Who is to be told that it was missed, and who is.
-fn missed(chapters: &[Chapter], notices: &[(CommandId, &Row)], rules: &Rules, broken: &mut Vec<String>) {
+fn missed(
+    chapters: &[Chapter],
+    visits: &BTreeMap<Place, Visits>,
+    notices: &[(CommandId, &Row)],
+    rules: &Rules,
+    broken: &mut Vec<String>,
+) {
     let Some(last) = chapters.last() else { return };
     let call = &last.decision.call;
-    let mut wanted: BTreeSet<&str> = if is_missed(chapters) {
-        let hooks = rules.entry(&call.to).map(|entry| entry.on_missed.as_slice()).unwrap_or_default();
-        hooks.iter().map(|hook| hook.url.as_str()).collect()
-    } else {
-        BTreeSet::new()
-    };
-    // Nor was a message left, where there was one to leave.
-    wanted.extend(mailboxes(chapters, false).flat_map(|at| hooks_of(at, rules)));
+    let hooks = missed_by(chapters, rules).map(|entry| entry.on_missed.as_slice()).unwrap_or_default();
+    let mut wanted: BTreeSet<&str> = hooks.iter().map(|hook| hook.url.as_str()).collect();
+    let mut may_be = wanted.clone();
+    // Nor was a message left, where there was one to leave. One that came late may have come before that was told.
+    for (at, of_it) in visits.iter().filter(|(_, of_it)| of_it.lost > 0 && !talked(chapters)) {
+        may_be.extend(hooks_of(*at, rules));
+        wanted.extend(hooks_of(*at, rules).into_iter().filter(|_| of_it.left < of_it.began));
+    }
     let mut told = BTreeSet::new();
     for (id, row) in notices {
         let body: Value = serde_json::from_slice(&row.request.body).unwrap_or_default();
@@ -58,7 +80,7 @@ fn missed(chapters: &[Chapter], notices: &[(CommandId, &Row)], rules: &Rules, br
         if !told.insert(url) {
             broken.push("somebody is told twice that it was missed".to_owned());
         }
-        if !wanted.contains(url) {
+        if !may_be.contains(url) {
             broken.push("somebody is told that it was missed, and it was not, or it is not his".to_owned());
         }
     }
@@ -68,10 +90,10 @@ fn missed(chapters: &[Chapter], notices: &[(CommandId, &Row)], rules: &Rules, br
 }
 
 /// Each message is told to everybody whom its mailbox names, once, with where it can be heard.
-fn left(chapters: &[Chapter], notices: &[(CommandId, &Row)], rules: &Rules, broken: &mut Vec<String>) {
+fn left(visits: &BTreeMap<Place, Visits>, notices: &[(CommandId, &Row)], rules: &Rules, broken: &mut Vec<String>) {
     let mut wanted: BTreeMap<&str, u32> = BTreeMap::new();
-    for url in mailboxes(chapters, true).flat_map(|at| hooks_of(at, rules)) {
-        *wanted.entry(url).or_default() += 1;
+    for (at, of_it) in visits.iter().filter(|(_, of_it)| of_it.left > 0) {
+        hooks_of(*at, rules).into_iter().for_each(|url| *wanted.entry(url).or_default() += of_it.left);
     }
     let mut told: BTreeMap<&str, u32> = BTreeMap::new();
     for (_, row) in notices {
@@ -88,17 +110,28 @@ fn left(chapters: &[Chapter], notices: &[(CommandId, &Row)], rules: &Rules, brok
     }
 }
 
-/// The mailboxes that a message was left in, or none, each by the place of its step.
-fn mailboxes(chapters: &[Chapter], left: bool) -> impl Iterator<Item = Place> {
-    chapters.iter().flat_map(|chapter| &chapter.decision.remarks).filter_map(move |remark| {
-        if let Remark::MessageLeft { at, .. } = remark {
-            left.then_some(*at)
+/// The mailboxes that the caller came to, each by the place of its step.
+fn visits(chapters: &[Chapter]) -> BTreeMap<Place, Visits> {
+    let mut visits: BTreeMap<Place, Visits> = BTreeMap::new();
+    for remark in remarks(chapters) {
+        if let Remark::StepBegan { at, step: StepWord::Voicemail } = remark {
+            visits.entry(*at).or_default().began += 1;
+        } else if let Remark::MessageLeft { at, .. } = remark {
+            visits.entry(*at).or_default().left += 1;
         } else if let Remark::MessageLost { at } = remark {
-            (!left).then_some(*at)
-        } else {
-            None
+            visits.entry(*at).or_default().lost += 1;
         }
-    })
+    }
+    visits
+}
+
+fn remarks(chapters: &[Chapter]) -> impl Iterator<Item = &Remark> {
+    chapters.iter().flat_map(|chapter| &chapter.decision.remarks)
+}
+
+/// Whether the caller talked with somebody.
+fn talked(chapters: &[Chapter]) -> bool {
+    remarks(chapters).any(|remark| matches!(remark, Remark::Connected { .. }))
 }
 
 /// Whom a mailbox names, each once.
@@ -111,21 +144,22 @@ fn hooks_of(at: Place, rules: &Rules) -> BTreeSet<&str> {
     mailbox.into_iter().flat_map(|mailbox| &mailbox.notify).map(|hook| hook.url.as_str()).collect()
 }
 
-/// Whether a call that the rules took ended without a talk, and not since they turn the caller away.
-fn is_missed(chapters: &[Chapter]) -> bool {
-    let (mut routed, mut rejected, mut missed) = (false, false, false);
-    for remark in chapters.iter().flat_map(|chapter| &chapter.decision.remarks) {
-        if let Remark::Connected { .. } = remark {
-            return false;
-        } else if let Remark::RouteChosen { .. } = remark {
-            routed = true;
-        } else if let Remark::StepBegan { step, .. } = remark {
-            rejected = *step == StepWord::Reject;
+/// The line of a call that ended without a talk, and not since the rules turn the caller away. Whenever we hear that he
+/// called, if need be after his hangup, he did.
+fn missed_by<'r>(chapters: &[Chapter], rules: &'r Rules) -> Option<&'r Entry> {
+    let called = chapters.iter().find_map(|chapter| {
+        if let What::Leg { news: News::Arrived { to, .. }, .. } = &chapter.event.what { Some(to) } else { None }
+    });
+    let (mut rejects, mut rejected) = (false, false);
+    for remark in remarks(chapters) {
+        if let Remark::StepBegan { step, .. } = remark {
+            rejects = *step == StepWord::Reject;
         } else if let Remark::Ends { why } = remark {
-            missed = routed && !(rejected && *why == EndWhy::Step);
+            rejected = rejects && *why == EndWhy::Step;
         }
     }
-    missed
+    let goes_on = chapters.last().is_some_and(|last| last.decision.call.phase.is_under_way());
+    rules.entry(called?).filter(|_| !(rejected || goes_on || talked(chapters)))
 }
 
 /// What became of a notice, by those who were to hear it.

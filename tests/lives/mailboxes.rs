@@ -22,7 +22,7 @@ pub fn with_mailboxes(text: String, rules: Rules, rng: &mut Rng) -> (String, Rul
             1 => "greeting: {play: https://example.com/greeting.mp3}, ",
             _ => "greeting: {say: Leave a message.}, ",
         };
-        let beep = if one_in(4, rng) { "beep: false, " } else { "" };
+        let beep = if one_in(4, rng) && !greeting.is_empty() { "beep: false, " } else { "" };
         let hooks =
             (0..rng.u32(0..3)).map(|_| format!("{{webhook: \"https://{}/{}\"}}", pick(&HOSTS, rng), rng.u32(0..2)));
         let hooks = hooks.collect::<Vec<_>>().join(", ");

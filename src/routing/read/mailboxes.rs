@@ -37,6 +37,9 @@ impl Reader<'_> {
         values::keys(&mut self.found, map, words::MAILBOX, words::MAILBOX_LATER);
         let greeting = map.get("greeting").map(|node| self.prompt(node));
         let beep = map.get("beep").map_or(Some(true), |node| self.beep(node));
+        if greeting.is_none() && beep == Some(false) {
+            self.found.objection(node.at, "nobody would know that he is recorded: give it a greeting or a beep");
+        }
         let found = &mut self.found;
         let max_length =
             map.get("max_length").map_or(Some(MAX_LENGTH), |n| values::duration(found, n, &values::MESSAGE));
