@@ -95,13 +95,19 @@ fn moments(text: &str, since: &dyn Fn(jiff::Timestamp) -> String) -> String {
 
 /// Seeds that were red once: `seed what it was`, a line each.
 const SEEDS: &str = include_str!("seeds.txt");
+/// Seeds that are red still, in the same form.
+const OPEN: &str = include_str!("open.txt");
+
+/// The seeds of a list.
+fn seeds(list: &str) -> impl Iterator<Item = u64> {
+    let known = list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    known.map(|line| line.split(' ').next().unwrap().parse().unwrap())
+}
 
 #[test]
 fn no_life_that_was_red_is_red_again() {
-    let known = SEEDS.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let seeds: Vec<u64> = known.map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
-    assert!(!seeds.is_empty());
-    let (_, red) = some(seeds.into_iter());
+    assert!(seeds(SEEDS).next().is_some());
+    let (_, red) = some(seeds(SEEDS));
     let stories: Vec<String> = red.keys().map(|seed| told(*seed)).collect();
     assert!(red.is_empty(), "{}", stories.join("\n"));
 }
@@ -126,6 +132,11 @@ fn no_life_breaks_a_law() {
         }
     });
     println!("{}", tally.text());
+    for seed in seeds(OPEN).filter(|seed| *seed < lives) {
+        let broken = red.remove(&seed);
+        assert!(broken.is_some(), "seed {seed} is not red any more: take its line out of tests/lives/open.txt");
+        println!("known to be red: seed {seed}: {}", broken.unwrap_or_default().join("; "));
+    }
     let stories: Vec<String> = red.keys().take(TOLD).map(|seed| told(*seed)).collect();
     let why: String = red.iter().map(|(seed, broken)| format!("seed {seed}: {}\n", broken.join("; "))).collect();
     assert!(red.is_empty(), "{}\n{why}{} of {lives} lives are red", stories.join("\n"), red.len());

@@ -91,10 +91,20 @@ fn took_effect_once(
     }
 }
 
-/// Whether somebody was asked to pick up who had been, or was by then.
+/// Whether somebody was asked to pick up who had been, or was by then; or a recording was to end that had ended by then, or
+/// never begun.
 fn was_so(sources: &Sources, command: &Sent) -> bool {
-    let mut of_leg = sources.ledger.entries.iter().filter(|entry| Some(entry.leg) == command.leg);
-    command.verb == "answer" && of_leg.any(|entry| entry.is("answered") && entry.at.duration_since(command.at) <= LAG)
+    let entries = sources.ledger.entries.iter();
+    let mut of_leg =
+        entries.filter(|entry| Some(entry.leg) == command.leg && entry.at.duration_since(command.at) <= LAG);
+    match command.verb.as_str() {
+        "answer" => of_leg.any(|entry| entry.is("answered")),
+        "record_stop" => {
+            let last = of_leg.rfind(|entry| entry.is("records") || entry.is("recording_ended"));
+            last.is_none_or(|last| last.is("recording_ended"))
+        }
+        _ => false,
+    }
 }
 
 /// Whether a leg that the command is about ended before it can have been carried out: its own, and for a bridge the one
