@@ -61,9 +61,9 @@ pub(super) fn settled(settled: &Settled, turn: &mut Turn<'_>) {
         return;
     }
     let none = match &settled.verdict {
-        Verdict::Void => true,
         // It may have begun by an earlier try, and ended with the call.
         Verdict::Refused { why, .. } => *why != Refusal::Ended,
+        Verdict::Void => false,
         Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Found { .. } | Verdict::Listed { .. } => false,
     };
     let of_it = |message: &&mut Message| message.asked.is_some_and(|(command, _)| command == settled.command);

@@ -323,7 +323,13 @@ mod tests {
         let mut void = Life::answered(&rules);
         void.hangs_up(0, Cause::Normal);
         void.settle(Kind::Record, 0, Verdict::Void);
-        assert_eq!((void.phase(), lost(&void), void.deadline()), ("ended", true, None));
+        assert_eq!(
+            (void.phase(), lost(&void)),
+            ("ended", false),
+            "as long as nobody had its outcome it may have been sent"
+        );
+        void.news(0, saved(&void, "one", 4));
+        assert_eq!((left(&void), void.deadline()), (true, None));
     }
 
     #[test]
