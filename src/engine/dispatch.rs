@@ -217,7 +217,6 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::Semaphore;
     use tokio::sync::mpsc::UnboundedReceiver;
     use tokio::time::timeout;
     use uuid::Uuid;
@@ -225,10 +224,8 @@ mod tests {
     use super::*;
     use crate::call::{CallId, Kind, LegNo, Refusal, Settled, What};
     use crate::clock::Clock;
-    use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere, rules, taken};
+    use crate::engine::fake::{Asked, Fake, clock, inlet, sender, taken};
     use crate::engine::letter::Lease;
-    use crate::engine::library::Library;
-    use crate::engine::sender::RENEWALS;
     use crate::hall::{Gate, courier};
     use crate::store::{Renewed, StoreError};
     use crate::telnyx::request::Request;
@@ -250,20 +247,7 @@ mod tests {
             let (inlet, writer) = inlet(&store, &clock);
             tokio::spawn(writer.run());
             let gate = watch::Sender::new(Gate::default());
-            let sender = Sender {
-                client: nowhere(),
-                inlet,
-                library: Arc::new(Library::new(rules())),
-                store,
-                clock: clock.clone(),
-                node: Uuid::nil(),
-                rate: None,
-                nodes: Arc::default(),
-                gate: gate.subscribe(),
-                renewals: Semaphore::new(RENEWALS),
-                returns: Semaphore::new(1),
-                counts: Arc::default(),
-            };
+            let sender = sender(store, inlet, &clock, &gate);
             let (letters, out) = mpsc::unbounded_channel();
             let (stop, stopped) = watch::channel(false);
             tokio::spawn(run(Arc::new(sender), out, stopped));

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use super::apply::{self, Inlet, Parts, Writer};
 use super::letter::Ways;
 use super::library::Library;
+use super::sender::{RENEWALS, Sender};
 use super::start::{Engine, House, Sending};
 use crate::call::{CallId, CommandId};
 use crate::clock::Clock;
-use crate::hall::{Arrival, Changes, Digest, Fate};
+use crate::hall::{Arrival, Changes, Digest, Fate, Gate};
 use crate::outside::hooks::Hooks;
 use crate::routing::{Rules, Sources, load};
 use crate::store::{
@@ -90,6 +91,24 @@ pub(crate) fn engine(store: &Arc<Fake>) -> Engine {
     let (client, clock, node, line) = (nowhere(), clock(), Uuid::nil(), "1".into());
     let (store, hooks) = (store.clone(), Hooks::new().unwrap());
     Engine::start(House { store, library, client, hooks, clock, node, line, alone: true, sending })
+}
+
+/// A sender whose requests reach nobody.
+pub(super) fn sender(store: Arc<Fake>, inlet: Inlet, clock: &Clock, gate: &watch::Sender<Gate>) -> Sender {
+    Sender {
+        client: nowhere(),
+        inlet,
+        library: Arc::new(Library::new(rules())),
+        store,
+        clock: clock.clone(),
+        node: Uuid::nil(),
+        rate: None,
+        nodes: Arc::default(),
+        gate: gate.subscribe(),
+        renewals: Semaphore::new(RENEWALS),
+        returns: Semaphore::new(1),
+        counts: Arc::default(),
+    }
 }
 
 /// Where nobody listens.

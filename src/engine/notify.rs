@@ -175,10 +175,8 @@ mod tests {
     use super::*;
     use crate::call::{CallId, Kind, LegNo, Settled, What};
     use crate::clock::Clock;
-    use crate::engine::Library;
-    use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere, rules, taken};
+    use crate::engine::fake::{Asked, Fake, clock, inlet, sender, taken};
     use crate::engine::letter::Lease;
-    use crate::engine::sender::RENEWALS;
     use crate::hall::{Gate, courier};
     use crate::store::Renewed;
     use crate::telnyx::request::Request;
@@ -200,20 +198,7 @@ mod tests {
             clock.advance(2 * notices::PATIENCE);
             let (inlet, writer) = inlet(&store, &clock);
             tokio::spawn(writer.run());
-            let sender = Sender {
-                client: nowhere(),
-                inlet,
-                store,
-                clock: clock.clone(),
-                node: Uuid::nil(),
-                rate: None,
-                nodes: Arc::default(),
-                gate: watch::Sender::new(Gate::default()).subscribe(),
-                renewals: Semaphore::new(RENEWALS),
-                returns: Semaphore::new(1),
-                counts: Arc::default(),
-                library: Arc::new(Library::new(rules())),
-            };
+            let sender = sender(store, inlet, &clock, &watch::Sender::new(Gate::default()));
             let ((letters, out), stop) = (mpsc::unbounded_channel(), watch::Sender::new(false));
             let desk = tokio::spawn(run(Arc::new(sender), Hooks::new().unwrap(), out, stop.subscribe()));
             Self { letters, asked, clock, stop, desk }

@@ -198,7 +198,7 @@ mod tests {
 
     use super::*;
     use crate::call::{CallId, CommandId, Kind, LegNo};
-    use crate::engine::fake::{Asked, Fake, clock, inlet, nowhere, rules};
+    use crate::engine::fake::{Asked, Fake, clock, inlet, sender};
     use crate::engine::letter::Lease;
     use crate::store::{Renewed, StoreError};
     use crate::telnyx::request::Request;
@@ -207,20 +207,7 @@ mod tests {
     fn night(says: Option<Renewed>) -> (Sender, Letter, Clock) {
         let ((store, mut asked), clock) = (Fake::new(), clock());
         let (inlet, _writer) = inlet(&store, &clock);
-        let sender = Sender {
-            client: nowhere(),
-            inlet,
-            library: Arc::new(Library::new(rules())),
-            store,
-            clock: clock.clone(),
-            node: Uuid::nil(),
-            rate: None,
-            nodes: Arc::default(),
-            gate: watch::Sender::new(Gate::default()).subscribe(),
-            renewals: Semaphore::new(RENEWALS),
-            returns: Semaphore::new(1),
-            counts: Arc::default(),
-        };
+        let sender = sender(store, inlet, &clock, &watch::Sender::new(Gate::default()));
         tokio::spawn(async move {
             while let Some(question) = asked.recv().await {
                 if let Asked::Renew { answer, .. } = question {

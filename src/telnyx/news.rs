@@ -6,14 +6,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::loose::{BASE64, LONGEST_ID, Loose, clean, id, text};
-use super::request::HOPS;
 use crate::call::{Cause, Entered, Handle, Link, Mark, News, Tag, Tape, Who};
 use crate::phone::{Key, Party};
 
 /// The longest name of a party that we keep, in characters.
 const LONGEST_PARTY: usize = 255;
 
-/// The events that something may come of.
+/// The events that something may come of. A call cannot go on without them, so Telnyx is asked to try them again.
 pub(super) const KNOWN: [&str; 12] = [
     "call.initiated",
     "call.answered",
@@ -30,6 +29,8 @@ pub(super) const KNOWN: [&str; 12] = [
 ];
 /// The longest address of a recording that we keep, in bytes. One that is signed has some hundred.
 const LONGEST_LINK: usize = 4096;
+/// The header that counts how often a call was passed on: whoever gets a call of ours may be one of us.
+pub(super) const HOPS: &str = "X-Switchhook-Hops";
 /// The largest count of hops that is believed.
 const MOST_HOPS: u8 = 99;
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::listed::NUMBER;
+use super::news::HOPS;
 use super::retries::Retries;
 use crate::call::{Command, CommandId, Heard, Kind, Mark, Tag, Verb};
 use crate::phone::Key;
@@ -32,9 +33,6 @@ pub enum Method {
     /// Does.
     Post,
 }
-
-/// The header that counts how often a call was passed on: whoever gets the call may be one of us.
-pub(super) const HOPS: &str = "X-Switchhook-Hops";
 
 /// What Telnyx takes as the longest time to ring, in seconds.
 const RING_SECS: (u64, u64) = (5, 600);

@@ -2,26 +2,12 @@
 
 use serde::{Serialize, Serializer};
 
-/// Events we live from: those a call cannot go on without, so Telnyx is asked to try them again.
-const RETRIED: [&str; 12] = [
-    "call.initiated",
-    "call.answered",
-    "call.bridged",
-    "call.hangup",
-    "call.speak.started",
-    "call.speak.ended",
-    "call.playback.started",
-    "call.playback.ended",
-    "call.dtmf.received",
-    "call.gather.ended",
-    "call.recording.saved",
-    "call.recording.error",
-];
+use super::news::KNOWN;
 
 /// Milliseconds between the tries of one event. Telnyx takes five at most, and 60,000 in all.
 const RETRIES_MS: [u32; 5] = [500, 1_000, 2_000, 5_000, 10_000];
 
-/// The same policy for every event of [`RETRIED`].
+/// The same policy for every event of [`KNOWN`].
 pub(super) struct Retries;
 
 #[derive(Serialize)]
@@ -31,7 +17,7 @@ struct Policy {
 
 impl Serialize for Retries {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(RETRIED.map(|event| (event, Policy { retries_ms: RETRIES_MS })))
+        serializer.collect_map(KNOWN.map(|event| (event, Policy { retries_ms: RETRIES_MS })))
     }
 }
 
