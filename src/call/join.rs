@@ -374,6 +374,18 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_who_waits_is_not_looked_at_for_what_may_mean_the_one_rung() {
+        let rules = rules(vec![dial(member("anna", 141, 20))], &[]);
+        let mut life = Life::begun(&rules);
+        life.news(1, News::Answered);
+        life.wait();
+        life.wait();
+        assert_eq!(life.wants(), ["dial 1", "answer 0", "answer 0", "bridge 0"]);
+        life.refuse(Kind::Bridge, 0, Refusal::Ended);
+        assert_eq!(life.wants(), ["look 1"], "a look-up may find whoever waits not alive");
+    }
+
+    #[test]
     fn a_refusal_for_good_is_the_end_of_it() {
         for why in [Refusal::Invalid, Refusal::Limit, Refusal::Key, Refusal::Unavailable] {
             let rules = two();

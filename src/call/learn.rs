@@ -265,9 +265,13 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) 
             Ok(Fact::Settled(settled.clone()))
         }
         (Kind::Look | Kind::Find, _) => Err(Ignored::NothingToDo),
-        (_, Verdict::Refused { why: Refusal::Ended, .. }) => {
-            // The ordinary race with somebody who hung up: his hangup is on its way, and if not, this finds out.
-            turn.look(LegNo::CALLER);
+        (kind, Verdict::Refused { why: Refusal::Ended, .. }) => {
+            // A bridge is of two, and may mean the other one: then a look-up of a caller who is not known to be picked up
+            // proves nothing, since it may find whoever waits not alive.
+            if kind != Kind::Bridge || turn.caller_is_known_up() {
+                // The ordinary race with somebody who hung up: his hangup is on its way, and if not, this finds out.
+                turn.look(LegNo::CALLER);
+            }
             Ok(Fact::Settled(settled.clone()))
         }
         (_, _) => Ok(Fact::Settled(settled.clone())),
