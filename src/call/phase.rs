@@ -233,13 +233,13 @@ pub struct Joining {
     /// His leg.
     pub leg: LegNo,
     /// How far it has come.
-    pub stage: Stage,
+    pub stage: JoinStage,
 }
 
 /// How far a joining has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub enum JoinStage {
     /// The caller is being picked up.
     PickingUp(PickUp),
     /// Both are being bridged.
