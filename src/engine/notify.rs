@@ -11,9 +11,10 @@ use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
 use super::letter::Letter;
-use super::sender::{Done, Sender};
+use super::sender::Sender;
 use super::task::over;
 use crate::call::{CommandId, Refusal, Verdict};
+use crate::hall::Done;
 use crate::hall::notices::{self, Place, Places};
 use crate::kill::kill_point;
 use crate::outside::hooks::Hooks;

@@ -17,7 +17,7 @@ use super::library::Library;
 use crate::call::{Event, EventId, Settled, Verdict, What};
 use crate::clock::Clock;
 use crate::hall::courier::{self, Miss};
-use crate::hall::{Arrival, Gate, Holder, Leave, Teller, asks_before_sending, holds, leave, teller};
+use crate::hall::{Arrival, Done, Gate, Holder, Teller, asks_before_sending, holds, kept_back, teller};
 use crate::kill::kill_point;
 use crate::store::{Stamp, Store};
 use crate::telnyx::answer::{Pulse, Reading, read};
@@ -57,40 +57,20 @@ pub struct Sender {
 /// How many renewals may be asked of the database at once.
 pub(super) const RENEWALS: usize = 2;
 
-/// What came of what was done for a command.
-#[derive(Debug)]
-pub(super) enum Done {
-    /// It was sent, and has its outcome.
-    Settles(Verdict),
-    /// It was sent, or could not be, and has no outcome yet.
-    Missed(Miss),
-    /// It is not to be sent any more, for that reason.
-    GivenUp(&'static str),
-    /// The pause before its next try is over.
-    Rested,
-    /// Its outcome is kept.
-    Settled,
-    /// It is another node's now, which will settle it.
-    Lost,
-}
-
 impl Sender {
     /// Sends a command once, and what the answer says of Telnyx itself; `again`: not for the first time.
     pub async fn once(&self, letter: &Letter, again: bool) -> (Done, Option<Pulse>) {
         let covered = letter.lease.covers(courier::TRY, &self.clock.boot());
         let asks = asks_before_sending(again, letter.taken_over, covered);
         let holder = if asks { self.hold(letter, courier::TRY).await } else { Holder::Us };
-        match leave(letter.kind, letter.age(&self.clock.boot()), holder) {
-            Leave::Go => {}
-            Leave::GiveUp(why) => return (Done::GivenUp(why), None),
-            Leave::Lost => return (Done::Lost, None),
-            Leave::Not(miss) => return (Done::Missed(miss), None),
+        if let Some(done) = kept_back(letter.kind, letter.age(&self.clock.boot()), holder) {
+            return (done, None);
         }
         debug!(call = %letter.call, kind = %letter.kind, command = %letter.id, "sent");
         kill_point!("dispatch.before_send");
         let (clock, kind, first) = (self.clock.clone(), letter.kind, letter.first);
         // It is asked again when the connection is there, just before the first byte.
-        let in_time = move || leave(kind, age(first, &clock.boot()), Holder::Us) == Leave::Go;
+        let in_time = move || kept_back(kind, age(first, &clock.boot()), Holder::Us).is_none();
         let within = self.clock.real(courier::TRY).max(Duration::from_secs(1));
         let began = Instant::now();
         let sent = self.client.send(&letter.request, within, in_time).await;
@@ -114,18 +94,13 @@ impl Sender {
         }
     }
 
-    /// Lets a pause pass, or what is left of it before everything stops. Nobody is to take the command over meanwhile.
-    pub async fn rest(&self, letter: &Letter, pause: Duration, mut stop: watch::Receiver<bool>) -> Done {
-        let mut left = pause;
-        while !left.is_zero() && !*stop.borrow() {
-            let nap = courier::nap(left);
-            let covered = letter.lease.covers(nap, &self.clock.boot());
-            if !covered && self.hold(letter, nap).await == Holder::Another {
-                return Done::Lost;
-            }
-            drop(timeout(self.clock.real(nap), stop.wait_for(|stop| *stop)).await);
-            left -= nap;
+    /// Lets a time pass, or what is left of it before everything stops. Nobody is to take the command over meanwhile.
+    pub async fn rest(&self, letter: &Letter, nap: Duration, mut stop: watch::Receiver<bool>) -> Done {
+        let covered = letter.lease.covers(nap, &self.clock.boot());
+        if !covered && self.hold(letter, nap).await == Holder::Another {
+            return Done::Lost;
         }
+        drop(timeout(self.clock.real(nap), stop.wait_for(|stop| *stop)).await);
         Done::Rested
     }
 
@@ -245,18 +220,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_command_that_rests_is_held_and_never_for_longer_than_any_other() {
-        let long = Duration::from_secs(20);
+        let nap = courier::nap(Duration::MAX);
         for (says, lost) in [(Renewed::Ours, false), (Renewed::Lost, true)] {
             let (sender, letter, clock) = night(Some(says));
             clock.advance(courier::TRY);
             let (_going, stop) = watch::channel(false);
-            let rested = sender.rest(&letter, long, stop).await;
+            let rested = sender.rest(&letter, nap, stop).await;
             assert_eq!(matches!(rested, Done::Lost), lost, "{rested:?}");
             let until = clock.boot().since + if lost { courier::TRY } else { courier::LEASE };
             assert_eq!(letter.lease.end(), until);
         }
         let (sender, letter, _clock) = night(None);
         let (_stopped, stop) = watch::channel(true);
-        assert!(matches!(sender.rest(&letter, long, stop).await, Done::Rested), "the end of everything ends it");
+        assert!(matches!(sender.rest(&letter, nap, stop).await, Done::Rested), "the end of everything ends it");
     }
 }

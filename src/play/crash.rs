@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::agenda::{Due, between, later};
 use super::stage::{Play, Then};
 use super::trouble::{House, Step};
+use crate::hall::Desk;
 use crate::hall::notices::Places;
-use crate::hall::{Lanes, Pace};
 
 impl Play {
     /// Whether this step is the node's last. Then it has ended already.
@@ -40,10 +40,8 @@ impl Play {
             }
         }
         self.rung.clear();
-        self.lanes = Lanes::default();
+        self.desk = Desk::new(None);
         (self.places, self.telling) = (Places::default(), BTreeMap::new());
-        self.pace = Pace::new(None);
-        self.asked.clear();
         self.agenda.forget();
         self.memory.node += 1;
         if self.trouble.house == House::Shared {

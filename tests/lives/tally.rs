@@ -65,7 +65,6 @@ impl Tally {
             "verdict.alive",
             "verdict.gone",
             "verdict.listed",
-            "us.lost",
             "limit.requests",
             "limit.recording",
             "message.of_a_call_under_way",
