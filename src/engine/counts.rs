@@ -57,6 +57,10 @@ impl Counts {
     }
 
     fn over(&self, call: &Call, entry: &Entry) {
+        // It was over before, and is counted.
+        if call.back {
+            return;
+        }
         let route = call.route.clone().map_or(Label::Borrowed("none"), Label::Owned);
         self.calls.one([route, Label::Borrowed(outcome(call))]);
         self.lasted.note(Duration::try_from(entry.decided_at.duration_since(call.began)).unwrap_or_default());

@@ -13,12 +13,11 @@ use tracing::{debug, error, warn};
 use super::letter::Letter;
 use super::sender::Sender;
 use super::task::over;
-use crate::call::{CommandId, Refusal, Verdict};
+use crate::call::{CommandId, Verdict};
 use crate::hall::Done;
-use crate::hall::notices::{self, Place, Places};
+use crate::hall::notices::{self, After, Place, Places};
 use crate::kill::kill_point;
 use crate::outside::hooks::Hooks;
-use crate::outside::notices::{Answer, read};
 use crate::routing::Hook;
 
 /// How many notices without a place are given back at once.
@@ -123,31 +122,23 @@ impl Teller {
         let (url, body) = (&letter.request.path, letter.request.body.clone());
         let answered = self.hooks.tell(url, *id, body, within).await;
         kill_point!("dispatch.after_send");
-        let (answer, code) = match answered {
-            Ok(status) => (read(status), status.to_string()),
-            Err(why) => {
-                debug!(%call, host, why, "a notice was not answered");
-                (Answer::Again, "no answer".to_owned())
-            }
-        };
-        let age = letter.age(&self.sender.clock.boot());
-        match (answer, notices::rest(age)) {
-            (Answer::Taken, _) => drop(self.sender.settle(letter, Verdict::Accepted { made: None }).await),
-            (Answer::Again, Some(pause)) => {
-                if age.is_some_and(|age| age < pause + notices::TRY) {
+        let status = answered.inspect_err(|why| debug!(%call, host, why, "a notice was not answered")).ok();
+        let code = notices::code(status);
+        match notices::after(status, letter.age(&self.sender.clock.boot())) {
+            After::Rests(pause) => {
+                // Once: whoever tells it again has it from the database.
+                if !letter.taken_over {
                     warn!(%call, host, code, "a notice was not taken; it is told again for an hour");
                 }
                 self.sender.give_back(letter, pause).await;
             }
-            (Answer::Again, None) => self.give_up(host, letter, Refusal::Unavailable, code).await,
-            (Answer::Refused, _) => self.give_up(host, letter, Refusal::Invalid, code).await,
-        }
-    }
-
-    async fn give_up(&self, host: &str, letter: &Letter, why: Refusal, code: String) {
-        let verdict = Verdict::Refused { why, code: code.clone() };
-        if let Done::Settled = self.sender.settle(letter, verdict).await {
-            error!(call = %letter.call, host, code, "a notice was not delivered");
+            After::Settles(verdict) => {
+                let refused = matches!(verdict, Verdict::Refused { .. });
+                let done = self.sender.settle(letter, verdict).await;
+                if refused && done == Done::Settled {
+                    error!(%call, host, code, "a notice was not delivered");
+                }
+            }
         }
     }
 
@@ -160,7 +151,7 @@ impl Teller {
 
 /// Whom a notice is for, as far as it may be shown.
 fn host(letter: &Letter) -> String {
-    Hook { url: letter.request.path.clone() }.host().to_owned()
+    Hook::host_of(&letter.request.path).to_owned()
 }
 
 #[cfg(test)]
@@ -174,7 +165,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::call::{CallId, Kind, LegNo, Settled, What};
+    use crate::call::{CallId, Kind, LegNo, Refusal, Settled, What};
     use crate::clock::Clock;
     use crate::engine::fake::{Asked, Fake, clock, inlet, sender, taken};
     use crate::engine::letter::Lease;
