@@ -5,21 +5,10 @@
 
 use std::time::Duration;
 
+use super::claim::Renewed;
 use super::courier::{self, Known, Miss};
 use super::desk::Done;
 use crate::call::{Kind, Refusal, Verdict};
-
-/// What the database says of a command whose lease was to be renewed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Renewed {
-    /// Ours, for as long as was asked for.
-    Ours,
-    /// Ours, but another node has a later command of its leg, or that has its outcome: this one would come out of place.
-    /// A command that [leaves its leg alone](Kind::leaves_its_leg_alone) overtakes nothing.
-    Overtaken,
-    /// Another node's, or nobody's: it is settled.
-    Lost,
-}
 
 /// Whose a command is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

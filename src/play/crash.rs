@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::agenda::{Due, between, later};
 use super::stage::{Play, Then};
 use super::trouble::{House, Step};
 use crate::hall::Desk;
 use crate::hall::notices::Places;
+
+/// The least time, as leases are kept.
+const PAST: Duration = Duration::from_millis(1);
 
 impl Play {
     /// Whether this step is the node's last. Then it has ended already.
@@ -47,7 +52,7 @@ impl Play {
         if self.trouble.house == House::Shared {
             self.diary.upset(None, self.now, self.now);
             for at in self.memory.lapses() {
-                self.agenda.add(at.max(self.now), Due::Lapse);
+                self.lapse(at);
             }
         } else {
             self.up = false;
@@ -69,6 +74,11 @@ impl Play {
             self.diary.count("us.took_over");
         }
         self.post(&open);
+    }
+
+    /// A lease is over then: what it covers may be taken over as soon as that is past.
+    pub(super) fn lapse(&mut self, until: Timestamp) {
+        self.agenda.add(later(until.max(self.now), PAST), Due::Lapse);
     }
 
     /// Another node takes over what the one that is gone left, as its leases end.

@@ -102,7 +102,7 @@ impl Play {
                 return self.tell(next);
             }
             let over = self.memory.row(next).map_or(self.now, |row| row.lease_until);
-            self.agenda.add(over.max(self.now), Due::Lapse);
+            self.lapse(over);
             left = next;
         }
     }
@@ -111,7 +111,7 @@ impl Play {
     fn give_back(&mut self, id: CommandId, rests: Duration) {
         self.diary.count("notice.rests");
         let until = later(self.now, rests);
-        self.memory.lease(id, until);
-        self.agenda.add(until, Due::Lapse);
+        self.memory.renew(id, until);
+        self.lapse(until);
     }
 }

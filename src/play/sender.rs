@@ -136,7 +136,7 @@ impl Play {
     }
 
     fn hold(&mut self, id: CommandId) -> Holder {
-        Holder::of(Some(self.memory.renew(id, self.now)), false)
+        Holder::of(Some(self.memory.renew(id, later(self.now, courier::LEASE))), false)
     }
 
     /// How long a request is on its way.
