@@ -382,7 +382,7 @@ mod tests {
             }
             assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ending"));
             life.hangs_up(1, Cause::Normal);
-            assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+            assert_eq!((life.wants(), life.phase(), life.call.back), (vec![], "ended", true));
         }
     }
 

@@ -83,6 +83,9 @@ impl Play {
 
     /// Another node takes over what the one that is gone left, as its leases end.
     pub(super) fn take_over(&mut self) {
+        if self.memory.leaves_any(self.now) {
+            self.diary.count("us.left_to_a_holder");
+        }
         let open = self.memory.take_over(self.now, false);
         if !open.is_empty() {
             self.diary.count("us.took_over_lapsed");

@@ -169,6 +169,12 @@ impl Memory {
         taken.into_iter().map(|(_, _, id)| id).collect()
     }
 
+    /// Whether a command that nobody holds is left to whoever holds another of its leg.
+    pub fn leaves_any(&self, now: Timestamp) -> bool {
+        let left = |row: &Row| row.lease_until < now && !may_claim(&self.found(row), &self.leg_of(row), false, now);
+        self.outbox.values().filter(|row| row.verdict.is_none()).any(left)
+    }
+
     fn found(&self, row: &Row) -> Found {
         let state = match &row.verdict {
             None => Far::Open,

@@ -80,6 +80,7 @@ impl Tally {
             "us.died",
             "us.took_over",
             "us.took_over_lapsed",
+            "us.left_to_a_holder",
             "crash.before_commit",
             "crash.after_commit",
             "crash.before_send",
