@@ -58,10 +58,10 @@ struct Hands {
 
 impl Hands {
     fn accept(&mut self, letter: Letter) {
-        let Letter { call, seq, leg, id, kind, first, taken_over, .. } = letter;
-        let to = if kind.rings() { letter.request.destination() } else { String::new() };
-        self.desk.accept(Slip { call, seq, leg, id, kind, taken_over }, first, to, self.now());
-        match self.letters.entry(id) {
+        let Letter { slip, first, .. } = letter;
+        let to = if slip.kind.rings() { letter.request.destination() } else { String::new() };
+        self.desk.accept(slip, first, to, self.now());
+        match self.letters.entry(slip.id) {
             // A command whose lease ran out while it waited here may be handed in again.
             Entry::Occupied(held) => held.get().lease.extend(letter.lease.end()),
             Entry::Vacant(place) => drop(place.insert(Arc::new(letter))),
@@ -125,7 +125,7 @@ impl Hands {
 
 /// Says what is not as it should be.
 fn tell(letter: &Letter, done: &Done) {
-    let Letter { call, kind, id, .. } = letter;
+    let Slip { call, kind, id, .. } = letter.slip;
     match done {
         Done::Missed(miss) => warn!(%call, %kind, code = miss.code.as_str(), "a command has no outcome yet"),
         Done::Lost => warn!(%call, %kind, command = %id, "another node has taken a command over"),
@@ -137,13 +137,11 @@ fn tell(letter: &Letter, done: &Done) {
 mod tests {
     use tokio::sync::mpsc::UnboundedReceiver;
     use tokio::time::timeout;
-    use uuid::Uuid;
 
     use super::*;
-    use crate::call::{CallId, Kind, LegNo, Refusal, Settled, Verdict, What};
+    use crate::call::{Kind, Refusal, Settled, Verdict, What};
     use crate::clock::Clock;
-    use crate::engine::fake::{Asked, Fake, clock, inlet, sender, taken};
-    use crate::engine::letter::Lease;
+    use crate::engine::fake::{Asked, Fake, clock, inlet, letter, sender, taken};
     use crate::hall::{Gate, courier};
     use crate::store::{Renewed, StoreError};
     use crate::telnyx::request::Request;
@@ -182,17 +180,9 @@ mod tests {
 
         fn post_to(&self, to: &str, no: u128, kind: Kind, age: Option<Duration>, taken_over: bool) {
             let since = self.clock.boot().since;
-            let letter = Letter {
-                call: CallId(Uuid::nil()),
-                seq: u32::try_from(no).unwrap(),
-                leg: LegNo(0),
-                id: CommandId(Uuid::from_u128(no)),
-                kind,
-                request: Request::stored(kind, "/calls/x".into(), format!(r#"{{"to":"{to}"}}"#).into()),
-                first: age.map(|age| since - age),
-                taken_over,
-                lease: Lease::until(since + courier::LEASE),
-            };
+            let mut letter = letter(no, kind, since);
+            letter.request = Request::stored(kind, "/calls/x".into(), format!(r#"{{"to":"{to}"}}"#).into());
+            (letter.slip.taken_over, letter.first) = (taken_over, age.map(|age| since - age));
             self.letters.send(letter).unwrap();
         }
 

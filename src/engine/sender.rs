@@ -61,14 +61,14 @@ impl Sender {
     /// Sends a command once, and what the answer says of Telnyx itself; `again`: not for the first time.
     pub async fn once(&self, letter: &Letter, again: bool) -> (Done, Option<Pulse>) {
         let covered = letter.lease.covers(courier::TRY, &self.clock.boot());
-        let asks = asks_before_sending(again, letter.taken_over, covered);
+        let asks = asks_before_sending(again, letter.slip.taken_over, covered);
         let holder = if asks { self.hold(letter, courier::TRY).await } else { Holder::Us };
-        if let Some(done) = kept_back(letter.kind, letter.age(&self.clock.boot()), holder) {
+        if let Some(done) = kept_back(letter.slip.kind, letter.age(&self.clock.boot()), holder) {
             return (done, None);
         }
-        debug!(call = %letter.call, kind = %letter.kind, command = %letter.id, "sent");
+        debug!(call = %letter.slip.call, kind = %letter.slip.kind, command = %letter.slip.id, "sent");
         kill_point!("dispatch.before_send");
-        let (clock, kind, first) = (self.clock.clone(), letter.kind, letter.first);
+        let (clock, kind, first) = (self.clock.clone(), letter.slip.kind, letter.first);
         // It is asked again when the connection is there, just before the first byte.
         let in_time = move || kept_back(kind, age(first, &clock.boot()), Holder::Us).is_none();
         let within = self.clock.real(courier::TRY).max(Duration::from_secs(1));
@@ -76,14 +76,14 @@ impl Sender {
         let sent = self.client.send(&letter.request, within, in_time).await;
         self.counts.tried(began.elapsed(), again);
         kill_point!("dispatch.after_send");
-        kill_point!("lookup.answered", letter.kind == crate::call::Kind::Look);
+        kill_point!("lookup.answered", letter.slip.kind == crate::call::Kind::Look);
         let no_answer = |perhaps, code: &str, why: String| {
-            debug!(call = %letter.call, command = %letter.id, why, code);
+            debug!(call = %letter.slip.call, command = %letter.slip.id, why, code);
             (Done::Missed(Miss { perhaps, after: None, code: code.to_owned() }), Some(Pulse::default()))
         };
         match sent {
             Sent::Answer { status, hints, body } => {
-                let done = match read(letter.kind, status, hints, &body).about(letter.call) {
+                let done = match read(letter.slip.kind, status, hints, &body).about(letter.slip.call) {
                     Reading::Verdict(verdict) => Done::Settles(verdict),
                     Reading::Again { perhaps, after, code } => Done::Missed(Miss { perhaps, after, code }),
                 };
@@ -111,7 +111,7 @@ impl Sender {
         let renewed = match timeout(courier::TRY, self.renewals.acquire()).await {
             Ok(_turn) => {
                 let stamp = self.stamp(courier::LEASE);
-                let renewed = self.store.renew(letter.call, letter.id, &stamp).await.ok();
+                let renewed = self.store.renew(letter.slip.call, letter.slip.id, &stamp).await.ok();
                 renewed.map(|renewed| (renewed, stamp.since + stamp.lease))
             }
             Err(_) => None,
@@ -126,13 +126,13 @@ impl Sender {
 
     /// Ends the lease: anybody may take the command over at once. Where the database does not answer it runs out.
     pub async fn release(&self, letter: &Letter) {
-        drop(self.store.renew(letter.call, letter.id, &self.stamp(Duration::ZERO)).await);
+        drop(self.store.renew(letter.slip.call, letter.slip.id, &self.stamp(Duration::ZERO)).await);
     }
 
     /// Lets nobody take the command over for so long, then anybody. Where the database does not answer that is sooner.
     pub async fn give_back(&self, letter: &Letter, rests: Duration) {
         if let Ok(_turn) = self.returns.acquire().await {
-            drop(self.store.renew(letter.call, letter.id, &self.stamp(rests)).await);
+            drop(self.store.renew(letter.slip.call, letter.slip.id, &self.stamp(rests)).await);
         }
     }
 
@@ -144,8 +144,8 @@ impl Sender {
     /// Hands the outcome in, until it is kept: a node that dies before leaves the command to another.
     pub async fn settle(&self, letter: &Letter, verdict: Verdict) -> Done {
         let known = holds(&verdict);
-        let id = EventId::settled(letter.id, verdict.word());
-        let settled = Settled { command: letter.id, kind: letter.kind, leg: letter.leg, verdict };
+        let id = EventId::settled(letter.slip.id, verdict.word());
+        let settled = Settled { command: letter.slip.id, kind: letter.slip.kind, leg: letter.slip.leg, verdict };
         let event = Event { id, at: None, what: What::Settled(settled) };
         let mut pause = Duration::from_millis(20);
         kill_point!("dispatch.before_settle");
@@ -153,7 +153,7 @@ impl Sender {
             let ours = known || letter.lease.covers(Duration::ZERO, &self.clock.boot());
             let holder = if ours { Holder::Us } else { self.hold(letter, Duration::ZERO).await };
             let put = match teller(holder) {
-                Teller::Us => self.inlet.put(Arrival::own(letter.call, event.clone())).await,
+                Teller::Us => self.inlet.put(Arrival::own(letter.slip.call, event.clone())).await,
                 Teller::Another => return Done::Lost,
                 Teller::Later => Put::Busy,
             };
@@ -169,14 +169,10 @@ impl Sender {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::call::{CallId, CommandId, Kind, LegNo};
-    use crate::engine::fake::{Asked, Fake, clock, inlet, sender};
-    use crate::engine::letter::Lease;
+    use crate::call::Kind;
+    use crate::engine::fake::{Asked, Fake, clock, inlet, letter, sender};
     use crate::store::{Renewed, StoreError};
-    use crate::telnyx::request::Request;
 
     /// A sender whose requests reach nobody, on a database that says this of every lease; and a letter of the moment.
     fn night(says: Option<Renewed>) -> (Sender, Letter, Clock) {
@@ -191,17 +187,7 @@ mod tests {
                 }
             }
         });
-        let letter = Letter {
-            call: CallId(Uuid::nil()),
-            seq: 1,
-            leg: LegNo(0),
-            id: CommandId(Uuid::nil()),
-            kind: Kind::Dial,
-            request: Request::stored(Kind::Dial, "/calls".into(), bytes::Bytes::new()),
-            first: Some(clock.boot().since),
-            taken_over: false,
-            lease: Lease::until(clock.boot().since + courier::LEASE),
-        };
+        let letter = letter(1, Kind::Dial, clock.boot().since);
         (sender, letter, clock)
     }
 

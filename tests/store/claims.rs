@@ -91,7 +91,7 @@ pub async fn any_outbox_is_taken_over_and_held_as_the_hall_says(base: Arc<Base>)
             let claimed = me.store.claim(&me.stamp(), ROWS, alone).await.unwrap();
             for row in &rows {
                 let may = may_claim(&row.found, &of_its_leg(row), alone, now);
-                let has = claimed.iter().any(|claimed| claimed.id == row.id);
+                let has = claimed.iter().any(|claimed| claimed.slip.id == row.id);
                 assert_eq!(has, may, "box {no}, alone {alone}: {:?} of {:?}", row.found, of_its_leg(row));
                 answers[usize::from(may)] += 1;
             }
