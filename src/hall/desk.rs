@@ -377,8 +377,8 @@ mod tests {
         let mut night = Night::new();
         night.post(1, Kind::Speak, false);
         assert_eq!(night.acts(), tries(1, false));
-        let hold = Some(2 * courier::PATIENCE);
-        night.desk.heard(id(1), true, hold, night.now);
+        let hold = 2 * courier::PATIENCE;
+        night.desk.heard(id(1), true, Some(hold), night.now);
         night.came(1, Done::Settled);
         night.post(2, Kind::Speak, false);
         let refused = Verdict::Refused { why: Refusal::Unavailable, code: "too much at once".into() };
@@ -390,7 +390,7 @@ mod tests {
         let at = night.desk.wake_at().unwrap();
         night.desk.pump(&night.gate, &night.by, 1, at);
         let act = night.desk.next_act().unwrap();
-        assert_eq!((act.todo, act.waited), (Todo::Try { again: false }, hold.unwrap()));
+        assert_eq!((act.todo, act.waited), (Todo::Try { again: false }, hold));
     }
 
     #[test]
