@@ -75,13 +75,27 @@ impl Watcher {
         loop {
             tokio::select! {
                 answer = asked.recv() => match answer {
-                    // Whoever asked need not wait for the answer.
-                    Some(answer) => drop(answer.send(self.now().await)),
+                    Some(answer) => self.answer(answer, &mut asked).await,
                     None => return,
                 },
                 () = tokio::time::sleep(self.clock.real(EVERY)) => self.look().await,
             }
         }
+    }
+
+    /// Reads once for all who have asked by now, however many they are while the database is slow.
+    async fn answer(
+        &mut self,
+        first: oneshot::Sender<Report>,
+        asked: &mut mpsc::UnboundedReceiver<oneshot::Sender<Report>>,
+    ) {
+        let mut all = vec![first];
+        while let Ok(another) = asked.try_recv() {
+            all.push(another);
+        }
+        let report = self.now().await;
+        // Whoever asked need not wait for the answer.
+        all.into_iter().for_each(|answer| drop(answer.send(report.clone())));
     }
 
     /// What has changed, and does not change just now, is put in force.

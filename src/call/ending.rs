@@ -77,6 +77,7 @@ pub(super) fn on(since: Timestamp, turn: &mut Turn<'_>) -> Flow {
 /// Hears a fact after the end. A leg of ours that shows itself alive is hung up: then the end was not the end.
 pub(super) fn after(since: Timestamp, turn: &mut Turn<'_>) -> Flow {
     let back = turn.call.legs.iter().any(Leg::is_live);
+    turn.call.back |= back;
     Flow::Stay(if back { stop_all(turn.now, turn) } else { Phase::Ended { since } })
 }
 
@@ -381,7 +382,7 @@ mod tests {
             }
             assert_eq!((life.wants(), life.phase()), (vec!["hangup 1".into()], "ending"));
             life.hangs_up(1, Cause::Normal);
-            assert_eq!((life.wants(), life.phase()), (vec![], "ended"));
+            assert_eq!((life.wants(), life.phase(), life.call.back), (vec![], "ended", true));
         }
     }
 

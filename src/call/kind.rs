@@ -93,6 +93,11 @@ impl Kind {
         }
     }
 
+    /// Whether it rings somebody.
+    pub fn rings(self) -> bool {
+        matches!(self, Self::Dial | Self::Transfer)
+    }
+
     /// Whether it does nothing to its leg: nothing comes too late for it, and it comes before nothing.
     pub fn leaves_its_leg_alone(self) -> bool {
         matches!(self, Self::Look | Self::Find | Self::Notify)

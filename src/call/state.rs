@@ -48,6 +48,9 @@ pub struct Call {
     /// The mailboxes that the caller came to, and what came of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<Message>,
+    /// A leg of it has shown itself alive after its end: it ends more than once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub back: bool,
     /// Where in its life it is.
     pub phase: Phase,
 }
@@ -70,6 +73,7 @@ impl Call {
             notices: Vec::new(),
             legs: Vec::new(),
             messages: Vec::new(),
+            back: false,
             phase: Phase::Arriving,
         }
     }

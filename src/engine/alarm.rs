@@ -1,7 +1,6 @@
 //! Time passes: calls whose deadline is over hear of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,48 +10,34 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::apply::Inlet;
-use super::letter::{Lease, Letter, Ways};
 use super::rung::{Deadline, Rung};
 use super::task::over;
-use crate::call::{Event, EventId, Kind, What};
+use crate::call::{Event, EventId, What};
 use crate::clock::Clock;
-use crate::hall::{Arrival, courier};
+use crate::hall::Arrival;
 use crate::kill::kill_point;
-use crate::store::{Claimed, Stamp, Store};
-use crate::telnyx::request::Request;
+use crate::store::Store;
 
 /// The longest the alarm sleeps: deadlines that other nodes wrote are found by looking.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How many deadlines or commands are taken at once. Where there are more, the next are taken without a pause.
+/// How many deadlines are taken at once. Where there are more, the next are taken without a pause.
 const AT_ONCE: u32 = 256;
 /// How many deadlines may be rung for at once; the others wait until some of them are kept.
 const MOST_RINGING: usize = 4 * AT_ONCE as usize;
-/// How often commands are looked for whose node is gone.
-const TAKE_OVER_EVERY: Duration = Duration::from_millis(250);
 
-/// How often it is counted how many nodes there are.
-const COUNT_EVERY: Duration = Duration::from_secs(1);
-/// A node of which nothing was heard for so long is not counted.
-const COUNTED_FOR: Duration = Duration::from_secs(4);
-
-/// What the alarm and the take-over need of the house.
-#[derive(Clone)]
-pub struct Watch {
+/// The alarm, and what it needs of the house.
+pub struct Alarm {
     /// The database.
     pub store: Arc<dyn Store>,
     /// The time.
     pub clock: Clock,
     /// Where deadlines go.
     pub inlet: Inlet,
-    /// This process.
-    pub node: uuid::Uuid,
-    /// Where it is noted how many nodes there are.
-    pub nodes: Arc<AtomicU32>,
 }
 
-impl Watch {
+impl Alarm {
     /// Rings for every deadline that is over, until `stop`.
-    pub async fn alarm(self, mut wakes: mpsc::UnboundedReceiver<Timestamp>, mut stop: watch::Receiver<bool>) {
+    pub async fn run(self, mut wakes: mpsc::UnboundedReceiver<Timestamp>, mut stop: watch::Receiver<bool>) {
         let mut next = self.clock.now();
         let mut look_at = Instant::now();
         let (mut rung, mut ringing) = (Rung::default(), JoinSet::new());
@@ -111,57 +96,6 @@ impl Watch {
             deadline
         });
     }
-
-    /// Takes over commands whose node is gone, until `stop`. `alone`: no other process can hold any.
-    pub async fn take_over(self, letters: Ways, alone: bool, mut stop: watch::Receiver<bool>) {
-        let mut all = alone;
-        let (mut behind, mut lost) = (false, false);
-        let mut count_at = Duration::ZERO;
-        loop {
-            let boot = self.clock.boot();
-            let since = boot.since;
-            let stamp = Stamp { node: self.node, boot: boot.boot, since, lease: courier::LEASE };
-            if !alone && since >= count_at {
-                count_at = since + COUNT_EVERY;
-                // Where it cannot be counted it is as it was.
-                if let Ok(nodes) = self.store.nodes(&stamp, COUNTED_FOR).await {
-                    self.nodes.store(nodes, Ordering::Relaxed);
-                }
-            }
-            match self.store.claim(&stamp, AT_ONCE, all).await {
-                Ok(claimed) => {
-                    lost = false;
-                    behind = claimed.len() == AT_ONCE as usize;
-                    all = alone && behind;
-                    for row in claimed {
-                        // A notice that rested has nobody until its pause is over.
-                        if row.kind != Kind::Notify {
-                            warn!(call = %row.call, kind = %row.kind, command = %row.id, "a command was taken over");
-                        }
-                        kill_point!("takeover.claimed");
-                        letters.send(letter(row, since));
-                    }
-                }
-                Err(_) if lost => {}
-                Err(why) => {
-                    (lost, behind) = (true, false);
-                    warn!(%why, "commands cannot be taken over; trying again until they can");
-                }
-            }
-            let pause = if behind { Duration::ZERO } else { self.clock.real(TAKE_OVER_EVERY) };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                _ = stop.changed() => return,
-            }
-        }
-    }
-}
-
-fn letter(row: Claimed, since: Duration) -> Letter {
-    let Claimed { call, seq, id, kind, leg, path, body, age } = row;
-    let first = age.and_then(|age| since.checked_sub(age));
-    let (request, lease) = (Request::stored(kind, path, body), Lease::until(since + courier::LEASE));
-    Letter { call, seq, leg, id, kind, request, first, taken_over: true, lease }
 }
 
 #[cfg(test)]
@@ -179,27 +113,20 @@ mod tests {
 
     /// An alarm on a database that asks the test.
     struct Night {
-        watch: Watch,
         asked: UnboundedReceiver<Asked>,
         wakes: mpsc::UnboundedSender<Timestamp>,
-        stop: watch::Sender<bool>,
+        _stop: watch::Sender<bool>,
     }
 
     impl Night {
         /// The clock by hand stands still; the pauses go by tokio's.
-        fn new() -> (Self, mpsc::UnboundedReceiver<Timestamp>) {
-            let (store, asked) = Fake::new();
-            let (clock, (wakes, woken)) = (clock(), mpsc::unbounded_channel());
+        fn started() -> Self {
+            let ((store, asked), clock) = (Fake::new(), clock());
+            let ((wakes, woken), (stop, stopped)) = (mpsc::unbounded_channel(), watch::channel(false));
             let (inlet, writer) = inlet(&store, &clock);
             tokio::spawn(writer.run());
-            let watch = Watch { store, clock, inlet, node: Uuid::nil(), nodes: Arc::default() };
-            (Self { watch, asked, wakes, stop: watch::channel(false).0 }, woken)
-        }
-
-        fn started() -> Self {
-            let (night, woken) = Self::new();
-            tokio::spawn(night.watch.clone().alarm(woken, night.stop.subscribe()));
-            night
+            tokio::spawn(Alarm { store, clock, inlet }.run(woken, stopped));
+            Self { asked, wakes, _stop: stop }
         }
 
         async fn asked(&mut self) -> Option<Asked> {
@@ -306,36 +233,5 @@ mod tests {
         }
         let pauses: Vec<u128> = rung.windows(2).map(|two| (two[1] - two[0]).as_millis() / 250).collect();
         assert!(pauses.is_sorted() && pauses[0] <= 2 && pauses[7] >= 32, "{pauses:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn full_hands_take_over_more_at_once() {
-        let (mut night, _woken) = Night::new();
-        let (telnyx, mut taken) = mpsc::unbounded_channel();
-        let letters = Ways { telnyx, others: mpsc::unbounded_channel().0 };
-        tokio::spawn(night.watch.clone().take_over(letters, false, night.stop.subscribe()));
-        let row = |n: u32| Claimed {
-            call: CallId(Uuid::nil()),
-            seq: n,
-            id: crate::call::CommandId(Uuid::from_u128(n.into())),
-            kind: crate::call::Kind::Answer,
-            leg: crate::call::LegNo(0),
-            path: String::new(),
-            body: bytes::Bytes::new(),
-            age: None,
-        };
-        let mut asked_at = Vec::new();
-        for many in [AT_ONCE, 1, 0] {
-            let Some(Asked::Claim { answer, limit }) = night.asked().await else { panic!("nothing is taken over") };
-            assert_eq!(limit, AT_ONCE);
-            asked_at.push(Instant::now());
-            answer.send(Ok((0..many).map(row).collect())).unwrap();
-            for _ in 0..many {
-                taken.recv().await.unwrap();
-            }
-        }
-        assert_eq!(night.watch.nodes.load(Ordering::Relaxed), 3, "as many as the database counts");
-        assert!(asked_at[1] - asked_at[0] < Duration::from_millis(50), "{asked_at:?}");
-        assert!(asked_at[2] - asked_at[1] >= TAKE_OVER_EVERY, "{asked_at:?}");
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::counts::Counts;
-use super::letter::{Lease, Letter, Ways, rendered};
+use super::letter::{Letter, Ways, rendered};
 use super::library::Library;
 use super::queue::{Queue, Rank, Room, Seat};
 use crate::call::{Event, News, What};
@@ -238,21 +238,8 @@ impl Writer {
     fn pass_on(&self, batch: &[Arrival], draft: Draft, since: Duration) {
         tell(batch, &draft.changes);
         self.parts.counts.batch(&draft.changes);
-        for Parcel { post, path, body } in draft.parcels {
-            let kind = post.command.verb.kind();
-            let request = Request::stored(kind, path, body);
-            let letter = Letter {
-                call: post.call,
-                seq: post.seq,
-                leg: post.command.leg,
-                id: post.command.id,
-                kind,
-                request,
-                first: Some(since),
-                taken_over: false,
-                lease: Lease::until(since + courier::LEASE),
-            };
-            self.parts.letters.send(letter);
+        for parcel in draft.parcels {
+            self.parts.letters.send(Letter::new(parcel, since));
         }
         if let Some(wake) = draft.changes.calls.iter().filter_map(|saved| saved.wake_at).min() {
             let _ = self.parts.wakes.send(wake);

@@ -57,6 +57,10 @@ impl Counts {
     }
 
     fn over(&self, call: &Call, entry: &Entry) {
+        // It was over before, and is counted.
+        if call.back {
+            return;
+        }
         let route = call.route.clone().map_or(Label::Borrowed("none"), Label::Owned);
         self.calls.one([route, Label::Borrowed(outcome(call))]);
         self.lasted.note(Duration::try_from(entry.decided_at.duration_since(call.began)).unwrap_or_default());
@@ -138,5 +142,35 @@ fn outcome(call: &Call) -> &'static str {
         (_, false) => "party",
         (false, true) => "caller",
         (true, true) => "nobody",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::call::{CallId, Event, EventId};
+    use crate::hall::{Key, Saved};
+    use crate::routing::RulesHash;
+
+    #[test]
+    fn a_call_that_comes_back_is_counted_once() {
+        let (counts, now) = (Counts::default(), Timestamp::UNIX_EPOCH);
+        let mut call = Call::new(CallId::of("leg"), RulesHash("1".into()), now);
+        for back in [false, true] {
+            call.back = back;
+            let saved = Saved { call: call.clone(), before: None, wake_at: None, known: Vec::new(), ended: Vec::new() };
+            let event = Event { id: EventId("e".into()), at: None, what: What::Due { version: 1 } };
+            let key = Key { stream: String::new(), event: event.id.clone() };
+            let remarks = vec![Remark::Over];
+            let entry = Entry { index: 0, key, call: call.id, version: 1, decided_at: now, event, remarks };
+            counts.batch(&Changes { calls: vec![saved], entries: vec![entry], ..Changes::default() });
+        }
+        let mut page = Page::default();
+        counts.write(&mut page);
+        let text = page.text();
+        let counted = "switchhook_calls_total{route=\"none\",outcome=\"nobody\"} 1\n";
+        assert!(text.contains(counted), "{text}");
     }
 }

@@ -1,6 +1,7 @@
-//! Commands leave here. Which one and when is said by [`Lanes`]; here they are handed to the [`Sender`].
+//! Commands leave here. What is to be done with which is said by the [`Desk`]; here each act of it is a task.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,208 +11,125 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::letter::Letter;
-use super::sender::{Done, Sender};
+use super::sender::Sender;
 use super::task::over;
-use crate::call::{CommandId, Verdict};
-use crate::hall::{Lanes, Move, Pace, Slip, Turn, Wish};
+use crate::call::CommandId;
+use crate::hall::{Act, Desk, Done, Slip, Todo};
 use crate::telnyx::answer::Pulse;
 
 /// Sends what comes until `stop`. Then what was committed is still sent, and answers are waited for, but nothing is
 /// sent again: that is left, with its lease released, to whoever runs next.
 pub async fn run(sender: Arc<Sender>, mut letters: mpsc::UnboundedReceiver<Letter>, mut stop: watch::Receiver<bool>) {
-    let mut desk = Desk {
-        pace: Pace::new(sender.rate),
+    let mut hands = Hands {
+        desk: Desk::new(sender.rate),
         sender,
-        lanes: Lanes::default(),
         letters: HashMap::new(),
         flying: JoinSet::new(),
         stop: stop.clone(),
     };
     let mut open = true;
-    while open || !letters.is_empty() || !desk.flying.is_empty() {
-        let nap = desk.nap();
+    while open || !letters.is_empty() || !hands.flying.is_empty() {
+        let nap = hands.nap();
         tokio::select! {
-            Some(letter) = letters.recv() => desk.accept(letter),
+            Some(letter) = letters.recv() => hands.accept(letter),
             _ = stop.changed(), if open => open = false,
-            Some(done) = desk.flying.join_next() => {
+            Some(done) = hands.flying.join_next() => {
                 let (id, done, pulse) = over(done);
-                desk.hear(id, pulse);
-                desk.go_on(id, done);
+                hands.came(id, done, pulse);
             }
             () = tokio::time::sleep(nap.unwrap_or_default()), if nap.is_some() => {}
         }
-        desk.pump();
+        hands.act();
     }
-    for letter in desk.letters.values() {
-        desk.sender.release(letter).await;
+    for letter in hands.letters.values() {
+        hands.sender.release(letter).await;
     }
 }
 
-/// All that is waiting or under way.
-struct Desk {
+/// Whoever does what the desk wants done.
+struct Hands {
+    desk: Desk,
     sender: Arc<Sender>,
-    pace: Pace,
-    lanes: Lanes,
     letters: HashMap<CommandId, Arc<Letter>>,
     flying: JoinSet<(CommandId, Done, Option<Pulse>)>,
     /// True once nothing is to be sent again.
     stop: watch::Receiver<bool>,
 }
 
-impl Desk {
+impl Hands {
     fn accept(&mut self, letter: Letter) {
-        let Letter { call, seq, leg, id, kind, taken_over, .. } = letter;
-        // A command whose lease ran out while it waited here may be handed in again.
-        let Some(begun) = self.lanes.accept(Slip { call, seq, leg, id, kind, taken_over }) else {
-            if let Some(held) = self.letters.get(&id) {
-                held.lease.extend(letter.lease.end());
-            }
-            return;
-        };
-        self.letters.insert(id, Arc::new(letter));
-        for id in begun.void {
-            self.settle(id, Verdict::Void);
-        }
-        for id in begun.go {
-            self.next(id);
+        let Letter { slip, first, .. } = letter;
+        let to = if slip.kind.rings() { letter.request.destination() } else { String::new() };
+        self.desk.accept(slip, first, to, self.now());
+        match self.letters.entry(slip.id) {
+            // A command whose lease ran out while it waited here may be handed in again.
+            Entry::Occupied(held) => held.get().lease.extend(letter.lease.end()),
+            Entry::Vacant(place) => drop(place.insert(Arc::new(letter))),
         }
     }
 
-    fn go_on(&mut self, id: CommandId, done: Done) {
-        match done {
-            Done::Settles(verdict) => self.settle(id, verdict),
-            Done::Missed(miss) => {
-                if let Some(letter) = self.letters.get(&id) {
-                    let code = miss.code.as_str();
-                    warn!(call = %letter.call, kind = %letter.kind, code, "a command has no outcome yet");
-                }
-                self.lanes.missed(id, miss);
-                self.next(id);
-            }
-            Done::GivenUp(why) => self.give_up(id, why),
-            Done::Rested => {
-                let age = self.age(id);
-                let next = self.lanes.rested(id, age);
-                self.follow(id, next);
-            }
-            Done::Settled => self.forget(id),
-            Done::Lost => {
-                if let Some(letter) = self.letters.get(&id) {
-                    warn!(call = %letter.call, kind = %letter.kind, command = %id, "another node has taken a command over");
-                }
-                self.forget(id);
-            }
+    /// A task of a command is over: what came of it and, if it was a try, what the answer says of Telnyx.
+    fn came(&mut self, id: CommandId, done: Done, pulse: Option<Pulse>) {
+        let now = self.now();
+        if let Some(Pulse { answers, hold }) = pulse {
+            self.desk.heard(id, answers, hold, now);
         }
-    }
-
-    fn forget(&mut self, id: CommandId) {
-        self.letters.remove(&id);
-        if let Some(next) = self.lanes.settled(id) {
-            self.next(next);
+        if let Some(letter) = self.letters.get(&id) {
+            tell(letter, &done);
         }
+        if matches!(done, Done::Settled | Done::Lost) {
+            self.letters.remove(&id);
+        }
+        self.desk.came(id, done, now);
     }
 
-    fn next(&mut self, id: CommandId) {
-        let age = self.age(id);
-        let next = self.lanes.next(id, age);
-        self.follow(id, next);
+    /// Does all that is to be done.
+    fn act(&mut self) {
+        if *self.stop.borrow() {
+            self.desk.stop();
+        }
+        let (rules, nodes) = (self.sender.library.snapshot(), self.sender.nodes.load(Ordering::Relaxed));
+        self.desk.pump(&self.sender.gate.borrow(), &rules.current().outbound, nodes, self.now());
+        while let Some(act) = self.desk.next_act() {
+            self.begin(act);
+        }
+        self.sender.counts.circuit(self.desk.circuit());
     }
 
-    fn age(&self, id: CommandId) -> Option<Duration> {
-        self.letters.get(&id).and_then(|letter| letter.age(&self.sender.clock.boot()))
-    }
-
-    fn follow(&mut self, id: CommandId, next: Option<Move>) {
+    fn begin(&mut self, act: Act) {
+        let Act { id, todo, .. } = act;
         let Some(letter) = self.letters.get(&id).cloned() else { return };
-        match next {
-            Some(Move::Settle(verdict)) => self.settle(id, verdict),
-            Some(Move::Wait(_) | Move::Send { again: true, .. }) if *self.stop.borrow() => {}
-            Some(Move::Wait(pause)) => {
-                let (sender, stop) = (self.sender.clone(), self.stop.clone());
-                self.flying.spawn(async move { (id, sender.rest(&letter, pause, stop).await, None) });
-            }
-            Some(Move::Send { patience, fresh, .. }) => {
-                let now = self.sender.clock.boot().since;
-                let until = patience.map(|patience| now + patience);
-                let born = letter.first.unwrap_or_default();
-                self.pace.ask(Wish { id, kind: letter.kind, born, until, fresh });
-            }
-            None => {}
-        }
-    }
-
-    /// Lets everything leave whose turn it is.
-    fn pump(&mut self) {
-        self.pace.share(self.sender.nodes.load(Ordering::Relaxed));
-        while let Some(turn) = self.pace.next(self.sender.clock.boot().since) {
-            match turn {
-                Turn::Go(id) => self.leave(id),
-                Turn::Refused(id, why) => self.give_up(id, why),
-            }
-        }
-        self.sender.counts.circuit(self.pace.circuit());
-    }
-
-    fn leave(&mut self, id: CommandId) {
-        let age = self.age(id);
-        let (next, letter) = (self.lanes.leaves(id, age), self.letters.get(&id).cloned());
-        // Asked once: a moment later something else may be stopped.
-        let first = matches!(next, Some(Move::Send { again: false, .. }));
-        let stopped = letter.as_deref().filter(|_| first).and_then(|letter| self.stopped(letter));
-        if let Some(why) = stopped {
-            self.pace.free(id);
-            if let Some(verdict) = self.lanes.stop(id, why) {
-                self.settle(id, verdict);
-            }
-            return;
-        }
-        match (next, letter) {
-            (Some(Move::Send { again, .. }), Some(letter)) if !(again && *self.stop.borrow()) => {
-                let sender = self.sender.clone();
-                self.flying.spawn(async move {
-                    let (done, pulse) = sender.once(&letter, again).await;
-                    (id, done, pulse)
-                });
-            }
-            (next, _) => {
-                self.pace.free(id);
-                if let Some(Move::Settle(verdict)) = next {
-                    self.settle(id, verdict);
+        let (sender, stop) = (self.sender.clone(), self.stop.clone());
+        self.flying.spawn(async move {
+            let (done, pulse) = match todo {
+                Todo::Try { again } => sender.once(&letter, again).await,
+                Todo::Rest(nap) => (sender.rest(&letter, nap, stop).await, None),
+                Todo::Settle(verdict) | Todo::Refuse(_, verdict) | Todo::Stop(_, verdict) => {
+                    (sender.settle(&letter, verdict).await, None)
                 }
-            }
-        }
+            };
+            (id, done, pulse)
+        });
     }
 
-    /// What forbids a command that is to leave for the first time.
-    fn stopped(&self, letter: &Letter) -> Option<&'static str> {
-        let rules = self.sender.library.snapshot();
-        self.sender.gate.borrow().shuts(letter.kind, &letter.request.destination(), &rules.current().outbound)
-    }
-
-    /// A task of a command is over: what the answer, if it was a try, says of Telnyx.
-    fn hear(&mut self, id: CommandId, pulse: Option<Pulse>) {
-        match pulse {
-            Some(Pulse { answers, hold }) => self.pace.heard(id, answers, hold, self.sender.clock.boot().since),
-            None => self.pace.free(id),
-        }
+    fn now(&self) -> Duration {
+        self.sender.clock.boot().since
     }
 
     /// How long until something may leave by itself.
     fn nap(&self) -> Option<Duration> {
         let clock = &self.sender.clock;
-        self.pace.wake_at().map(|at| clock.real(at.saturating_sub(clock.boot().since)))
+        self.desk.wake_at().map(|at| clock.real(at.saturating_sub(clock.boot().since)))
     }
+}
 
-    fn give_up(&mut self, id: CommandId, why: &str) {
-        if let Some(verdict) = self.lanes.give_up(id, why) {
-            self.settle(id, verdict);
-        }
-    }
-
-    fn settle(&mut self, id: CommandId, verdict: Verdict) {
-        let Some(letter) = self.letters.get(&id).cloned() else { return };
-        let sender = self.sender.clone();
-        self.flying.spawn(async move { (id, sender.settle(&letter, verdict).await, None) });
+/// Says what is not as it should be.
+fn tell(letter: &Letter, done: &Done) {
+    let Slip { call, kind, id, .. } = letter.slip;
+    match done {
+        Done::Missed(miss) => warn!(%call, %kind, code = miss.code.as_str(), "a command has no outcome yet"),
+        Done::Lost => warn!(%call, %kind, command = %id, "another node has taken a command over"),
+        Done::Settles(_) | Done::GivenUp(_) | Done::Rested | Done::Settled => {}
     }
 }
 
@@ -219,13 +137,11 @@ impl Desk {
 mod tests {
     use tokio::sync::mpsc::UnboundedReceiver;
     use tokio::time::timeout;
-    use uuid::Uuid;
 
     use super::*;
-    use crate::call::{CallId, Kind, LegNo, Refusal, Settled, What};
+    use crate::call::{Kind, Refusal, Settled, Verdict, What};
     use crate::clock::Clock;
-    use crate::engine::fake::{Asked, Fake, clock, inlet, sender, taken};
-    use crate::engine::letter::Lease;
+    use crate::engine::fake::{Asked, Fake, clock, inlet, letter, sender, taken};
     use crate::hall::{Gate, courier};
     use crate::store::{Renewed, StoreError};
     use crate::telnyx::request::Request;
@@ -264,17 +180,9 @@ mod tests {
 
         fn post_to(&self, to: &str, no: u128, kind: Kind, age: Option<Duration>, taken_over: bool) {
             let since = self.clock.boot().since;
-            let letter = Letter {
-                call: CallId(Uuid::nil()),
-                seq: u32::try_from(no).unwrap(),
-                leg: LegNo(0),
-                id: CommandId(Uuid::from_u128(no)),
-                kind,
-                request: Request::stored(kind, "/calls/x".into(), format!(r#"{{"to":"{to}"}}"#).into()),
-                first: age.map(|age| since - age),
-                taken_over,
-                lease: Lease::until(since + courier::LEASE),
-            };
+            let mut letter = letter(no, kind, since);
+            letter.request = Request::stored(kind, "/calls/x".into(), format!(r#"{{"to":"{to}"}}"#).into());
+            (letter.slip.taken_over, letter.first) = (taken_over, age.map(|age| since - age));
             self.letters.send(letter).unwrap();
         }
 

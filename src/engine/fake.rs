@@ -5,24 +5,26 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use super::apply::{self, Inlet, Parts, Writer};
-use super::letter::Ways;
+use super::letter::{Lease, Letter, Ways};
 use super::library::Library;
 use super::sender::{RENEWALS, Sender};
 use super::start::{Engine, House, Sending};
-use crate::call::{CallId, CommandId};
+use crate::call::{CallId, CommandId, Kind, LegNo};
 use crate::clock::Clock;
-use crate::hall::{Arrival, Changes, Digest, Fate, Gate};
+use crate::hall::{Arrival, Changes, Digest, Fate, Gate, Slip, courier};
 use crate::outside::hooks::Hooks;
 use crate::routing::{Rules, Sources, load};
 use crate::store::{
     CallRow, Claimed, Decider, Draft, Due, Gauges, JournalRow, OutboxRow, Renewed, Stamp, Store, StoreError, Taken,
 };
 use crate::telnyx::client::Client;
+use crate::telnyx::request::Request;
 
 /// A question, with the way to answer it. An answer that is thrown away makes whoever asked panic.
 pub(crate) enum Asked {
@@ -109,6 +111,14 @@ pub(super) fn sender(store: Arc<Fake>, inlet: Inlet, clock: &Clock, gate: &watch
         returns: Semaphore::new(1),
         counts: Arc::default(),
     }
+}
+
+/// A command of one call, decided here at that time by the boot clock; there is nothing in it.
+pub(super) fn letter(no: u128, kind: Kind, since: Duration) -> Letter {
+    let (call, id, seq) = (CallId(Uuid::nil()), CommandId(Uuid::from_u128(no)), u32::try_from(no).unwrap());
+    let slip = Slip { call, seq, leg: LegNo::CALLER, id, kind, taken_over: false };
+    let (request, lease) = (Request::stored(kind, "/".into(), Bytes::new()), Lease::until(since + courier::LEASE));
+    Letter { slip, request, first: Some(since), lease }
 }
 
 /// Where nobody listens.

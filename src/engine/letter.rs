@@ -5,30 +5,22 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::call::{CallId, Command, CommandId, Kind, LegNo};
+use crate::call::{Command, Kind};
 use crate::clock::BootTime;
+use crate::hall::{Slip, courier};
 use crate::outside::notices;
+use crate::store::{Claimed, Parcel};
 use crate::telnyx::request::{Request, render};
 
 /// A command that was committed and may be sent.
 #[derive(Debug)]
 pub struct Letter {
-    /// The call.
-    pub call: CallId,
-    /// Its place among the call's commands.
-    pub seq: u32,
-    /// The leg it is for.
-    pub leg: LegNo,
-    /// The command.
-    pub id: CommandId,
-    /// What it is.
-    pub kind: Kind,
+    /// Whose it is, and its place.
+    pub slip: Slip,
     /// Its bytes.
     pub request: Request,
     /// By the boot clock: before its first byte can have been sent. `None`: nobody can say.
     pub first: Option<Duration>,
-    /// Another had it before: it may have been sent, and so may what follows it.
-    pub taken_over: bool,
     /// How long it is ours.
     pub lease: Lease,
 }
@@ -53,7 +45,7 @@ pub struct Ways {
 impl Ways {
     /// Sends a letter its way.
     pub fn send(&self, letter: Letter) {
-        let way = if letter.kind == Kind::Notify { &self.others } else { &self.telnyx };
+        let way = if letter.slip.kind == Kind::Notify { &self.others } else { &self.telnyx };
         // At the end of everything nobody takes it: it is in the database.
         let _ = way.send(letter);
     }
@@ -65,6 +57,20 @@ impl Ways {
 pub struct Lease(AtomicU64);
 
 impl Letter {
+    /// A command that was decided here; `since`: before its commit began, by the boot clock.
+    pub fn new(Parcel { post, path, body }: Parcel, since: Duration) -> Self {
+        let slip = post.slip();
+        let (request, lease) = (Request::stored(slip.kind, path, body), Lease::until(since + courier::LEASE));
+        Self { slip, request, first: Some(since), lease }
+    }
+
+    /// A command that another had; `since`: before the database was asked for it, by the boot clock.
+    pub fn taken_over(Claimed { slip, path, body, age }: Claimed, since: Duration) -> Self {
+        let first = age.and_then(|age| since.checked_sub(age));
+        let (request, lease) = (Request::stored(slip.kind, path, body), Lease::until(since + courier::LEASE));
+        Self { slip, request, first, lease }
+    }
+
     /// Time since its first byte may have been sent.
     pub fn age(&self, now: &BootTime) -> Option<Duration> {
         age(self.first, now)
@@ -103,23 +109,14 @@ impl Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::fake::letter;
 
     #[test]
     fn a_notice_goes_its_own_way() {
         let ((telnyx, mut to_telnyx), (others, mut to_others)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
         let ways = Ways { telnyx, others };
         for kind in Kind::ALL {
-            ways.send(Letter {
-                call: CallId(uuid::Uuid::nil()),
-                seq: 1,
-                leg: LegNo::CALLER,
-                id: CommandId(uuid::Uuid::nil()),
-                kind,
-                request: Request::stored(kind, "/".into(), bytes::Bytes::new()),
-                first: None,
-                taken_over: false,
-                lease: Lease::until(Duration::ZERO),
-            });
+            ways.send(letter(1, kind, Duration::ZERO));
             let (by_us, by_others) = (to_telnyx.try_recv().is_ok(), to_others.try_recv().is_ok());
             assert_eq!((by_us, by_others), (kind != Kind::Notify, kind == Kind::Notify), "{kind}");
         }

@@ -11,6 +11,8 @@ use crate::store::{Store, StoreError};
 
 /// How many versions stay at hand, besides those that are asked for. Each batch is given all of them.
 const MOST: usize = 32;
+/// How many stay at hand that were asked for: more than any batch has calls, so that none waits for what is dropped for it.
+const MOST_FETCHED: usize = 512;
 
 /// All rules at hand. Versions never change, so a snapshot stays right for as long as it is held.
 #[derive(Debug)]
@@ -42,8 +44,7 @@ impl Library {
             return false;
         }
         let before = std::mem::replace(&mut held.current, Arc::new(rules));
-        // Whichever of the others a call still goes by is got from the store once more.
-        let mut pinned = if held.pinned.len() < MOST { BTreeMap::clone(&held.pinned) } else { BTreeMap::new() };
+        let mut pinned = fewer(&held.pinned, MOST);
         pinned.insert(before.hash.clone(), before);
         held.pinned = Arc::new(pinned);
         true
@@ -62,12 +63,18 @@ impl Library {
                 Rules::lost(hash.clone(), &self.snapshot().current)
             });
             let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            let mut pinned = BTreeMap::clone(&held.pinned);
+            let mut pinned = fewer(&held.pinned, MOST_FETCHED);
             pinned.insert(hash, Arc::new(rules));
             held.pinned = Arc::new(pinned);
         }
         Ok(())
     }
+}
+
+/// Versions to which another is to come; none, if they are too many: whichever a call still goes by is got from the store
+/// once more.
+fn fewer(pinned: &BTreeMap<RulesHash, Arc<Rules>>, most: usize) -> BTreeMap<RulesHash, Arc<Rules>> {
+    if pinned.len() < most { pinned.clone() } else { BTreeMap::new() }
 }
 
 impl Snapshot {

@@ -1,7 +1,8 @@
 //! The shell: moves values between the doors, the store and Telnyx, and decides nothing.
 //!
-//! `apply` takes events into the store, `dispatch` sends the commands that came of them, `notify` tells
-//! others than Telnyx, `alarm` rings for deadlines, `reload` puts other rules in force.
+//! `apply` takes events into the store, `dispatch` sends the commands that came of them, `notify` tells others than
+//! Telnyx, `alarm` rings for deadlines, `takeover` goes on with what other nodes have left, `reload` puts other rules
+//! in force.
 
 mod alarm;
 mod apply;
@@ -18,6 +19,7 @@ mod reload;
 mod rung;
 mod sender;
 mod start;
+mod takeover;
 mod task;
 
 pub use apply::{Inlet, Put};

@@ -11,13 +11,13 @@ use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
 use super::letter::Letter;
-use super::sender::{Done, Sender};
+use super::sender::Sender;
 use super::task::over;
-use crate::call::{CommandId, Refusal, Verdict};
-use crate::hall::notices::{self, Place, Places};
+use crate::call::{CommandId, Verdict};
+use crate::hall::notices::{self, After, Place, Places};
+use crate::hall::{Done, Slip};
 use crate::kill::kill_point;
 use crate::outside::hooks::Hooks;
-use crate::outside::notices::{Answer, read};
 use crate::routing::Hook;
 
 /// How many notices without a place are given back at once.
@@ -62,7 +62,7 @@ struct Desk {
 
 impl Desk {
     fn accept(&mut self, letter: Letter) {
-        let (host, id) = (host(&letter), letter.id);
+        let (host, id) = (host(&letter), letter.slip.id);
         match self.places.enter(&host, id) {
             Place::Now => self.tell(host, letter),
             Place::Waits => drop(self.waiting.insert(id, letter)),
@@ -86,7 +86,7 @@ impl Desk {
     }
 
     fn tell(&mut self, host: String, letter: Letter) {
-        let (teller, id) = (self.teller.clone(), letter.id);
+        let (teller, id) = (self.teller.clone(), letter.slip.id);
         self.flying.spawn(async move {
             teller.tell(&host, &letter).await;
             Some((host, id))
@@ -115,38 +115,30 @@ struct Teller {
 
 impl Teller {
     async fn tell(&self, host: &str, letter: &Letter) {
-        let Letter { call, id, .. } = letter;
+        let Slip { call, id, taken_over, .. } = letter.slip;
         debug!(%call, host, "a notice is sent");
         kill_point!("dispatch.before_send");
         let within = self.sender.clock.real(notices::TRY).max(Duration::from_secs(1));
         let (url, body) = (&letter.request.path, letter.request.body.clone());
-        let answered = self.hooks.tell(url, *id, body, within).await;
+        let answered = self.hooks.tell(url, id, body, within).await;
         kill_point!("dispatch.after_send");
-        let (answer, code) = match answered {
-            Ok(status) => (read(status), status.to_string()),
-            Err(why) => {
-                debug!(%call, host, why, "a notice was not answered");
-                (Answer::Again, "no answer".to_owned())
-            }
-        };
-        let age = letter.age(&self.sender.clock.boot());
-        match (answer, notices::rest(age)) {
-            (Answer::Taken, _) => drop(self.sender.settle(letter, Verdict::Accepted { made: None }).await),
-            (Answer::Again, Some(pause)) => {
-                if age.is_some_and(|age| age < pause + notices::TRY) {
+        let status = answered.inspect_err(|why| debug!(%call, host, why, "a notice was not answered")).ok();
+        let code = notices::code(status);
+        match notices::after(status, letter.age(&self.sender.clock.boot())) {
+            After::Rests(pause) => {
+                // Once: whoever tells it again has it from the database.
+                if !taken_over {
                     warn!(%call, host, code, "a notice was not taken; it is told again for an hour");
                 }
                 self.sender.give_back(letter, pause).await;
             }
-            (Answer::Again, None) => self.give_up(host, letter, Refusal::Unavailable, code).await,
-            (Answer::Refused, _) => self.give_up(host, letter, Refusal::Invalid, code).await,
-        }
-    }
-
-    async fn give_up(&self, host: &str, letter: &Letter, why: Refusal, code: String) {
-        let verdict = Verdict::Refused { why, code: code.clone() };
-        if let Done::Settled = self.sender.settle(letter, verdict).await {
-            error!(call = %letter.call, host, code, "a notice was not delivered");
+            After::Settles(verdict) => {
+                let refused = matches!(verdict, Verdict::Refused { .. });
+                let done = self.sender.settle(letter, verdict).await;
+                if refused && done == Done::Settled {
+                    error!(%call, host, code, "a notice was not delivered");
+                }
+            }
         }
     }
 
@@ -159,7 +151,7 @@ impl Teller {
 
 /// Whom a notice is for, as far as it may be shown.
 fn host(letter: &Letter) -> String {
-    Hook { url: letter.request.path.clone() }.host().to_owned()
+    Hook::host_of(&letter.request.path).to_owned()
 }
 
 #[cfg(test)]
@@ -170,14 +162,12 @@ mod tests {
 
     use bytes::Bytes;
     use tokio::sync::mpsc::UnboundedReceiver;
-    use uuid::Uuid;
 
     use super::*;
-    use crate::call::{CallId, Kind, LegNo, Settled, What};
+    use crate::call::{Kind, Refusal, Settled, What};
     use crate::clock::Clock;
-    use crate::engine::fake::{Asked, Fake, clock, inlet, sender, taken};
-    use crate::engine::letter::Lease;
-    use crate::hall::{Gate, courier};
+    use crate::engine::fake::{Asked, Fake, clock, inlet, letter, sender, taken};
+    use crate::hall::Gate;
     use crate::store::Renewed;
     use crate::telnyx::request::Request;
 
@@ -205,18 +195,10 @@ mod tests {
         }
 
         fn post(&self, no: u128, url: &str, age: Duration) {
-            let (since, id) = (self.clock.boot().since, CommandId(Uuid::from_u128(no)));
-            let letter = Letter {
-                call: CallId(Uuid::nil()),
-                seq: 1,
-                leg: LegNo(0),
-                id,
-                kind: Kind::Notify,
-                request: Request::stored(Kind::Notify, url.to_owned(), Bytes::from_static(b"{}")),
-                first: Some(since - age),
-                taken_over: false,
-                lease: Lease::until(since + courier::LEASE),
-            };
+            let since = self.clock.boot().since;
+            let mut letter = letter(no, Kind::Notify, since);
+            letter.request = Request::stored(Kind::Notify, url.to_owned(), Bytes::from_static(b"{}"));
+            letter.first = Some(since - age);
             self.letters.send(letter).unwrap();
         }
 

@@ -17,7 +17,7 @@ use super::library::Library;
 use crate::call::{Event, EventId, Settled, Verdict, What};
 use crate::clock::Clock;
 use crate::hall::courier::{self, Miss};
-use crate::hall::{Arrival, Gate, Holder, Leave, Teller, asks_before_sending, holds, leave, teller};
+use crate::hall::{Arrival, Done, Gate, Holder, Teller, asks_before_sending, holds, kept_back, teller};
 use crate::kill::kill_point;
 use crate::store::{Stamp, Store};
 use crate::telnyx::answer::{Pulse, Reading, read};
@@ -57,53 +57,33 @@ pub struct Sender {
 /// How many renewals may be asked of the database at once.
 pub(super) const RENEWALS: usize = 2;
 
-/// What came of what was done for a command.
-#[derive(Debug)]
-pub(super) enum Done {
-    /// It was sent, and has its outcome.
-    Settles(Verdict),
-    /// It was sent, or could not be, and has no outcome yet.
-    Missed(Miss),
-    /// It is not to be sent any more, for that reason.
-    GivenUp(&'static str),
-    /// The pause before its next try is over.
-    Rested,
-    /// Its outcome is kept.
-    Settled,
-    /// It is another node's now, which will settle it.
-    Lost,
-}
-
 impl Sender {
     /// Sends a command once, and what the answer says of Telnyx itself; `again`: not for the first time.
     pub async fn once(&self, letter: &Letter, again: bool) -> (Done, Option<Pulse>) {
         let covered = letter.lease.covers(courier::TRY, &self.clock.boot());
-        let asks = asks_before_sending(again, letter.taken_over, covered);
+        let asks = asks_before_sending(again, letter.slip.taken_over, covered);
         let holder = if asks { self.hold(letter, courier::TRY).await } else { Holder::Us };
-        match leave(letter.kind, letter.age(&self.clock.boot()), holder) {
-            Leave::Go => {}
-            Leave::GiveUp(why) => return (Done::GivenUp(why), None),
-            Leave::Lost => return (Done::Lost, None),
-            Leave::Not(miss) => return (Done::Missed(miss), None),
+        if let Some(done) = kept_back(letter.slip.kind, letter.age(&self.clock.boot()), holder) {
+            return (done, None);
         }
-        debug!(call = %letter.call, kind = %letter.kind, command = %letter.id, "sent");
+        debug!(call = %letter.slip.call, kind = %letter.slip.kind, command = %letter.slip.id, "sent");
         kill_point!("dispatch.before_send");
-        let (clock, kind, first) = (self.clock.clone(), letter.kind, letter.first);
+        let (clock, kind, first) = (self.clock.clone(), letter.slip.kind, letter.first);
         // It is asked again when the connection is there, just before the first byte.
-        let in_time = move || leave(kind, age(first, &clock.boot()), Holder::Us) == Leave::Go;
+        let in_time = move || kept_back(kind, age(first, &clock.boot()), Holder::Us).is_none();
         let within = self.clock.real(courier::TRY).max(Duration::from_secs(1));
         let began = Instant::now();
         let sent = self.client.send(&letter.request, within, in_time).await;
         self.counts.tried(began.elapsed(), again);
         kill_point!("dispatch.after_send");
-        kill_point!("lookup.answered", letter.kind == crate::call::Kind::Look);
+        kill_point!("lookup.answered", letter.slip.kind == crate::call::Kind::Look);
         let no_answer = |perhaps, code: &str, why: String| {
-            debug!(call = %letter.call, command = %letter.id, why, code);
+            debug!(call = %letter.slip.call, command = %letter.slip.id, why, code);
             (Done::Missed(Miss { perhaps, after: None, code: code.to_owned() }), Some(Pulse::default()))
         };
         match sent {
             Sent::Answer { status, hints, body } => {
-                let done = match read(letter.kind, status, hints, &body).about(letter.call) {
+                let done = match read(letter.slip.kind, status, hints, &body).about(letter.slip.call) {
                     Reading::Verdict(verdict) => Done::Settles(verdict),
                     Reading::Again { perhaps, after, code } => Done::Missed(Miss { perhaps, after, code }),
                 };
@@ -114,18 +94,13 @@ impl Sender {
         }
     }
 
-    /// Lets a pause pass, or what is left of it before everything stops. Nobody is to take the command over meanwhile.
-    pub async fn rest(&self, letter: &Letter, pause: Duration, mut stop: watch::Receiver<bool>) -> Done {
-        let mut left = pause;
-        while !left.is_zero() && !*stop.borrow() {
-            let nap = courier::nap(left);
-            let covered = letter.lease.covers(nap, &self.clock.boot());
-            if !covered && self.hold(letter, nap).await == Holder::Another {
-                return Done::Lost;
-            }
-            drop(timeout(self.clock.real(nap), stop.wait_for(|stop| *stop)).await);
-            left -= nap;
+    /// Lets a time pass, or what is left of it before everything stops. Nobody is to take the command over meanwhile.
+    pub async fn rest(&self, letter: &Letter, nap: Duration, mut stop: watch::Receiver<bool>) -> Done {
+        let covered = letter.lease.covers(nap, &self.clock.boot());
+        if !covered && self.hold(letter, nap).await == Holder::Another {
+            return Done::Lost;
         }
+        drop(timeout(self.clock.real(nap), stop.wait_for(|stop| *stop)).await);
         Done::Rested
     }
 
@@ -136,7 +111,7 @@ impl Sender {
         let renewed = match timeout(courier::TRY, self.renewals.acquire()).await {
             Ok(_turn) => {
                 let stamp = self.stamp(courier::LEASE);
-                let renewed = self.store.renew(letter.call, letter.id, &stamp).await.ok();
+                let renewed = self.store.renew(letter.slip.call, letter.slip.id, &stamp).await.ok();
                 renewed.map(|renewed| (renewed, stamp.since + stamp.lease))
             }
             Err(_) => None,
@@ -151,13 +126,13 @@ impl Sender {
 
     /// Ends the lease: anybody may take the command over at once. Where the database does not answer it runs out.
     pub async fn release(&self, letter: &Letter) {
-        drop(self.store.renew(letter.call, letter.id, &self.stamp(Duration::ZERO)).await);
+        drop(self.store.renew(letter.slip.call, letter.slip.id, &self.stamp(Duration::ZERO)).await);
     }
 
     /// Lets nobody take the command over for so long, then anybody. Where the database does not answer that is sooner.
     pub async fn give_back(&self, letter: &Letter, rests: Duration) {
         if let Ok(_turn) = self.returns.acquire().await {
-            drop(self.store.renew(letter.call, letter.id, &self.stamp(rests)).await);
+            drop(self.store.renew(letter.slip.call, letter.slip.id, &self.stamp(rests)).await);
         }
     }
 
@@ -169,8 +144,8 @@ impl Sender {
     /// Hands the outcome in, until it is kept: a node that dies before leaves the command to another.
     pub async fn settle(&self, letter: &Letter, verdict: Verdict) -> Done {
         let known = holds(&verdict);
-        let id = EventId::settled(letter.id, verdict.word());
-        let settled = Settled { command: letter.id, kind: letter.kind, leg: letter.leg, verdict };
+        let id = EventId::settled(letter.slip.id, verdict.word());
+        let settled = Settled { command: letter.slip.id, kind: letter.slip.kind, leg: letter.slip.leg, verdict };
         let event = Event { id, at: None, what: What::Settled(settled) };
         let mut pause = Duration::from_millis(20);
         kill_point!("dispatch.before_settle");
@@ -178,7 +153,7 @@ impl Sender {
             let ours = known || letter.lease.covers(Duration::ZERO, &self.clock.boot());
             let holder = if ours { Holder::Us } else { self.hold(letter, Duration::ZERO).await };
             let put = match teller(holder) {
-                Teller::Us => self.inlet.put(Arrival::own(letter.call, event.clone())).await,
+                Teller::Us => self.inlet.put(Arrival::own(letter.slip.call, event.clone())).await,
                 Teller::Another => return Done::Lost,
                 Teller::Later => Put::Busy,
             };
@@ -194,14 +169,10 @@ impl Sender {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::call::{CallId, CommandId, Kind, LegNo};
-    use crate::engine::fake::{Asked, Fake, clock, inlet, sender};
-    use crate::engine::letter::Lease;
+    use crate::call::Kind;
+    use crate::engine::fake::{Asked, Fake, clock, inlet, letter, sender};
     use crate::store::{Renewed, StoreError};
-    use crate::telnyx::request::Request;
 
     /// A sender whose requests reach nobody, on a database that says this of every lease; and a letter of the moment.
     fn night(says: Option<Renewed>) -> (Sender, Letter, Clock) {
@@ -216,17 +187,7 @@ mod tests {
                 }
             }
         });
-        let letter = Letter {
-            call: CallId(Uuid::nil()),
-            seq: 1,
-            leg: LegNo(0),
-            id: CommandId(Uuid::nil()),
-            kind: Kind::Dial,
-            request: Request::stored(Kind::Dial, "/calls".into(), bytes::Bytes::new()),
-            first: Some(clock.boot().since),
-            taken_over: false,
-            lease: Lease::until(clock.boot().since + courier::LEASE),
-        };
+        let letter = letter(1, Kind::Dial, clock.boot().since);
         (sender, letter, clock)
     }
 
@@ -245,18 +206,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_command_that_rests_is_held_and_never_for_longer_than_any_other() {
-        let long = Duration::from_secs(20);
+        let nap = courier::nap(Duration::MAX);
         for (says, lost) in [(Renewed::Ours, false), (Renewed::Lost, true)] {
             let (sender, letter, clock) = night(Some(says));
             clock.advance(courier::TRY);
             let (_going, stop) = watch::channel(false);
-            let rested = sender.rest(&letter, long, stop).await;
+            let rested = sender.rest(&letter, nap, stop).await;
             assert_eq!(matches!(rested, Done::Lost), lost, "{rested:?}");
             let until = clock.boot().since + if lost { courier::TRY } else { courier::LEASE };
             assert_eq!(letter.lease.end(), until);
         }
         let (sender, letter, _clock) = night(None);
         let (_stopped, stop) = watch::channel(true);
-        assert!(matches!(sender.rest(&letter, long, stop).await, Done::Rested), "the end of everything ends it");
+        assert!(matches!(sender.rest(&letter, nap, stop).await, Done::Rested), "the end of everything ends it");
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::alarm::Watch;
+use super::alarm::Alarm;
 use super::apply::{self, Inlet, Parts};
 use super::counts::Counts;
 use super::dispatch;
@@ -20,6 +20,7 @@ use super::library::Library;
 use super::life::Life;
 use super::notify;
 use super::sender::{RENEWALS, Sender};
+use super::takeover::Heir;
 use super::task::{Ended, spawn};
 use crate::clock::Clock;
 use crate::hall::Gate;
@@ -114,12 +115,13 @@ impl Engine {
             returns: Semaphore::new(1),
             counts: counts.clone(),
         });
-        let watch = Watch { store, clock, inlet: inlet.clone(), node, nodes };
+        let alarm = Alarm { store: store.clone(), clock: clock.clone(), inlet: inlet.clone() };
+        let heir = Heir { store, clock, node, nodes };
         let (word, ended) = mpsc::unbounded_channel();
         let ends = Ended { word, life: Arc::default() };
         let watchers = vec![
-            spawn("alarm", watch.clone().alarm(woken, stopped.clone()), &ends),
-            spawn("take-over", watch.take_over(letters, alone, stopped.clone()), &ends),
+            spawn("alarm", alarm.run(woken, stopped.clone()), &ends),
+            spawn("take-over", heir.run(letters, alone, stopped.clone()), &ends),
         ];
         let writers = writers.into_iter().map(|writer| spawn("writer", writer.run(), &ends)).collect();
         let notices = notify::run(sender.clone(), hooks, notices, stopped.clone());

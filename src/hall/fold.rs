@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use jiff::Timestamp;
 
 use super::arrival::{Arrival, Digest, Key};
+use super::lanes::Slip;
 use super::locate::{Index, locate};
 use crate::call::{
     Call, CallId, Command, CommandId, Decision, Event, EventId, LegNo, News, Remark, Verdict, What, deadline, decide,
@@ -120,6 +121,14 @@ pub struct Post {
     pub version: u64,
     /// The command.
     pub command: Command,
+}
+
+impl Post {
+    /// What must be known of it to put it in its place.
+    pub fn slip(&self) -> Slip {
+        let (Self { call, seq, command, .. }, kind) = (self, self.command.verb.kind());
+        Slip { call: *call, seq: *seq, leg: command.leg, id: command.id, kind, taken_over: false }
+    }
 }
 
 /// Rules that calls of the batch began with and that are not at hand.

@@ -6,7 +6,8 @@ use std::fmt;
 use crate::call::Kind;
 use crate::routing::{Forbidden, Outbound};
 
-/// Where nothing is dialled to for now. Whoever sends asks it before a command leaves for the first time.
+/// Where nothing is dialled to for now. It is asked before a command leaves, as long as no try of it can have been
+/// carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gate {
     stopped: bool,
@@ -47,14 +48,14 @@ impl Gate {
     /// Whether a command to that destination must not leave: what forbids it. Only what rings somebody is ever stopped.
     /// `now` is where we may dial by the rules that new calls begin with: those of the call were asked as it was decided.
     pub fn shuts(&self, kind: Kind, to: &str, now: &Outbound) -> Option<&'static str> {
-        match kind {
-            Kind::Dial | Kind::Transfer if self.stopped => Some("limits.stopped"),
-            Kind::Dial | Kind::Transfer if self.list.iter().any(|stop| stop.meets(to)) => Some("limits.stop"),
-            Kind::Dial | Kind::Transfer => now.forbids_text(to).map(Forbidden::code),
-            Kind::Answer | Kind::Reject | Kind::Hangup | Kind::Bridge => None,
-            Kind::Speak | Kind::Play | Kind::Gather | Kind::StopPlay | Kind::Look | Kind::Find => None,
-            Kind::Record | Kind::StopRecord => None,
-            Kind::Notify => None,
+        if !kind.rings() {
+            None
+        } else if self.stopped {
+            Some("limits.stopped")
+        } else if self.list.iter().any(|stop| stop.meets(to)) {
+            Some("limits.stop")
+        } else {
+            now.forbids_text(to).map(Forbidden::code)
         }
     }
 }

@@ -5,20 +5,10 @@
 
 use std::time::Duration;
 
+use super::claim::Renewed;
 use super::courier::{self, Known, Miss};
+use super::desk::Done;
 use crate::call::{Kind, Refusal, Verdict};
-
-/// What the database says of a command whose lease was to be renewed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Renewed {
-    /// Ours, for as long as was asked for.
-    Ours,
-    /// Ours, but another node has a later command of its leg, or that has its outcome: this one would come out of place.
-    /// A command that [leaves its leg alone](Kind::leaves_its_leg_alone) overtakes nothing.
-    Overtaken,
-    /// Another node's, or nobody's: it is settled.
-    Lost,
-}
 
 /// Whose a command is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,19 +21,6 @@ pub enum Holder {
     Another,
     /// Its lease is over or soon will be, and the database does not answer.
     Nobody,
-}
-
-/// What becomes of a command that is about to leave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Leave {
-    /// It leaves.
-    Go,
-    /// It is not to be sent any more, for that reason.
-    GiveUp(&'static str),
-    /// It is another node's, which will settle it.
-    Lost,
-    /// Not now.
-    Not(Miss),
 }
 
 /// Who tells an outcome.
@@ -76,21 +53,22 @@ pub fn asks_before_sending(again: bool, taken_over: bool, covered: bool) -> bool
     again || taken_over || !covered
 }
 
-/// What becomes of a command that is about to leave, so long after its first byte may have been sent.
-pub fn leave(kind: Kind, age: Option<Duration>, holder: Holder) -> Leave {
+/// What keeps a command back that is about to leave, so long after its first byte may have been sent. `None`: it leaves.
+pub fn kept_back(kind: Kind, age: Option<Duration>, holder: Holder) -> Option<Done> {
     match holder {
         // It may never have been sent, and does no harm whenever it comes.
-        Holder::UsTooLate if !kind.may_come_late() => Leave::GiveUp("out of order"),
-        Holder::Another => Leave::Lost,
+        Holder::UsTooLate if !kind.may_come_late() => Some(Done::GivenUp("out of order")),
+        // He will settle it.
+        Holder::Another => Some(Done::Lost),
         Holder::Nobody => {
             let code = "the database does not answer: another node may have it".to_owned();
-            Leave::Not(Miss { perhaps: false, after: None, code })
+            Some(Done::Missed(Miss { perhaps: false, after: None, code }))
         }
         // It may have waited for its place.
         Holder::Us | Holder::UsTooLate => {
             match courier::next(Known { kind, age, tries: 0, missed: None, patience: None }) {
-                courier::Next::Send => Leave::Go,
-                courier::Next::Wait(_) | courier::Next::GiveUp => Leave::GiveUp("too late"),
+                courier::Next::Send => None,
+                courier::Next::Wait(_) | courier::Next::GiveUp => Some(Done::GivenUp("too late")),
             }
         }
     }
@@ -145,14 +123,15 @@ mod tests {
     fn nothing_leaves_that_another_may_have_or_that_comes_too_late() {
         let late = Some(courier::WINDOW + Duration::from_secs(1));
         for kind in Kind::ALL {
-            assert_eq!(leave(kind, FRESH, Holder::Us), Leave::Go);
-            assert_eq!(leave(kind, FRESH, Holder::Another), Leave::Lost);
-            assert!(matches!(leave(kind, FRESH, Holder::Nobody), Leave::Not(Miss { perhaps: false, .. })));
-            let expected = |may, why| if may { Leave::Go } else { Leave::GiveUp(why) };
+            assert_eq!(kept_back(kind, FRESH, Holder::Us), None);
+            assert_eq!(kept_back(kind, FRESH, Holder::Another), Some(Done::Lost));
+            let unknown = kept_back(kind, FRESH, Holder::Nobody);
+            assert!(matches!(unknown, Some(Done::Missed(Miss { perhaps: false, .. }))));
+            let expected = |may: bool, why| (!may).then_some(Done::GivenUp(why));
             let (twice, out) = (kind.may_come_twice(), kind.may_come_late());
-            assert_eq!(leave(kind, FRESH, Holder::UsTooLate), expected(out, "out of order"), "{kind}");
-            assert_eq!(leave(kind, late, Holder::Us), expected(twice, "too late"), "{kind}");
-            assert_eq!(leave(kind, None, Holder::Us), expected(twice, "too late"), "{kind}");
+            assert_eq!(kept_back(kind, FRESH, Holder::UsTooLate), expected(out, "out of order"), "{kind}");
+            assert_eq!(kept_back(kind, late, Holder::Us), expected(twice, "too late"), "{kind}");
+            assert_eq!(kept_back(kind, None, Holder::Us), expected(twice, "too late"), "{kind}");
         }
     }
 

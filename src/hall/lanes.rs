@@ -34,7 +34,7 @@ pub struct Slip {
 
 /// What is to be done with a command now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Move {
+pub(super) enum Move {
     /// Send it: as soon as there is a place say that it [leaves](Lanes::leaves), then what came of it.
     Send {
         /// It has been sent before.
@@ -52,7 +52,7 @@ pub enum Move {
 
 /// What a new command sets going.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Begun {
+pub(super) struct Begun {
     /// Commands that have their turn: ask what to do with them.
     pub go: Vec<CommandId>,
     /// Commands that are void because of it: hand that in.
@@ -61,7 +61,7 @@ pub struct Begun {
 
 /// Every command that is waiting or under way.
 #[derive(Clone, Debug, Default)]
-pub struct Lanes {
+pub(super) struct Lanes {
     lanes: BTreeMap<(CallId, LegNo), Lane>,
     held: BTreeMap<CommandId, Held>,
 }
@@ -234,9 +234,9 @@ impl Lanes {
         }
     }
 
-    /// Whether nothing is waiting or under way.
-    pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
+    /// Whether a command lets time pass before its next try.
+    pub fn rests(&self, id: CommandId) -> bool {
+        self.held.get(&id).is_some_and(Held::rests)
     }
 }
 
@@ -344,7 +344,7 @@ mod tests {
         assert_eq!(lanes.settled(id(3)), None);
         assert_eq!(lanes.settled(id(1)), Some(id(2)), "only now its turn has come");
         assert_eq!(lanes.settled(id(2)), None);
-        assert!(lanes.is_empty());
+        assert!(lanes.held.is_empty());
         assert_eq!(lanes.accept(slip(4, 0, Kind::Speak)), goes(4));
     }
 
@@ -362,7 +362,7 @@ mod tests {
         for no in [2, 3, 4, 1] {
             assert_eq!(lanes.settled(id(no)), None);
         }
-        assert!(lanes.is_empty());
+        assert!(lanes.held.is_empty());
     }
 
     #[test]

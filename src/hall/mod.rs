@@ -4,7 +4,9 @@
 mod arrival;
 mod bucket;
 mod circuit;
+mod claim;
 pub mod courier;
+mod desk;
 mod fold;
 mod gate;
 mod holder;
@@ -14,9 +16,10 @@ pub mod notices;
 mod pace;
 
 pub use arrival::{Arrival, Digest, Key};
+pub use claim::{Far, Found, Renewed, may_claim, renewed};
+pub use desk::{Act, Desk, Done, Todo};
 pub use fold::{Aside, Book, Changes, Entry, Fate, Loaded, MissingRules, Post, Saved, fold};
 pub use gate::Gate;
-pub use holder::{Holder, Leave, Renewed, Teller, asks_before_sending, holds, leave, teller};
-pub use lanes::{Begun, Lanes, Move, Slip};
+pub use holder::{Holder, Teller, asks_before_sending, holds, kept_back, teller};
+pub use lanes::Slip;
 pub use locate::{Clues, Index, clues, likely, locate};
-pub use pace::{Pace, Turn, Wish};

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use crate::call::CommandId;
+use crate::call::{CommandId, Refusal, Verdict};
 
 /// The longest one try may take: a lease covers it.
 pub const TRY: Duration = Duration::from_secs(5);
@@ -23,9 +23,37 @@ const AT_ONCE: usize = 4;
 /// How many wait for one of those places; whatever is beyond is given back.
 const WAITING: usize = 64;
 
+/// What follows from a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum After {
+    /// It has its outcome.
+    Settles(Verdict),
+    /// It is given back for so long, and then told again.
+    Rests(Duration),
+}
+
+/// What follows from a try of a notice that was decided so long ago, by the status of the answer, if there was one. What
+/// is not wanted is not told again; what could not be taken is, for an hour.
+pub fn after(status: Option<u16>, age: Option<Duration>) -> After {
+    let refused = |why| After::Settles(Verdict::Refused { why, code: code(status) });
+    match status {
+        Some(200..=299) => After::Settles(Verdict::Accepted { made: None }),
+        None | Some(408 | 425 | 429 | 500..=599) => match rest(age) {
+            Some(pause) => After::Rests(pause),
+            None => refused(Refusal::Unavailable),
+        },
+        Some(_) => refused(Refusal::Invalid),
+    }
+}
+
+/// What is said of an answer, or that there was none.
+pub fn code(status: Option<u16>) -> String {
+    status.map_or("no answer".to_owned(), |status| status.to_string())
+}
+
 /// How long a notice that was not taken rests, so long after it was decided: as long again. `None`: it is given up. Where
 /// nobody can say how old it is, it is told on.
-pub fn rest(age: Option<Duration>) -> Option<Duration> {
+fn rest(age: Option<Duration>) -> Option<Duration> {
     let Some(age) = age else { return Some(LONGEST_REST) };
     let pause = age.clamp(SHORTEST_REST, LONGEST_REST);
     (age + pause < PATIENCE).then_some(pause)
@@ -113,6 +141,24 @@ mod tests {
         assert_eq!(rest(Some(2 * PATIENCE)), None);
         assert_eq!(rest(None), Some(LONGEST_REST));
         assert!(TRY < LEASE);
+    }
+
+    #[test]
+    fn answers_are_taken_refused_or_come_again() {
+        let refused = |why, code: &str| After::Settles(Verdict::Refused { why, code: code.into() });
+        for status in [200, 202, 204, 299] {
+            assert_eq!(after(Some(status), None), After::Settles(Verdict::Accepted { made: None }), "{status}");
+        }
+        for status in [301, 302, 400, 401, 404, 410, 422, 600] {
+            let code = status.to_string();
+            assert_eq!(after(Some(status), Some(TRY)), refused(Refusal::Invalid, &code), "{status}");
+        }
+        for status in [408, 425, 429, 500, 503, 599] {
+            assert_eq!(after(Some(status), Some(TRY)), After::Rests(TRY), "{status}");
+            assert_eq!(after(Some(status), Some(PATIENCE)), refused(Refusal::Unavailable, &status.to_string()));
+        }
+        assert_eq!(after(None, Some(TRY)), After::Rests(TRY));
+        assert_eq!(after(None, Some(PATIENCE)), refused(Refusal::Unavailable, "no answer"));
     }
 
     #[test]

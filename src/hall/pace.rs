@@ -21,7 +21,7 @@ const DIALS: NonZeroU32 = NonZeroU32::MIN.saturating_add(24);
 
 /// A command that may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub(super) struct Wish {
     /// Which.
     pub id: CommandId,
     /// What it is.
@@ -36,7 +36,7 @@ pub struct Wish {
 
 /// What is to be done with a command now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub(super) enum Turn {
     /// It is its turn: a place is kept for it until it is said what came of the try, or that there was none.
     Go(CommandId),
     /// It does not get a turn, for that reason.
@@ -57,7 +57,7 @@ const RANKS: [Rank; 4] = [Rank::Urgent, Rank::Usual, Rank::Transfer, Rank::Dial]
 
 /// All that waits for its turn, and all that has it.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub(super) struct Pace {
     queues: BTreeMap<Rank, Queue>,
     under_way: BTreeMap<CommandId, Rank>,
     dials: Bucket,
@@ -184,11 +184,6 @@ impl Pace {
     pub fn circuit(&self) -> u8 {
         self.circuit.level()
     }
-
-    /// Whether nobody waits for a turn.
-    pub fn is_empty(&self) -> bool {
-        self.queues.values().all(|queue| queue.wishes.is_empty())
-    }
 }
 
 impl Queue {
@@ -290,7 +285,7 @@ mod tests {
             assert_eq!(pace.wake_at(), (now < 5).then(|| secs(101 + now)));
         }
         assert_eq!(order, [8, 9, 2, 3, 4, 1]);
-        assert!(pace.is_empty());
+        assert!(pace.queues.values().all(|queue| queue.wishes.is_empty()));
     }
 
     #[test]

@@ -1,22 +1,10 @@
-//! Notices as HTTP requests, and what the answers to them mean. The bytes made here are final: they are stored, and sent
-//! again as they are. Pure.
+//! Notices as HTTP requests. The bytes made here are final: they are stored, and sent again as they are. Pure.
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::call::{CallId, Command, CommandId, Verb};
-
-/// What an answer comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It was taken.
-    Taken,
-    /// Not now: it may be told again.
-    Again,
-    /// It is not wanted, now or later.
-    Refused,
-}
 
 /// What receivers read. Names and meanings stay; more may be added.
 #[derive(Serialize)]
@@ -67,15 +55,6 @@ pub fn render(command: &Command) -> Option<(String, Bytes)> {
     };
     // Strings and numbers under fixed names: there is nothing in it that could fail.
     Some((to.url.clone(), serde_json::to_vec(&body).unwrap_or_default().into()))
-}
-
-/// What the status of an answer means.
-pub fn read(status: u16) -> Answer {
-    match status {
-        200..=299 => Answer::Taken,
-        408 | 425 | 429 | 500..=599 => Answer::Again,
-        _ => Answer::Refused,
-    }
 }
 
 #[cfg(test)]
@@ -134,16 +113,5 @@ mod tests {
         assert_eq!((&told["type"], &told["from"]), (&json!("call.voicemail"), &Value::Null));
         assert_eq!(told["mailbox"], "office");
         assert_eq!(told["recording"], json!({ "id": "tape-1", "url": "https://example.com/1.mp3", "seconds": 17 }));
-    }
-
-    #[test]
-    fn answers_are_taken_refused_or_come_again() {
-        for (statuses, answer) in [
-            ([200, 201, 204, 299, 202, 200], Answer::Taken),
-            ([408, 425, 429, 500, 503, 599], Answer::Again),
-            ([301, 302, 400, 404, 410, 101], Answer::Refused),
-        ] {
-            statuses.into_iter().for_each(|status| assert_eq!(read(status), answer, "{status}"));
-        }
     }
 }

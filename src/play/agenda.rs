@@ -24,8 +24,8 @@ pub(super) enum Due {
     Heard(CommandId, u64, Option<u16>),
     /// Something that waits for its turn may have it.
     Pace,
-    /// A piece of the pause before a next try is over, and so much of it is left.
-    Rested(CommandId, Duration),
+    /// A piece of the pause before a next try is over.
+    Rested(CommandId),
     /// The process is killed.
     Die(Duration),
     /// It is started again.

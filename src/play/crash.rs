@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::agenda::{Due, between, later};
 use super::stage::{Play, Then};
 use super::trouble::{House, Step};
+use crate::hall::Desk;
 use crate::hall::notices::Places;
-use crate::hall::{Lanes, Pace};
+
+/// The least time, as leases are kept.
+const PAST: Duration = Duration::from_millis(1);
 
 impl Play {
     /// Whether this step is the node's last. Then it has ended already.
@@ -40,16 +45,14 @@ impl Play {
             }
         }
         self.rung.clear();
-        self.lanes = Lanes::default();
+        self.desk = Desk::new(None);
         (self.places, self.telling) = (Places::default(), BTreeMap::new());
-        self.pace = Pace::new(None);
-        self.asked.clear();
         self.agenda.forget();
         self.memory.node += 1;
         if self.trouble.house == House::Shared {
             self.diary.upset(None, self.now, self.now);
             for at in self.memory.lapses() {
-                self.agenda.add(at.max(self.now), Due::Lapse);
+                self.lapse(at);
             }
         } else {
             self.up = false;
@@ -73,8 +76,16 @@ impl Play {
         self.post(&open);
     }
 
+    /// A lease is over then: what it covers may be taken over as soon as that is past.
+    pub(super) fn lapse(&mut self, until: Timestamp) {
+        self.agenda.add(later(until.max(self.now), PAST), Due::Lapse);
+    }
+
     /// Another node takes over what the one that is gone left, as its leases end.
     pub(super) fn take_over(&mut self) {
+        if self.memory.leaves_any(self.now) {
+            self.diary.count("us.left_to_a_holder");
+        }
         let open = self.memory.take_over(self.now, false);
         if !open.is_empty() {
             self.diary.count("us.took_over_lapsed");

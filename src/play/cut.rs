@@ -17,7 +17,7 @@ impl Play {
         self.diary.upset(Some(row.call), self.now, until);
         if cut.dies {
             // Held for so long by a node that is slow to be missed.
-            self.memory.renew(id, later(self.now, cut.lasts.saturating_sub(LEASE)));
+            self.memory.renew(id, later(self.now, cut.lasts.max(LEASE)));
             self.die(cut.lasts);
         }
     }

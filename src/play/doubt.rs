@@ -32,7 +32,7 @@ impl Play {
         if posts.is_empty() {
             return;
         }
-        let found = later(self.now, LEASE + Duration::from_millis(self.doubtful.u64(0..LOOKS)));
+        let found = later(self.now, LEASE + Duration::from_millis(self.doubtful.u64(1..LOOKS)));
         posts.iter().for_each(|post| self.diary.upset(Some(post.call), self.now, found));
         self.agenda.add(found, Due::Lapse);
     }

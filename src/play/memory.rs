@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::agenda::{later, whole};
 use crate::call::{Call, CallId, Command, CommandId, Kind, LegNo, Verdict};
 use crate::hall::courier::LEASE;
-use crate::hall::{Arrival, Changes, Digest, Index, Key, Loaded, Renewed, Slip, clues};
+use crate::hall::{Arrival, Changes, Digest, Far, Found, Index, Key, Loaded, Renewed, Slip, clues, may_claim, renewed};
 use crate::outside::notices;
 use crate::telnyx::request::{Request, render};
 
@@ -155,20 +155,40 @@ impl Memory {
         rows
     }
 
-    /// Takes over what nobody sends, call by call in order: all that other nodes left, or all whose lease is over.
-    pub fn take_over(&mut self, now: Timestamp, all: bool) -> Vec<CommandId> {
-        let node = self.node;
-        let left = |row: &Row| if all { row.node != node } else { row.lease_until <= now };
-        let free = |row: &&mut Row| row.verdict.is_none() && left(row);
-        let mut taken = Vec::new();
-        for (id, row) in &mut self.outbox {
-            if let Some(row) = Some(row).filter(free) {
-                (row.node, row.taken_over, row.lease_until) = (node, true, later(now, LEASE));
-                taken.push((row.call, row.seq, *id));
+    /// Takes over what this node may, call by call in order; `alone`: no other node can hold any.
+    pub fn take_over(&mut self, now: Timestamp, alone: bool) -> Vec<CommandId> {
+        let free = |row: &Row| row.verdict.is_none() && may_claim(&self.found(row), &self.leg_of(row), alone, now);
+        let free = self.outbox.iter().filter(|(_, row)| free(row));
+        let mut taken: Vec<_> = free.map(|(id, row)| (row.call, row.seq, *id)).collect();
+        taken.sort_unstable();
+        for (_, _, id) in &taken {
+            if let Some(row) = self.outbox.get_mut(id) {
+                (row.node, row.taken_over, row.lease_until) = (self.node, true, later(now, LEASE));
             }
         }
-        taken.sort_unstable();
         taken.into_iter().map(|(_, _, id)| id).collect()
+    }
+
+    /// Whether a command that nobody holds is left to whoever holds another of its leg.
+    pub fn leaves_any(&self, now: Timestamp) -> bool {
+        let left = |row: &Row| row.lease_until < now && !may_claim(&self.found(row), &self.leg_of(row), false, now);
+        self.outbox.values().filter(|row| row.verdict.is_none()).any(left)
+    }
+
+    fn found(&self, row: &Row) -> Found {
+        let state = match &row.verdict {
+            None => Far::Open,
+            Some(Verdict::Void) => Far::Void,
+            Some(_) => Far::Settled,
+        };
+        let (ours, Row { seq, kind, lease_until, .. }) = (row.node == self.node, row);
+        Found { seq: *seq, kind: *kind, state, ours, lease_until: *lease_until }
+    }
+
+    /// The commands of a command's leg.
+    fn leg_of(&self, row: &Row) -> Vec<Found> {
+        let of_it = self.outbox.values().filter(|other| other.call == row.call && other.leg == row.leg);
+        of_it.map(|other| self.found(other)).collect()
     }
 
     /// When leases of nodes that are gone are over.
@@ -177,34 +197,19 @@ impl Memory {
         self.outbox.values().filter(left).map(|row| row.lease_until).collect()
     }
 
-    /// Lets nobody take a command over until then, if it is ours.
-    pub fn lease(&mut self, id: CommandId, until: Timestamp) {
-        let node = self.node;
-        let ours = |row: &&mut Row| row.node == node && row.verdict.is_none();
-        self.outbox.get_mut(&id).filter(ours).into_iter().for_each(|row| row.lease_until = until);
-    }
-
     /// Nobody can say any more how old anything is: notices are as if they were decided now.
     pub fn begin_anew(&mut self, now: Timestamp) {
         let notices = self.outbox.values_mut().filter(|row| row.kind == Kind::Notify && row.verdict.is_none());
         notices.for_each(|row| row.first_sent_at = now);
     }
 
-    /// Holds a command for longer, if it is ours, and says whether a later one of its leg went out elsewhere.
-    pub fn renew(&mut self, id: CommandId, now: Timestamp) -> Renewed {
-        let node = self.node;
-        let ours = |row: &&mut Row| row.node == node && row.verdict.is_none();
-        let Some(row) = self.outbox.get_mut(&id).filter(ours) else { return Renewed::Lost };
-        row.lease_until = later(now, LEASE);
-        let (call, leg, seq) = (row.call, row.leg, row.seq);
-        let elsewhere = |row: &Row| match &row.verdict {
-            None => row.node != node,
-            Some(verdict) => *verdict != Verdict::Void,
-        };
-        let overtakes = |row: &&Row| {
-            row.call == call && row.leg == leg && row.seq > seq && !row.kind.leaves_its_leg_alone() && elsewhere(row)
-        };
-        if self.outbox.values().any(|row| overtakes(&row)) { Renewed::Overtaken } else { Renewed::Ours }
+    /// Holds a command until then, if it is ours, and says whether a later one of its leg went out elsewhere.
+    pub fn renew(&mut self, id: CommandId, until: Timestamp) -> Renewed {
+        let Some(row) = self.outbox.get(&id) else { return Renewed::Lost };
+        let renewed = renewed(&self.found(row), &self.leg_of(row));
+        let held = self.outbox.get_mut(&id).filter(|_| renewed != Renewed::Lost);
+        held.into_iter().for_each(|row| row.lease_until = until);
+        renewed
     }
 
     pub fn calls(&self) -> impl Iterator<Item = (CallId, &Kept)> {

@@ -1,6 +1,6 @@
 //! Whole calls in memory: the hall and a simulated Telnyx face to face on one virtual clock. Pure.
 //!
-//! [`Play`] runs the same `fold`, `decide`, lanes, requests and webhooks as the engine does, with a store that is a
+//! [`Play`] runs the same `fold`, `decide`, desk, requests and webhooks as the engine does, with a store that is a
 //! few maps and a network that is a list of moments. What it says of a call is read off the simulator's ledger.
 
 mod agenda;

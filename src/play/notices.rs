@@ -10,8 +10,7 @@ use super::diary::Heard;
 use super::stage::Play;
 use super::trouble::{Ill, Step};
 use crate::call::{CommandId, Refusal, Verdict};
-use crate::hall::notices::{self, Place};
-use crate::outside::notices::{Answer, read};
+use crate::hall::notices::{self, After, Place};
 use crate::routing::Hook;
 
 impl Play {
@@ -25,8 +24,7 @@ impl Play {
     }
 
     fn host(&self, id: CommandId) -> String {
-        let url = self.memory.row(id).map(|row| row.request.path.clone()).unwrap_or_default();
-        Hook { url }.host().to_owned()
+        self.memory.row(id).map_or("", |row| Hook::host_of(&row.request.path)).to_owned()
     }
 
     fn tell(&mut self, id: CommandId) {
@@ -83,17 +81,14 @@ impl Play {
             return;
         }
         self.telling.remove(&id);
-        let code = status.map_or("no answer".to_owned(), |status| status.to_string());
-        match (status.map_or(Answer::Again, read), notices::rest(self.age(id))) {
-            (Answer::Taken, _) => self.settle(id, Verdict::Accepted { made: None }),
-            (Answer::Again, Some(pause)) => self.give_back(id, pause),
-            (Answer::Again, None) => {
-                self.diary.count("notice.given_up");
-                self.settle(id, Verdict::Refused { why: Refusal::Unavailable, code });
-            }
-            (Answer::Refused, _) => {
-                self.diary.count("notice.refused");
-                self.settle(id, Verdict::Refused { why: Refusal::Invalid, code });
+        match notices::after(status, self.age(id)) {
+            After::Rests(pause) => self.give_back(id, pause),
+            After::Settles(verdict) => {
+                if let Verdict::Refused { why, .. } = &verdict {
+                    let given_up = *why == Refusal::Unavailable;
+                    self.diary.count(if given_up { "notice.given_up" } else { "notice.refused" });
+                }
+                self.settle(id, verdict);
             }
         }
         self.next_in_line(id);
@@ -107,7 +102,7 @@ impl Play {
                 return self.tell(next);
             }
             let over = self.memory.row(next).map_or(self.now, |row| row.lease_until);
-            self.agenda.add(over.max(self.now), Due::Lapse);
+            self.lapse(over);
             left = next;
         }
     }
@@ -116,7 +111,7 @@ impl Play {
     fn give_back(&mut self, id: CommandId, rests: Duration) {
         self.diary.count("notice.rests");
         let until = later(self.now, rests);
-        self.memory.lease(id, until);
-        self.agenda.add(until, Due::Lapse);
+        self.memory.renew(id, until);
+        self.lapse(until);
     }
 }

@@ -1,4 +1,4 @@
-//! Commands on their way: the lanes say when, the network takes its time, the world answers.
+//! Commands on their way: the desk says what is to be done, the network takes its time, the world answers.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::stage::{Job, Play, Then};
 use super::trouble::Step;
 use crate::call::{CommandId, Event, EventId, Kind, Refusal, Settled, Verdict, What};
 use crate::hall::courier::{self, Miss};
-use crate::hall::{Arrival, Holder, Leave, Move, Teller, Turn, Wish, asks_before_sending, holds, leave, teller};
+use crate::hall::{Act, Arrival, Done, Holder, Teller, Todo, asks_before_sending, holds, kept_back, teller};
 use crate::sim::Reply;
 use crate::telnyx::answer::{Hints, Pulse, Reading, read};
 use crate::telnyx::request::Method;
@@ -20,52 +20,83 @@ impl Play {
     pub(super) fn post(&mut self, ids: &[CommandId]) -> bool {
         let node = self.memory.node;
         for id in ids {
-            let Some(slip) = self.memory.row(*id).map(|row| row.slip(*id)) else { continue };
-            if slip.kind == Kind::Notify {
+            let Some(row) = self.memory.row(*id) else { continue };
+            if row.kind == Kind::Notify {
                 self.announce(*id);
-                if self.memory.node != node {
-                    return false;
-                }
-                continue;
+            } else {
+                let to = if row.kind.rings() { row.request.destination() } else { String::new() };
+                let first = (row.first_sent_at >= self.booted).then(|| clock(row.first_sent_at));
+                self.desk.accept(row.slip(*id), first, to, clock(self.now));
+                self.act();
             }
-            let Some(begun) = self.lanes.accept(slip) else { continue };
-            for void in begun.void {
-                self.settle(void, Verdict::Void);
-            }
-            for id in begun.go {
-                self.go(id);
-                if self.memory.node != node {
-                    return false;
-                }
+            if self.memory.node != node {
+                return false;
             }
         }
         true
     }
 
-    /// A command that has its turn: what is done with it now.
-    pub(super) fn go(&mut self, id: CommandId) {
-        let age = self.age(id);
-        let next = self.lanes.next(id, age);
-        self.follow(id, next);
+    /// Says what came of a command, and does what follows from it.
+    pub(super) fn came(&mut self, id: CommandId, done: Done) {
+        match done {
+            Done::Lost => self.diary.count("us.lost"),
+            Done::GivenUp(_) => self.diary.count("request.given_up"),
+            Done::Settles(_) | Done::Missed(_) | Done::Rested | Done::Settled => {}
+        }
+        self.desk.came(id, done, clock(self.now));
+        self.act();
     }
 
-    /// Lets a pause pass. Nobody is to take the command over meanwhile.
-    fn rest(&mut self, id: CommandId, left: Duration) {
-        let nap = courier::nap(left);
+    /// Lets everything leave whose turn it is.
+    pub(super) fn pump(&mut self) {
+        self.desk.pump(&self.gate, &self.outbound, self.trouble.nodes, clock(self.now));
+        while self.act() {
+            self.desk.pump(&self.gate, &self.outbound, self.trouble.nodes, clock(self.now));
+        }
+        if let Some(at) = self.desk.wake_at() {
+            let at = later(Timestamp::UNIX_EPOCH, at);
+            if self.agenda.next().is_none_or(|next| at < next) {
+                self.agenda.add(at, Due::Pace);
+            }
+        }
+    }
+
+    /// Does what is to be done, one after the other, unless one of it is the end of this node. False: there was nothing.
+    fn act(&mut self) -> bool {
+        let mut acts = false;
+        while let Some(Act { id, todo, waited }) = self.desk.next_act() {
+            acts = true;
+            let call = self.memory.row(id).map(|row| row.call);
+            if !waited.is_zero() {
+                self.diary.count("pace.waited");
+                let since = self.now.saturating_sub(waited).unwrap_or(self.now);
+                self.diary.upset(call, since, self.now);
+            }
+            match todo {
+                Todo::Try { again } => self.send(id, again),
+                Todo::Rest(nap) => self.rest(id, nap),
+                Todo::Settle(verdict) => self.settle(id, verdict),
+                Todo::Refuse(why, verdict) => {
+                    self.diary.count(&format!("pace.refused: {why}"));
+                    self.diary.upset(call, self.now, self.now);
+                    self.settle(id, verdict);
+                }
+                Todo::Stop(why, verdict) => {
+                    self.diary.count("us.stopped");
+                    self.diary.count(&format!("stopped.{why}"));
+                    self.settle(id, verdict);
+                }
+            }
+        }
+        acts
+    }
+
+    /// Lets a time pass. Nobody is to take the command over meanwhile.
+    fn rest(&mut self, id: CommandId, nap: Duration) {
         if !self.covers(id, nap) && self.hold(id) == Holder::Another {
-            return self.lost(id);
+            return self.came(id, Done::Lost);
         }
-        self.agenda.add(later(self.now, nap), Due::Rested(id, left.saturating_sub(nap)));
-    }
-
-    /// Some of the pause before a command's next try is over, or all of it.
-    pub(super) fn rested(&mut self, id: CommandId, left: Duration) {
-        if !left.is_zero() {
-            return self.rest(id, left);
-        }
-        let age = self.age(id);
-        let next = self.lanes.rested(id, age);
-        self.follow(id, next);
+        self.agenda.add(later(self.now, nap), Due::Rested(id));
     }
 
     /// Time since the first byte of a command may have been sent. After a restart of the machine nobody can say.
@@ -74,124 +105,29 @@ impl Play {
         Some(between(row.first_sent_at, self.now))
     }
 
-    fn follow(&mut self, id: CommandId, next: Option<Move>) {
-        match next {
-            None => {}
-            Some(Move::Settle(verdict)) => self.settle(id, verdict),
-            Some(Move::Wait(pause)) => {
-                self.rest(id, pause);
-            }
-            Some(Move::Send { patience, fresh, .. }) => {
-                let Some(row) = self.memory.row(id) else { return };
-                let now = self.clock(self.now);
-                let (kind, born) = (row.kind, self.clock(row.first_sent_at));
-                self.pace.ask(Wish { id, kind, born, until: patience.map(|patience| now + patience), fresh });
-                self.asked.insert(id, self.now);
-            }
-        }
-    }
-
-    /// Time as the pace has it.
-    fn clock(&self, at: Timestamp) -> Duration {
-        between(Timestamp::UNIX_EPOCH, at)
-    }
-
-    /// Lets everything leave whose turn it is.
-    pub(super) fn pump(&mut self) {
-        self.pace.share(self.trouble.nodes);
-        let now = self.clock(self.now);
-        while let Some(turn) = self.pace.next(now) {
-            let (Turn::Go(id) | Turn::Refused(id, _)) = turn;
-            let asked = self.asked.remove(&id).filter(|asked| *asked < self.now);
-            if let Some(asked) = asked {
-                self.diary.count("pace.waited");
-                self.diary.upset(self.memory.row(id).map(|row| row.call), asked, self.now);
-            }
-            match turn {
-                Turn::Go(id) => self.leave(id),
-                Turn::Refused(id, why) => {
-                    self.diary.count(&format!("pace.refused: {why}"));
-                    self.diary.upset(self.memory.row(id).map(|row| row.call), self.now, self.now);
-                    self.give_up(id, why);
-                }
-            }
-        }
-        if let Some(at) = self.pace.wake_at() {
-            let at = later(Timestamp::UNIX_EPOCH, at);
-            if self.agenda.next().is_none_or(|next| at < next) {
-                self.agenda.add(at, Due::Pace);
-            }
-        }
-    }
-
-    fn leave(&mut self, id: CommandId) {
-        let age = self.age(id);
-        match self.lanes.leaves(id, age) {
-            Some(Move::Send { again, .. }) => match self.stopped(id).filter(|_| !again) {
-                Some(why) => {
-                    self.pace.free(id);
-                    self.diary.count("us.stopped");
-                    self.diary.count(&format!("stopped.{why}"));
-                    let verdict = self.lanes.stop(id, why);
-                    verdict.into_iter().for_each(|verdict| self.settle(id, verdict));
-                }
-                None => self.send(id, again),
-            },
-            Some(Move::Settle(verdict)) => {
-                self.pace.free(id);
-                self.settle(id, verdict);
-            }
-            Some(Move::Wait(_)) | None => self.pace.free(id),
-        }
-    }
-
-    fn stopped(&self, id: CommandId) -> Option<&'static str> {
-        let row = self.memory.row(id)?;
-        self.gate.shuts(row.kind, &row.request.destination(), &self.outbound)
-    }
-
-    fn give_up(&mut self, id: CommandId, why: &str) {
-        if let Some(verdict) = self.lanes.give_up(id, why) {
-            self.settle(id, verdict);
-        }
-    }
-
     /// Sends a command once, if it is ours to send.
     fn send(&mut self, id: CommandId, again: bool) {
         let Some(row) = self.memory.row(id) else { return };
         let (call, leg, kind, taken_over) = (row.call, row.leg, row.kind, row.taken_over);
         let asks = asks_before_sending(again, taken_over, self.covers(id, courier::TRY));
         let holder = if asks { self.hold(id) } else { Holder::Us };
-        match leave(kind, self.age(id), holder) {
-            Leave::GiveUp(why) => {
-                self.pace.free(id);
-                self.diary.count("request.given_up");
-                self.give_up(id, why);
-            }
-            Leave::Lost => {
-                self.pace.free(id);
-                self.lost(id);
-            }
-            Leave::Not(miss) => {
-                self.pace.free(id);
-                self.lanes.missed(id, miss);
-                self.go(id);
-            }
-            Leave::Go if self.crashes(Step::BeforeSend) => {}
-            Leave::Go => {
-                self.diary.count(if again { "request.again" } else { "request.first" });
-                let way = self.way();
-                self.tries += 1;
-                self.diary.tries.push(Try { at: between(self.begin, self.now), call, leg, kind });
-                self.flying.insert(id, (self.tries, self.now));
-                self.agenda.add(later(self.now, way), Due::Reach(id, self.tries));
-                // A word that comes before has been heard by then, and this one is not.
-                let nothing = Reading::Again { perhaps: true, after: None, code: "no answer".to_owned() };
-                self.agenda.add(later(self.now, courier::TRY), Due::Hear(id, self.tries, nothing, Pulse::default()));
-                if !self.crashes(Step::AfterSend) {
-                    self.cut_off(id);
-                }
-            }
+        if let Some(done) = kept_back(kind, self.age(id), holder) {
+            return self.came(id, done);
+        }
+        if self.crashes(Step::BeforeSend) {
+            return;
+        }
+        self.diary.count(if again { "request.again" } else { "request.first" });
+        let way = self.way();
+        self.tries += 1;
+        self.diary.tries.push(Try { at: between(self.begin, self.now), call, leg, kind });
+        self.flying.insert(id, (self.tries, self.now));
+        self.agenda.add(later(self.now, way), Due::Reach(id, self.tries));
+        // A word that comes before has been heard by then, and this one is not.
+        let nothing = Reading::Again { perhaps: true, after: None, code: "no answer".to_owned() };
+        self.agenda.add(later(self.now, courier::TRY), Due::Hear(id, self.tries, nothing, Pulse::default()));
+        if !self.crashes(Step::AfterSend) {
+            self.cut_off(id);
         }
     }
 
@@ -200,15 +136,7 @@ impl Play {
     }
 
     fn hold(&mut self, id: CommandId) -> Holder {
-        Holder::of(Some(self.memory.renew(id, self.now)), false)
-    }
-
-    /// A command is another's now: what waits behind it has its turn.
-    fn lost(&mut self, id: CommandId) {
-        self.diary.count("us.lost");
-        if let Some(next) = self.lanes.settled(id) {
-            self.go(next);
-        }
+        Holder::of(Some(self.memory.renew(id, later(self.now, courier::LEASE))), false)
     }
 
     /// How long a request is on its way.
@@ -271,20 +199,20 @@ impl Play {
         }
         let Some((_, sent)) = self.flying.get(&id).filter(|(flying, _)| *flying == one).copied() else { return };
         self.flying.remove(&id);
-        self.pace.heard(id, pulse.answers, pulse.hold, self.clock(self.now));
+        self.desk.heard(id, pulse.answers, pulse.hold, clock(self.now));
         let call = self.memory.row(id).map(|row| row.call);
         if between(sent, self.now) > Duration::from_millis(200) {
             self.diary.upset(call, sent, self.now);
         }
-        match reading {
-            Reading::Verdict(verdict) => self.settle(id, verdict),
+        let done = match reading {
+            Reading::Verdict(verdict) => Done::Settles(verdict),
             Reading::Again { perhaps, after, code } => {
                 // For as long as Telnyx wants to be left alone, nothing can be had of it.
                 self.diary.upset(call, sent, later(self.now, after.unwrap_or_default()));
-                self.lanes.missed(id, Miss { perhaps, after, code });
-                self.go(id);
+                Done::Missed(Miss { perhaps, after, code })
             }
-        }
+        };
+        self.came(id, done);
     }
 
     /// Hands the outcome of a command in.
@@ -294,7 +222,7 @@ impl Play {
         let ours = holds(&verdict) || self.covers(id, Duration::ZERO);
         match teller(if ours { Holder::Us } else { self.hold(id) }) {
             Teller::Us => {}
-            Teller::Another | Teller::Later => return self.lost(id),
+            Teller::Another | Teller::Later => return self.came(id, Done::Lost),
         }
         self.diary.count(&format!("verdict.{}", verdict.word()));
         if matches!(verdict, Verdict::Refused { why: Refusal::Unavailable, .. }) {
@@ -305,4 +233,9 @@ impl Play {
         let arrival = Arrival::own(call, Event { id: event, at: None, what });
         self.hand_in(Job { arrival, then: Then::Settled(id) });
     }
+}
+
+/// Time as the desk has it.
+fn clock(at: Timestamp) -> Duration {
+    between(Timestamp::UNIX_EPOCH, at)
 }

@@ -15,7 +15,7 @@ use super::played::Played;
 use super::trouble::{Cutting, Step, Trouble};
 use crate::call::{CallId, CommandId, Event, EventId, Kind, What};
 use crate::hall::notices::Places;
-use crate::hall::{Arrival, Aside, Book, Changes, Fate, Gate, Lanes, Pace, fold};
+use crate::hall::{Arrival, Aside, Book, Changes, Desk, Done, Fate, Gate, fold};
 use crate::routing::{Outbound, Rules};
 use crate::sim::{Script, Settings, World};
 use crate::telnyx::webhook::{Parsed, parse};
@@ -33,10 +33,7 @@ pub struct Play {
     pub(super) rules: Rules,
     pub(super) rng: Rng,
     pub(super) memory: Memory,
-    pub(super) lanes: Lanes,
-    pub(super) pace: Pace,
-    /// Commands that wait for their turn, and since when.
-    pub(super) asked: BTreeMap<CommandId, Timestamp>,
+    pub(super) desk: Desk,
     /// The try of each command that is under way, and when it was sent.
     pub(super) flying: BTreeMap<CommandId, (u64, Timestamp)>,
     pub(super) tries: u64,
@@ -100,9 +97,7 @@ impl Play {
             rules,
             rng: Rng::with_seed(seed ^ 0x5111_7c44_004c_0000),
             memory: Memory::default(),
-            lanes: Lanes::default(),
-            pace: Pace::new(None),
-            asked: BTreeMap::new(),
+            desk: Desk::new(None),
             flying: BTreeMap::new(),
             tries: 0,
             places: Places::default(),
@@ -183,7 +178,7 @@ impl Play {
                 Due::Told(id, one) => self.told(id, one),
                 Due::Heard(id, one, status) => self.answered(id, one, status),
                 Due::Pace => {}
-                Due::Rested(id, left) => self.rested(id, left),
+                Due::Rested(id) => self.came(id, Done::Rested),
                 Due::Die(down) => self.die(down),
                 Due::Rise => self.rise(),
                 Due::Lapse if self.up => self.take_over(),
@@ -287,11 +282,7 @@ impl Play {
                 Then::Answer(delivery) => self.world.delivered(delivery, Some(200).filter(|_| !ends), self.now),
                 Then::Settled(_) | Then::Rung(..) if ends => {}
                 Then::Nothing => {}
-                Then::Settled(id) => {
-                    if let Some(next) = self.lanes.settled(id) {
-                        self.go(next);
-                    }
-                }
+                Then::Settled(id) => self.came(id, Done::Settled),
                 Then::Rung(call, version) => drop(self.rung.remove(&(call, version))),
             }
         }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::types::{CallRow, Claimed, Due, Gauges, JournalRow, OutboxRow, StoreError};
 use crate::call::{Call, CallId, Cause, CommandId, EventId, Kind, Leg, LegNo, LegState, Role, Verdict};
-use crate::hall::{Changes, Digest, Index, Key, Renewed, Saved};
+use crate::hall::{Changes, Digest, Index, Key, Renewed, Saved, Slip};
 
 /// Version, time decided, event, remarks, body.
 pub(super) type Journal = (i64, i64, String, String, Vec<u8>);
@@ -136,12 +136,16 @@ pub(super) fn outbox((id, seq, version, leg, kind, path, body, status, code): Ou
 }
 
 fn claimed((call, id, seq, leg, kind, path, body, age): Claim) -> Result<Claimed, StoreError> {
-    Ok(Claimed {
+    let slip = Slip {
         call: CallId(uuid("outbox", &call)?),
         seq: small("outbox", &id, seq)?,
+        leg: LegNo(small("outbox", &id, leg)?),
         id: CommandId(uuid("outbox", &id)?),
         kind: Kind::parse(&kind).ok_or_else(|| bad("outbox", &id, "unknown kind of command"))?,
-        leg: LegNo(small("outbox", &id, leg)?),
+        taken_over: true,
+    };
+    Ok(Claimed {
+        slip,
         path,
         body: body.into(),
         // A clock that went backwards proves nothing: then nobody can say.
@@ -203,7 +207,7 @@ pub(super) fn nodes(others: i64) -> u32 {
 pub(super) fn in_order(rows: Vec<Claim>) -> Vec<Claimed> {
     let told = |why: &StoreError| error!(%why, "a command cannot be taken over");
     let mut claimed: Vec<_> = rows.into_iter().filter_map(|row| claimed(row).inspect_err(told).ok()).collect();
-    claimed.sort_by_key(|row| (row.call, row.seq));
+    claimed.sort_by_key(|row| (row.slip.call, row.slip.seq));
     claimed
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::call::{CallId, CommandId, Event, Kind, LegNo, Remark};
-use crate::hall::{Arrival, Changes, Digest, Loaded, MissingRules, Post, Renewed};
+use crate::hall::{Arrival, Changes, Digest, Loaded, MissingRules, Post, Renewed, Slip};
 
 /// The database. Each method is a unit of work: all of it is done, or nothing.
 #[async_trait]
@@ -144,16 +144,8 @@ pub struct Gauges {
 /// A command taken over.
 #[derive(Clone, Debug)]
 pub struct Claimed {
-    /// The call.
-    pub call: CallId,
-    /// Its place among the call's commands.
-    pub seq: u32,
-    /// The command.
-    pub id: CommandId,
-    /// What it is.
-    pub kind: Kind,
-    /// The leg it is for.
-    pub leg: LegNo,
+    /// Whose it is, and its place.
+    pub slip: Slip,
     /// Path below the base address.
     pub path: String,
     /// Body.

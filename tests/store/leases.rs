@@ -80,7 +80,7 @@ pub async fn a_command_past_its_lease_is_claimed_with_its_age(base: Arc<Base>) {
     let row = two.store.outbox(caller.call()).await.unwrap().pop().unwrap();
     let first = &claimed[0];
     assert_eq!(
-        (first.call, first.seq, first.id, first.kind, first.leg),
+        (first.slip.call, first.slip.seq, first.slip.id, first.slip.kind, first.slip.leg),
         (caller.call(), row.seq, row.id, row.kind, row.leg)
     );
     assert_eq!((&first.path, first.body.as_ref()), (&row.path, row.body.as_slice()));
@@ -94,7 +94,7 @@ pub async fn a_command_past_its_lease_is_claimed_with_its_age(base: Arc<Base>) {
     // Settled, it is open no more.
     one.takes(&[settled(caller.call(), &row, Verdict::Unknown)]).await;
     pass(&base, &[&one, &two], WORD).await;
-    assert!(claim(&two, 10, true).await.iter().all(|claimed| claimed.id != row.id));
+    assert!(claim(&two, 10, true).await.iter().all(|claimed| claimed.slip.id != row.id));
 }
 
 pub async fn a_command_that_cannot_be_read_keeps_no_other_back(base: Arc<Base>) {
@@ -103,7 +103,7 @@ pub async fn a_command_that_cannot_be_read_keeps_no_other_back(base: Arc<Base>) 
     base.run(&format!("update outbox set kind = 'of a later version' where call = '{}'", Caller(1).call())).await;
     pass(&base, &[&one, &two], WORD).await;
     let claimed = claim(&two, 10, false).await;
-    assert!(claimed.len() == 1 && claimed[0].call == Caller(2).call(), "{claimed:?}");
+    assert!(claimed.len() == 1 && claimed[0].slip.call == Caller(2).call(), "{claimed:?}");
 }
 
 pub async fn nodes_that_live_are_counted(base: Arc<Base>) {
@@ -130,7 +130,7 @@ pub async fn a_claim_takes_the_oldest_first(base: Arc<Base>) {
     for expected in [vec![1, 2], vec![3, 4], vec![5], vec![]] {
         let mut calls: Vec<_> = expected.into_iter().map(|n| Caller(n).call()).collect();
         calls.sort_unstable();
-        let claimed: Vec<_> = claim(&two, 2, false).await.iter().map(|row| row.call).collect();
+        let claimed: Vec<_> = claim(&two, 2, false).await.iter().map(|row| row.slip.call).collect();
         assert_eq!(claimed, calls);
     }
     // What one call wants done is claimed in its order.
@@ -143,7 +143,7 @@ pub async fn a_claim_takes_the_oldest_first(base: Arc<Base>) {
     .await;
     let claimed = claim(&two, 10, true).await;
     assert_eq!(
-        claimed.iter().map(|row| (row.call, row.seq)).collect::<Vec<_>>(),
+        claimed.iter().map(|row| (row.slip.call, row.slip.seq)).collect::<Vec<_>>(),
         [1, 2, 3, 4].map(|seq| (caller.call(), seq))
     );
 }
@@ -153,7 +153,7 @@ pub async fn the_only_process_claims_all_but_its_own(base: Arc<Base>) {
     one.takes(&[Caller(1).arrives()]).await;
     two.takes(&[Caller(2).arrives()]).await;
     let claimed = claim(&two, 10, true).await;
-    assert_eq!(claimed.iter().map(|row| row.call).collect::<Vec<_>>(), [Caller(1).call()]);
+    assert_eq!(claimed.iter().map(|row| row.slip.call).collect::<Vec<_>>(), [Caller(1).call()]);
     assert!(claim(&two, 10, true).await.is_empty());
 }
 
@@ -228,7 +228,7 @@ pub async fn what_follows_a_command_that_is_held_is_not_taken_over(base: Arc<Bas
     one.store.renew(caller.call(), first.id, &one.stamp()).await.unwrap();
     assert!(claim(&two, 10, false).await.is_empty(), "its lease is over, but its turn has not come");
     base.run(&format!("update outbox set kind = 'hangup' where id = '{}'", second.id)).await;
-    assert_eq!(claim(&two, 10, false).await.iter().map(|row| row.id).collect::<Vec<_>>(), [second.id]);
+    assert_eq!(claim(&two, 10, false).await.iter().map(|row| row.slip.id).collect::<Vec<_>>(), [second.id]);
     pass(&base, &[&one, &two], WORD).await;
     assert_eq!(claim(&two, 10, false).await.len(), 2, "nobody holds either");
 }
@@ -247,7 +247,7 @@ pub async fn a_notice_keeps_no_command_back_and_none_keeps_it_back(base: Arc<Bas
         pass(&base, &[&one, &two], WORD).await;
         one.store.renew(caller.call(), rows[0].id, &one.stamp()).await.unwrap();
         let claimed = claim(&two, 10, false).await;
-        assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [rows[1].id], "the first one is held");
+        assert_eq!(claimed.iter().map(|row| row.slip.id).collect::<Vec<_>>(), [rows[1].id], "the first one is held");
         one.takes(&[settled(caller.call(), &rows[1], Verdict::Unknown)]).await;
         one.takes(&[settled(caller.call(), &rows[0], Verdict::Unknown)]).await;
     }

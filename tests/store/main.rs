@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod base;
+mod claims;
 mod cut;
 mod desk;
 mod leases;
@@ -75,6 +76,9 @@ on_both! {
         what_follows_a_command_that_is_held_is_not_taken_over
         a_notice_keeps_no_command_back_and_none_keeps_it_back
         a_notice_that_rests_is_nobodys_until_its_pause_is_over
+    }
+    claims {
+        any_outbox_is_taken_over_and_held_as_the_hall_says
     }
     nodes {
         many_hands_take_every_event_once
