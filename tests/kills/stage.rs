@@ -35,7 +35,7 @@ pub fn now() -> Timestamp {
     Clock::system().now()
 }
 
-/// What somebody who is told of missed calls answers now and then: that he is out of order, or nothing.
+/// What somebody who is told of missed calls and of messages answers now and then: that he is out of order, or nothing.
 fn answer(n: u64) -> Option<u16> {
     match n % 10 {
         3 => Some(500),
@@ -47,8 +47,8 @@ fn answer(n: u64) -> Option<u16> {
 /// What was heard, a line of JSON each.
 fn lines(heard: Vec<Notice>) -> String {
     let line = |one: Notice| {
-        let Notice { key, body, status } = one;
-        format!("{}\n", serde_json::json!({ "key": key, "body": body, "status": status }))
+        let Notice { at, key, body, status } = one;
+        format!("{}\n", serde_json::json!({ "at": at, "key": key, "body": body, "status": status }))
     };
     heard.into_iter().map(line).collect()
 }
@@ -67,7 +67,7 @@ pub struct Stage {
     pub nodes: Vec<SocketAddr>,
     /// Who carries webhooks to them.
     pub postman: Postman,
-    /// Who is told of missed calls.
+    /// Who is told of missed calls and of messages.
     receiver: Receiver,
     seed: u64,
     callers: Option<Callers>,
