@@ -23,6 +23,7 @@ use crate::postman::Postman;
 use crate::receiver::{Notice, Receiver};
 use crate::server::{API_KEY, House, LINE, Server, wait_for};
 use crate::silence::{self, Harm, Judged};
+use crate::turn;
 
 /// How long after its caller's end, and after the last time that a server died or something was out of reach, a call may
 /// end with us: a leg of which nobody knows whether it was made is looked for for a minute.
@@ -249,6 +250,7 @@ impl Stage {
             callers.stop();
             self.in_peace = true;
         }
+        turn::is_over();
         self.wait_for_the_end();
         let (status, _) = server.terminate();
         assert!(status.success(), "{status}");
