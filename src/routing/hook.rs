@@ -15,7 +15,12 @@ pub struct Hook {
 impl Hook {
     /// Its host, with the port if it has one: all of it that may be shown.
     pub fn host(&self) -> &str {
-        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        Self::host_of(&self.url)
+    }
+
+    /// The same of an address alone.
+    pub fn host_of(url: &str) -> &str {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         let host = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
         host.rsplit('@').next().unwrap_or_default()
     }
