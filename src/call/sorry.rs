@@ -267,7 +267,7 @@ mod tests {
         let mut life = under_way(&old).remove(1);
         life.rules = &lost;
         life.news(0, News::SpeechEnded);
-        assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "apologising"));
+        assert_eq!((life.wants(), life.phase()), (vec!["stop_play 0".into(), "speak 0".into()], "apologising"));
         life.news(0, News::SpeechEnded);
         assert_eq!((life.wants(), life.phase()), (vec!["notify 0".into(), "hangup 0".into()], "ending"));
     }

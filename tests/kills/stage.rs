@@ -217,11 +217,19 @@ impl Stage {
         nodes.into_iter().map(|(node,)| node).collect()
     }
 
-    /// How many commands have no outcome, all of them or those of one node. Nobody writes for a node that is dead: that
-    /// is what it left, as long as no other has taken it over.
+    /// How many commands to Telnyx have no outcome, all of them or those of one node. Nobody writes for a node that is
+    /// dead: that is what it left, as long as no other has taken it over.
     pub fn open_commands(&self, of: Option<&str>) -> usize {
-        let open: Vec<(String,)> = self.house.base.rows("select cast(node as text) from outbox where status = 'open'");
+        let open: Vec<(String,)> =
+            self.house.base.rows("select cast(node as text) from outbox where status = 'open' and kind <> 'notify'");
         open.iter().filter(|(node,)| of.is_none_or(|of| of == node)).count()
+    }
+
+    /// How many notices have none; most of them rest, and are under way for nobody.
+    pub fn open_notices(&self) -> usize {
+        let open: Vec<(i64,)> =
+            self.house.base.rows("select count(*) from outbox where status = 'open' and kind = 'notify'");
+        usize::try_from(open[0].0).unwrap()
     }
 
     /// What a server had under way when it died, or stood still: commands without an outcome, and events that had reached
