@@ -138,9 +138,9 @@ const HARMS: [(&str, Harm); 23] = [
     ),
     ("messages of call", Harm::Notices(messages_of_nobody)),
     ("under 2 ids", Harm::Notices(another_id)),
-    ("a notice is known as", Harm::Notices(no_recording)),
+    ("a notice is known as", Harm::Notices(|lines| no_recording(lines))),
     ("nobody was told at", Harm::Notices(nobody_is_missed)),
-    ("was not, or is nobody's", Harm::Notices(elsewhere)),
+    ("was not, or is nobody's", Harm::Notices(|lines| elsewhere(lines))),
     ("under 1 ids", Harm::Rows("update journal set remarks = '[]' where remarks like '%message_left%'")),
     ("a recording of call", Harm::Rows("update journal set remarks = '[]' where remarks like '%message_left%'")),
     // As a call whose end came before its beginning, and which never learns who called whom.
@@ -206,7 +206,7 @@ fn another_id(lines: &mut Vec<Value>) {
     lines.push(again);
 }
 
-fn no_recording(lines: &mut Vec<Value>) {
+fn no_recording(lines: &mut [Value]) {
     of_kind(lines, "call.voicemail").next().unwrap()["body"]["recording"] = Value::Null;
 }
 
@@ -215,7 +215,7 @@ fn nobody_is_missed(lines: &mut Vec<Value>) {
 }
 
 /// Who is to be told by the mailbox alone is told of what is missed on another line.
-fn elsewhere(lines: &mut Vec<Value>) {
+fn elsewhere(lines: &mut [Value]) {
     let line = of_kind(lines, "call.missed").find(|line| line["body"]["to"] == "+12025550100").unwrap();
     line["at"] = json!("/secret?key=canary&for=mailbox");
 }
