@@ -73,8 +73,6 @@ pub const HOOK: &[&str] = &["webhook"];
 pub const HOOK_LATER: &[&str] = &["email", "sms", "pagerduty"];
 pub const SAY: &[&str] = &["text", "voice", "language"];
 
-/// Those that some action has.
-pub const OUTCOMES: &[&str] = &["busy", "no_answer", "declined", "failed", "invalid", "exhausted"];
 pub const OUTCOMES_LATER: &[&str] = &["unavailable", "timeout", "full"];
 
 pub const CONDITIONS: &[&str] = &["from", "to", "schedule", "not", "all", "any"];
