@@ -77,7 +77,6 @@ mod tests {
             handle: Some(Handle("v3:a".into())),
             leg: Some("l".into()),
             session: Some("s".into()),
-            line: None,
         };
         assert_eq!(of(&body), Reading::Verdict(Verdict::Listed { legs: vec![who], next: Some("x1".into()) }));
     }
