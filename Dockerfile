@@ -1,6 +1,6 @@
 # Switchhook in an image without a shell: the program, CA certificates, and a folder for SQLite.
 #
-#   docker build -t switchhook .
+#   docker build -t switchhook --build-arg SWITCHHOOK_COMMIT="$(git rev-parse --short HEAD)" .
 #   docker run -d --restart=always --stop-timeout 20 -p 8080:8080 -v switchhook:/data \
 #     -v ./config:/etc/switchhook:ro --env-file .env switchhook
 #
@@ -9,6 +9,8 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
+# What `switchhook_build_info` on /metrics names as its commit.
+ARG SWITCHHOOK_COMMIT=
 RUN cargo build --profile dist --locked --bin switchhook && mkdir /empty
 
 # Holds the CA certificates that calls to Telnyx are checked against, and a user who is not root.

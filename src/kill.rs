@@ -16,9 +16,9 @@ macro_rules! kill_point {
 }
 pub(crate) use kill_point;
 
-/// Every place, on the way of a webhook and of a command.
+/// Every place, on the way of a webhook, of a command and of a notice.
 #[cfg(feature = "kill_points")]
-pub const POINTS: [&str; 14] = [
+pub const POINTS: [&str; 19] = [
     "webhook.verified",
     "batch.locked",
     "batch.decided",
@@ -33,6 +33,11 @@ pub const POINTS: [&str; 14] = [
     "alarm.before_apply",
     "takeover.claimed",
     "lookup.answered",
+    "notice.written",
+    "notice.claimed",
+    "notice.given_back",
+    "notice.before_settle",
+    "notice.after_settle",
 ];
 
 /// Counts one time past a place. `SWITCHHOOK_KILL=batch.decided:3` ends the process at the third time past that place.

@@ -159,6 +159,19 @@ fn compose_waits_restarts_and_shows_nothing_it_need_not() {
     }
 }
 
+#[test]
+fn the_program_is_told_which_commit_it_is_built_from() {
+    let (build, _) = DOCKERFILE.rsplit_once("\nFROM ").unwrap();
+    let (told, built) = (build.find("\nARG SWITCHHOOK_COMMIT=").unwrap(), build.find("\nRUN cargo build").unwrap());
+    assert!(told < built && !build[..built].contains("\nRUN "), "it is there when the program is built");
+    let tree = parse(COMPOSE, 0).unwrap();
+    let server = map(map(tree.root.as_map().unwrap(), "services"), "switchhook");
+    let args = map(map(server, "build"), "args");
+    assert_eq!(put_in(args.get("SWITCHHOOK_COMMIT").unwrap().as_text().unwrap()), "");
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/metrics.rs")).unwrap();
+    assert!(page.contains("option_env!(\"SWITCHHOOK_COMMIT\")"));
+}
+
 /// What follows this word at the beginning of a line of the Dockerfile, outside the build stage.
 fn said(word: &str) -> Vec<&'static str> {
     let image = DOCKERFILE.rsplit_once("\nFROM ").unwrap().1;

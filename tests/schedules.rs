@@ -2,9 +2,13 @@
 //! and looks at the clock. Hours have begun, or are over, from the first minute on at which it shows that time or a later
 //! one. That covers what the clock passes over and what it shows twice.
 //!
-//! Twenty zones, every change of their clocks from 1990 to 2050; with SWITCHHOOK_ALL_ZONES=1 every zone there is.
+//! Twenty zones, every change of their clocks from 1990 to 2050; with SWITCHHOOK_ALL_ZONES=1 every zone there is. Where
+//! the clocks of two zones show the same for days around a change, one of them is looked at.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::civil::{Date, DateTime, date};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -90,49 +94,67 @@ impl Walk {
 
 #[test]
 fn hours_are_kept_through_every_change_of_the_clocks() {
-    let zones = TimeZoneDatabase::bundled();
     let every = std::env::var_os("SWITCHHOOK_ALL_ZONES").is_some();
+    let zones = TimeZoneDatabase::bundled();
     let names: Vec<String> =
         if every { zones.available().map(|name| name.to_string()).collect() } else { ZONES.map(str::to_owned).into() };
-    let since = date(1990, 1, 1).to_zoned(TimeZone::UTC).unwrap().timestamp();
-    let until = date(2051, 1, 1).to_zoned(TimeZone::UTC).unwrap().timestamp();
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let (changes, minutes) = std::thread::scope(|scope| {
-        let shares = names.chunks(names.len().div_ceil(threads));
-        let work: Vec<_> = shares.map(|names| scope.spawn(move || walked(names, since, until))).collect();
-        work.into_iter().map(|work| work.join().unwrap()).fold((0, 0), |(a, b), (c, d)| (a + c, b + d))
+    let (changes, walks) = changes(&names);
+    let (next, threads) = (AtomicUsize::new(0), std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    let work = || {
+        let mine = std::iter::from_fn(|| walks.get(next.fetch_add(1, Ordering::Relaxed)));
+        mine.map(|(name, change)| walked(name, *change)).sum::<u64>()
+    };
+    let minutes: u64 = std::thread::scope(|scope| {
+        let hands: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        hands.into_iter().map(|hand| hand.join().unwrap()).sum()
     });
-    println!("{} zones, {changes} changes, {minutes} minutes", names.len());
+    println!("{} zones, {changes} changes, {} of them unlike each other, {minutes} minutes", names.len(), walks.len());
     assert!(changes > 1_000, "{changes} changes only");
 }
 
-/// Walks through every change of the clocks of some zones; tells how many there were, and how many minutes were looked at.
-fn walked(names: &[String], since: Timestamp, until: Timestamp) -> (u64, u64) {
-    let (mut changes, mut minutes) = (0, 0);
+/// How many changes of the clocks these zones have, and those that are to be walked through: clocks that show the same for
+/// days before and after are one clock by then, wherever they hang.
+fn changes(names: &[String]) -> (usize, Vec<(&str, Timestamp)>) {
+    let since = date(1990, 1, 1).to_zoned(TimeZone::UTC).unwrap().timestamp();
+    let until = date(2051, 1, 1).to_zoned(TimeZone::UTC).unwrap().timestamp();
+    let days = (5 * 24).hours();
+    let (mut all, mut unlike) = (0, BTreeMap::new());
     for name in names {
         let zone = TimeZoneDatabase::bundled().get(name).unwrap();
-        for change in zone.following(since).map(|change| change.timestamp()).take_while(|at| *at < until) {
-            changes += 1;
-            let walk = Walk::around(change, &zone);
-            // Each day of the week has other hours, and in turn all that there are.
-            let days = weeks();
-            for turn in 0..days.len() {
-                let week: [Vec<(u16, u16)>; 7] = std::array::from_fn(|day| days[(day + turn) % days.len()].clone());
-                let schedule =
-                    Schedule { zone: zone.clone(), week: week.clone().map(|day| day.into_iter().map(hours).collect()) };
-                for (at, open) in walk.open(&week, change - 26.hours()) {
-                    // Every minute near the change, and some of the others.
-                    let near = (at - change).get_minutes().abs() < 3 * 60;
-                    if near || at.as_second() / 60 % 61 == 0 {
-                        minutes += 1;
-                        let clock = zone.to_datetime(at);
-                        assert_eq!(schedule.is_open(at), open, "{name}, {week:?}, {at}, {clock} on the wall");
-                    }
-                }
+        let near = zone.following(since - days).take_while(|change| change.timestamp() < until + days);
+        let near: Vec<(Timestamp, i32)> = near.map(|change| (change.timestamp(), change.offset().seconds())).collect();
+        for (at, _) in near.iter().copied().filter(|(at, _)| (since..until).contains(at)) {
+            all += 1;
+            let shows = near.iter().filter(|(other, _)| (at - days..at + days).contains(other)).copied();
+            let before = zone.to_offset(at - days).seconds();
+            unlike.entry((at, before, shows.collect::<Vec<_>>())).or_insert((name.as_str(), at));
+        }
+    }
+    (all, unlike.into_values().collect())
+}
+
+/// Walks through a change of the clocks of a zone; tells how many minutes were looked at.
+fn walked(name: &str, change: Timestamp) -> u64 {
+    let zone = TimeZoneDatabase::bundled().get(name).unwrap();
+    let walk = Walk::around(change, &zone);
+    let mut minutes = 0;
+    // Each day of the week has other hours, and in turn all that there are.
+    let days = weeks();
+    for turn in 0..days.len() {
+        let week: [Vec<(u16, u16)>; 7] = std::array::from_fn(|day| days[(day + turn) % days.len()].clone());
+        let schedule =
+            Schedule { zone: zone.clone(), week: week.clone().map(|day| day.into_iter().map(hours).collect()) };
+        for (at, open) in walk.open(&week, change - 26.hours()) {
+            // Every minute near the change, and some of the others.
+            let near = (at - change).get_minutes().abs() < 3 * 60;
+            if near || at.as_second() / 60 % 61 == 0 {
+                minutes += 1;
+                let clock = zone.to_datetime(at);
+                assert_eq!(schedule.is_open(at), open, "{name}, {week:?}, {at}, {clock} on the wall");
             }
         }
     }
-    (changes, minutes)
+    minutes
 }
 
 fn rules(text: &str) -> Rules {

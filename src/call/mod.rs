@@ -7,6 +7,7 @@ mod answer;
 mod birth;
 mod command;
 mod decide;
+mod ended;
 mod ending;
 mod event;
 #[cfg(test)]

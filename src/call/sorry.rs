@@ -86,7 +86,7 @@ mod tests {
     use super::super::kit::{Life, NOTHING, RINGBACK, dial, member, play, ring, rules, say, transfer};
     use super::super::{Cause, EventId, Kind, Leg, News, Refusal, What};
     use super::*;
-    use crate::routing::{Action, Order, Rules, RulesHash};
+    use crate::routing::{Action, Hook, Order, Rules, RulesHash};
 
     fn fault(life: &mut Life<'_>) {
         life.take(What::Fault { event: EventId("e".into()), who: None });
@@ -257,6 +257,19 @@ mod tests {
             let left: Vec<String> = left.into_iter().map(String::from).collect();
             assert_eq!((life.wants(), life.phase()), (left, "ending"), "{phase}");
         }
+    }
+
+    #[test]
+    fn who_is_told_of_missed_calls_by_now_is_told_of_one_whose_rules_are_lost() {
+        let (old, mut now) = (all_steps(), all_steps());
+        now.rest.as_mut().unwrap().on_missed = vec![Hook { url: "https://one.example/".into() }];
+        let lost = Rules::lost(old.hash.clone(), &now);
+        let mut life = under_way(&old).remove(1);
+        life.rules = &lost;
+        life.news(0, News::SpeechEnded);
+        assert_eq!((life.wants(), life.phase()), (vec!["stop_play 0".into(), "speak 0".into()], "apologising"));
+        life.news(0, News::SpeechEnded);
+        assert_eq!((life.wants(), life.phase()), (vec!["notify 0".into(), "hangup 0".into()], "ending"));
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn line(row: &CallRow) -> String {
     let call = &row.state;
     let id: String = call.id.to_string().chars().take(8).collect();
     let route = call.route.as_deref().unwrap_or("-");
-    format!("{id}  {:.0}  {} to {}, route {route}: {}", call.began, call.from, call.to, call.phase.word())
+    format!("{id}  {:.0}  {} to {}, route {route}: {}", call.began, call.from, call.to, call.in_short())
 }
 
 /// A call without what may be secret in it.

@@ -133,6 +133,7 @@ impl Sender {
     pub async fn give_back(&self, letter: &Letter, rests: Duration) {
         if let Ok(_turn) = self.returns.acquire().await {
             drop(self.store.renew(letter.slip.call, letter.slip.id, &self.stamp(rests)).await);
+            kill_point!("notice.given_back");
         }
     }
 
@@ -149,6 +150,7 @@ impl Sender {
         let event = Event { id, at: None, what: What::Settled(settled) };
         let mut pause = Duration::from_millis(20);
         kill_point!("dispatch.before_settle");
+        kill_point!("notice.before_settle", letter.kind == crate::call::Kind::Notify);
         loop {
             let ours = known || letter.lease.covers(Duration::ZERO, &self.clock.boot());
             let holder = if ours { Holder::Us } else { self.hold(letter, Duration::ZERO).await };
@@ -159,6 +161,7 @@ impl Sender {
             };
             if put == Put::Kept {
                 kill_point!("dispatch.after_settle");
+                kill_point!("notice.after_settle", letter.kind == crate::call::Kind::Notify);
                 return Done::Settled;
             }
             tokio::time::sleep(pause).await;

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::call::Kind;
+use crate::phone::Number;
 use crate::routing::{Forbidden, Outbound};
 
 /// Where nothing is dialled to for now. It is asked before a command leaves, as long as no try of it can have been
@@ -65,8 +66,10 @@ impl Stop {
         let text = text.trim().to_ascii_lowercase();
         let (start, begins) = text.strip_suffix('*').map_or((text.as_str(), false), |start| (start, true));
         let digits = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
-        let number = start.strip_prefix('+').is_some_and(digits);
-        let address = start.strip_prefix("sip:").is_some_and(|rest| !rest.is_empty() && !rest.contains(['*', ' ']));
+        // A number that nobody has would stop nobody.
+        let number = if begins { start.strip_prefix('+').is_some_and(digits) } else { Number::parse(start).is_ok() };
+        let address = start.strip_prefix("sip:").or_else(|| start.strip_prefix("sips:"));
+        let address = address.is_some_and(|rest| !rest.is_empty() && !rest.contains(['*', ' ']));
         (number || address).then(|| Self { text: start.to_owned(), begins })
     }
 
@@ -101,9 +104,11 @@ mod tests {
 
     #[test]
     fn numbers_beginnings_and_addresses_are_stopped_and_nothing_else() {
-        let gate = Gate::new(false, ["+12025550142", " +1900* ", "sip:Eve@Example.com", "sip:sales*"]).unwrap();
-        let now = usa();
-        for to in ["+12025550142", "+19005550100", "+1900", "sip:eve@EXAMPLE.com", "sip:sales2@example.com"] {
+        let gate =
+            Gate::new(false, ["+12025550142", " +1900* ", "sip:Eve@Example.com", "sip:sales*", "sips:Bob@Example.com"]);
+        let (gate, now) = (gate.unwrap(), usa());
+        let addresses = ["sip:eve@EXAMPLE.com", "sip:sales2@example.com", "sips:bob@example.com"];
+        for to in ["+12025550142", "+19005550100", "+1900"].into_iter().chain(addresses) {
             assert_eq!(gate.shuts(Kind::Dial, to, &now), Some("limits.stop"), "{to}");
             assert_eq!(gate.shuts(Kind::Transfer, to, &now), Some("limits.stop"), "{to}");
             assert_eq!(gate.shuts(Kind::Hangup, to, &now), None);
@@ -125,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_told() {
-        let bad = ["1900*", "+", "*", "+1-900", "+1*900", "sip:", "sip:a b", ""];
+        let bad = ["1900*", "+", "*", "+1-900", "+1*900", "+12", "+1202555014200000", "sip:", "sips:", "sip:a b", ""];
         let told = Gate::new(false, bad.into_iter().chain(["+1900*"])).unwrap_err();
         assert_eq!(told, bad);
         let shown = format!("{:?}", Gate::new(true, ["+12025550142"]).unwrap());

@@ -167,8 +167,7 @@ fn outcome(id: CommandId, row: &Row, heard: &[Heard], trouble: &Trouble, broken:
     let id = id.to_string();
     let of_it = |one: &&Heard| one.id == id && one.url == row.request.path;
     let taken = heard.iter().filter(of_it).any(|one| one.taken);
-    let host = Hook::host_of(&row.request.path);
-    let ill = trouble.ills.iter().find(|ill| ill.host == host);
+    let ill = trouble.ills.iter().find(|ill| ill.host == Hook::host_of(&row.request.path));
     let is = |how: Ill| ill.is_some_and(|ill| ill.how == how);
     match &row.verdict {
         Some(Verdict::Accepted { .. }) if !taken => {

@@ -18,7 +18,7 @@ impl Hook {
         Self::host_of(&self.url)
     }
 
-    /// The host of such an address.
+    /// The same of an address alone.
     pub fn host_of(url: &str) -> &str {
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         let host = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();

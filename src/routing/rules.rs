@@ -303,13 +303,15 @@ impl Default for Defaults {
 
 impl Rules {
     /// What stands in for a version that cannot be read back: it has no steps, so that a call which began with it is
-    /// at none of them, is told that something went wrong, and is hung up. `current` gives the voice and the limits.
+    /// at none of them, is told that something went wrong, and is hung up. `current` gives the voice, the limits, and who is told of missed
+    /// calls to a number.
     pub fn lost(hash: RulesHash, current: &Self) -> Self {
         Self {
             hash,
             files: Vec::new(),
-            numbers: BTreeMap::new(),
-            rest: None,
+            // Their steps are not there: no call begins by them.
+            numbers: current.numbers.clone(),
+            rest: current.rest.clone(),
             routes: BTreeMap::new(),
             steps: Vec::new(),
             defaults: current.defaults.clone(),

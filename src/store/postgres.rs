@@ -112,6 +112,7 @@ impl Store for Postgres {
                 kill_point!("batch.before_commit");
                 write::draft(held.connection(), batch, &draft, stamp).await?;
                 kill_point!("batch.after_commit");
+                kill_point!("notice.written", draft.tells_others());
                 Taken::Written(draft)
             }
             Err(missing) => Taken::Missing(missing),

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::types::{CallRow, Claimed, Due, Gauges, JournalRow, OutboxRow, StoreError};
 use crate::call::{Call, CallId, Cause, CommandId, EventId, Kind, Leg, LegNo, LegState, Role, Verdict};
 use crate::hall::{Changes, Digest, Index, Key, Renewed, Saved, Slip};
+use crate::kill::kill_point;
 
 /// Version, time decided, event, remarks, body.
 pub(super) type Journal = (i64, i64, String, String, Vec<u8>);
@@ -208,6 +209,7 @@ pub(super) fn in_order(rows: Vec<Claim>) -> Vec<Claimed> {
     let told = |why: &StoreError| error!(%why, "a command cannot be taken over");
     let mut claimed: Vec<_> = rows.into_iter().filter_map(|row| claimed(row).inspect_err(told).ok()).collect();
     claimed.sort_by_key(|row| (row.slip.call, row.slip.seq));
+    kill_point!("notice.claimed", claimed.iter().any(|row| row.slip.kind == Kind::Notify));
     claimed
 }
 

@@ -76,6 +76,7 @@ impl Store for Sqlite {
                 kill_point!("batch.before_commit");
                 transaction.commit().await.map_err(failed)?;
                 kill_point!("batch.after_commit");
+                kill_point!("notice.written", matches!(&taken, Ok(Taken::Written(draft)) if draft.tells_others()));
             }
             Ok(Taken::Missing(_)) | Err(_) => {
                 if let Err(why) = transaction.rollback().await {

@@ -84,6 +84,13 @@ pub struct Draft {
     pub parcels: Vec<Parcel>,
 }
 
+impl Draft {
+    /// Whether somebody who is not Telnyx is to be told of something.
+    pub fn tells_others(&self) -> bool {
+        self.changes.posts.iter().any(|post| post.command.verb.kind() == Kind::Notify)
+    }
+}
+
 /// A command ready to send: its bytes are final.
 #[derive(Clone, Debug)]
 pub struct Parcel {

@@ -1,10 +1,10 @@
 //! The list of all legs that live on our line: which of them are of one of our calls. Pure.
 
-use base64::Engine as _;
 use serde_json::Value;
 
-use super::loose::{BASE64, member};
-use crate::call::{Handle, Tag, Verdict, Who};
+use super::loose::member;
+use super::news::Payload;
+use crate::call::{Verdict, Who};
 
 /// How the next page is named where pages have numbers; any other name is a cursor of Telnyx'.
 pub(super) const NUMBER: &str = "page:";
@@ -29,25 +29,25 @@ fn by_number(meta: &Value) -> Option<String> {
     (this < last).then(|| format!("{NUMBER}{}", this + 1))
 }
 
-/// A leg that says whose it is, and can be commanded.
+/// A leg that says whose it is, and can be commanded. It says so as it does in a webhook.
 fn leg(of: &Value) -> Option<Who> {
-    let state = BASE64.decode(member(of, "client_state")?.trim()).ok()?;
-    let tag = Tag::parse(std::str::from_utf8(&state).ok()?)?;
-    let handle = Handle(member(of, "call_control_id")?);
-    let (leg, session) = (member(of, "call_leg_id"), member(of, "call_session_id"));
-    Some(Who { tag: Some(tag), handle: Some(handle), leg, session })
+    let text = of.to_string();
+    let who = serde_json::from_str::<Payload<'_>>(&text).ok()?.who();
+    Some(who).filter(|who| who.tag.is_some() && who.handle.is_some())
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use base64::Engine as _;
     use serde_json::json;
 
     use super::super::answer::{Hints, Reading, read};
+    use super::super::loose::BASE64;
     use super::super::request::render;
     use super::*;
-    use crate::call::{CallId, Command, CommandId, EventId, Kind, LegNo, Verb};
+    use crate::call::{CallId, Command, CommandId, EventId, Handle, Kind, LegNo, Tag, Verb};
 
     fn of(body: &Value) -> Reading {
         read(Kind::Find, 200, Hints::default(), body.to_string().as_bytes()).about(CallId::of("leg"))

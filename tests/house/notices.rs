@@ -61,7 +61,8 @@ fn whoever_is_told_takes_it_and_nobody_shows_where(base: Base) {
     let [first, second, third] = heard.as_slice() else { panic!("{heard:?}") };
     assert_eq!((first.status, second.status, third.status), (Some(503), None, Some(204)));
     assert!(heard.iter().all(|one| one.key == first.key && one.body == first.body), "{heard:?}");
-    let Notice { key, body, .. } = third;
+    let Notice { at, key, body, .. } = third;
+    assert!(receiver.url.ends_with(at), "{at}");
     assert_eq!((&body["id"], &body["type"]), (&key.as_str().into(), &"call.missed".into()));
     assert_eq!((&body["from"], &body["to"]), (&"+12025550131".into(), &LINE.into()));
     assert!(body["why"].as_str().unwrap().starts_with("hung up while "), "{body}");
@@ -75,6 +76,8 @@ fn whoever_is_told_takes_it_and_nobody_shows_where(base: Base) {
         let told = said(&stage.house, args);
         assert!(!told.is_empty() && !told.contains("canary"), "{told}");
     }
+    let list = said(&stage.house, &["calls", "list"]);
+    assert!(list.trim_end().ends_with(": missed"), "{list}");
     assert!(!stage.server.said("a notice was not taken").is_empty());
     assert_eq!(stage.server.said("canary").len(), 0);
     stage.end();
@@ -111,5 +114,7 @@ fn nobody_shows_where_a_message_is_heard(base: Base) {
         assert!(told.contains("https://public.example.com/…") && !told.contains(secret), "{args:?}: {told}");
     }
     assert!(!said(&stage.house, &["explain", call]).contains(secret));
+    let list = said(&stage.house, &["calls", "list"]);
+    assert!(list.trim_end().ends_with(": message left"), "{list}");
     stage.end();
 }

@@ -11,6 +11,8 @@ use serde_json::Value;
 /// What he heard once.
 #[derive(Clone, Debug)]
 pub struct Notice {
+    /// Where he was told: the address without its host.
+    pub at: String,
     /// What the header says it is known by.
     pub key: String,
     pub body: Value,
@@ -52,6 +54,8 @@ impl Receiver {
     fn takes(&self, stream: &TcpStream) -> Option<()> {
         let mut reader = BufReader::new(stream);
         let (mut length, mut key, mut line) = (0, String::new(), String::new());
+        reader.read_line(&mut line).ok()?;
+        let at = line.split(' ').nth(1)?.to_owned();
         loop {
             line.clear();
             if reader.read_line(&mut line).ok()? == 0 {
@@ -73,7 +77,7 @@ impl Receiver {
         reader.read_exact(&mut body).ok()?;
         let status = self.answers.lock().unwrap().pop_front().unwrap_or(Some(204));
         let body = serde_json::from_slice(&body).unwrap();
-        self.heard.lock().unwrap().push(Notice { key, body, status });
+        self.heard.lock().unwrap().push(Notice { at, key, body, status });
         write!(&mut &*stream, "HTTP/1.1 {} Whatever\r\ncontent-length: 0\r\n\r\n", status?).ok()
     }
 }

@@ -76,8 +76,8 @@ impl Killer {
             // Something must be there to be taken over.
             self.at("dispatch.before_send");
         }
-        // These two do not come often.
-        let seldom = ["takeover.claimed", "lookup.answered"].contains(&point);
+        // These do not come often.
+        let seldom = ["takeover.claimed", "lookup.answered", "notice.claimed"].contains(&point);
         let times = if seldom { 1 } else { self.rng.u32(1..=4) };
         let mut serve = self.stage.serve(0);
         let mut life = Life::new(serve.env("SWITCHHOOK_KILL", format!("{point}:{times}")));
@@ -108,7 +108,9 @@ impl Killer {
         let at = |ms| Timestamp::from_millisecond(ms).unwrap();
         life.listened_at().into_iter().for_each(|listened| self.stage.is_up(at(listened)));
         self.stage.is_down(at(death.lived));
-        let lost = (self.stage.open_commands(None), self.stage.postman.cut_off(0, death));
+        // Notices count where one is the matter: else there is always one that rests.
+        let notices = if place.starts_with("notice.") { self.stage.open_notices() } else { 0 };
+        let lost = (self.stage.open_commands(None) + notices, self.stage.postman.cut_off(0, death));
         let busy = lost != (0, 0);
         if busy {
             self.lost.push(lost);

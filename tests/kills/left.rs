@@ -1,6 +1,6 @@
 //! What a run leaves behind, and the program that looks at it; which is shown to see whatever is altered.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use jiff::Timestamp;
@@ -63,12 +63,11 @@ impl Left {
             std::fs::copy(self.notices(), copy.notices()).unwrap();
             match harm {
                 Harm::Rows(statement) => copy.base.run(statement),
-                Harm::Log(harm) => {
-                    let log = std::fs::read_to_string(copy.client()).unwrap();
-                    let mut lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-                    harm(&mut lines);
-                    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
-                    std::fs::write(copy.client(), lines.join("\n")).unwrap();
+                Harm::Log(harm) => in_lines(&copy.client(), |lines| harm(lines)),
+                Harm::Notices(harm) => in_lines(&copy.notices(), harm),
+                Harm::Unheard(statement) => {
+                    copy.base.run(statement);
+                    in_lines(&copy.notices(), Vec::clear);
                 }
                 Harm::Ledger(harm) => {
                     let mut told: Value = serde_json::from_slice(&std::fs::read(copy.ledger()).unwrap()).unwrap();
@@ -89,14 +88,28 @@ enum Harm {
     Rows(&'static str),
     Log(fn(&mut [Value])),
     Ledger(fn(&mut Value)),
+    Notices(fn(&mut Vec<Value>)),
+    /// Nobody was told anything, and these rows.
+    Unheard(&'static str),
+}
+
+/// Alters a file of a line of JSON each.
+fn in_lines(file: &Path, harm: impl FnOnce(&mut Vec<Value>)) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    harm(&mut lines);
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    std::fs::write(file, lines.join("\n")).unwrap();
 }
 
 /// An event is kept again, under another session.
 const TWICE: &str = "insert into journal (stream, event, call, version, decided_at, digest, what, remarks, raw)
     select stream || 'x', event, call, version + 1000, decided_at, digest, what, remarks, raw
     from journal where length(raw) > 0 limit 1";
+/// No call knows which number was called, and none told anybody.
+const UNKNOWN: &str = "delete from outbox where kind = 'notify'; update calls set state = json_remove(state, '$.to')";
 /// What is to be found, and the harm.
-const HARMS: [(&str, Harm); 15] = [
+const HARMS: [(&str, Harm); 23] = [
     (
         "I1: event",
         Harm::Rows("delete from journal where event = (select event from journal where length(raw) > 0 limit 1)"),
@@ -123,6 +136,15 @@ const HARMS: [(&str, Harm); 15] = [
         "I16: notice",
         Harm::Rows("update outbox set id = 'another' where id = (select id from outbox where kind = 'notify' limit 1)"),
     ),
+    ("messages of call", Harm::Notices(messages_of_nobody)),
+    ("under 2 ids", Harm::Notices(another_id)),
+    ("a notice is known as", Harm::Notices(|lines| no_recording(lines))),
+    ("nobody was told at", Harm::Notices(nobody_is_missed)),
+    ("was not, or is nobody's", Harm::Notices(|lines| elsewhere(lines))),
+    ("under 1 ids", Harm::Rows("update journal set remarks = '[]' where remarks like '%message_left%'")),
+    ("a recording of call", Harm::Rows("update journal set remarks = '[]' where remarks like '%message_left%'")),
+    // As a call whose end came before its beginning, and which never learns who called whom.
+    ("nobody was told at", Harm::Unheard(UNKNOWN)),
     ("after its caller was gone", Harm::Ledger(long_gone)),
     ("I16: leg", Harm::Rows("delete from legs where call = (select call from legs limit 1)")),
     ("I16: command", Harm::Rows("update outbox set status = 'open' where id = (select id from outbox limit 1)")),
@@ -164,4 +186,36 @@ fn long_gone(ledger: &mut Value) {
     entries.filter(|entry| entry["what"].get("hung_up").is_some()).for_each(|entry| {
         entry["at"] = json!("2020-01-01T00:00:00Z");
     });
+}
+
+fn of_kind<'v>(lines: &'v mut [Value], kind: &'static str) -> impl Iterator<Item = &'v mut Value> {
+    lines.iter_mut().filter(move |line| line["body"]["type"] == kind)
+}
+
+/// Who is told that a call was missed is told that a message was left in it as well.
+fn messages_of_nobody(lines: &mut Vec<Value>) {
+    let mut more = of_kind(lines, "call.missed").next().unwrap().clone();
+    more["body"]["type"] = json!("call.voicemail");
+    more["body"]["recording"] = json!({ "url": "https://example.com/a.mp3" });
+    lines.push(more);
+}
+
+fn another_id(lines: &mut Vec<Value>) {
+    let mut again = of_kind(lines, "call.voicemail").next().unwrap().clone();
+    (again["key"], again["body"]["id"]) = (json!("another"), json!("another"));
+    lines.push(again);
+}
+
+fn no_recording(lines: &mut [Value]) {
+    of_kind(lines, "call.voicemail").next().unwrap()["body"]["recording"] = Value::Null;
+}
+
+fn nobody_is_missed(lines: &mut Vec<Value>) {
+    lines.retain(|line| line["body"]["type"] != "call.missed");
+}
+
+/// Who is to be told by the mailbox alone is told of what is missed on another line.
+fn elsewhere(lines: &mut [Value]) {
+    let line = of_kind(lines, "call.missed").find(|line| line["body"]["to"] == "+12025550100").unwrap();
+    line["at"] = json!("/secret?key=canary&for=mailbox");
 }

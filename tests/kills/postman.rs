@@ -38,6 +38,8 @@ pub struct Post {
     pub stamp: i64,
     pub event: String,
     pub kind: String,
+    /// `incoming` or `outgoing`, where it says so: whose leg it tells of.
+    pub direction: String,
     pub session: String,
     /// SHA-256 of the body.
     pub sha256: String,
@@ -205,6 +207,7 @@ fn read(headers: &HeaderMap, body: &Bytes) -> Post {
         stamp: headers["telnyx-timestamp"].to_str().unwrap().parse().unwrap(),
         event: text("/data/id"),
         kind: text("/data/event_type"),
+        direction: text("/data/payload/direction"),
         session: text("/data/payload/call_session_id"),
         sha256: Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect(),
         status: None,

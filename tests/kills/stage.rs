@@ -23,6 +23,7 @@ use crate::postman::Postman;
 use crate::receiver::{Notice, Receiver};
 use crate::server::{API_KEY, House, LINE, Server, wait_for};
 use crate::silence::{self, Harm, Judged};
+use crate::turn;
 
 /// How long after its caller's end, and after the last time that a server died or something was out of reach, a call may
 /// end with us: a leg of which nobody knows whether it was made is looked for for a minute.
@@ -35,7 +36,7 @@ pub fn now() -> Timestamp {
     Clock::system().now()
 }
 
-/// What somebody who is told of missed calls answers now and then: that he is out of order, or nothing.
+/// What somebody who is told of missed calls and of messages answers now and then: that he is out of order, or nothing.
 fn answer(n: u64) -> Option<u16> {
     match n % 10 {
         3 => Some(500),
@@ -47,8 +48,8 @@ fn answer(n: u64) -> Option<u16> {
 /// What was heard, a line of JSON each.
 fn lines(heard: Vec<Notice>) -> String {
     let line = |one: Notice| {
-        let Notice { key, body, status } = one;
-        format!("{}\n", serde_json::json!({ "key": key, "body": body, "status": status }))
+        let Notice { at, key, body, status } = one;
+        format!("{}\n", serde_json::json!({ "at": at, "key": key, "body": body, "status": status }))
     };
     heard.into_iter().map(line).collect()
 }
@@ -67,7 +68,7 @@ pub struct Stage {
     pub nodes: Vec<SocketAddr>,
     /// Who carries webhooks to them.
     pub postman: Postman,
-    /// Who is told of missed calls.
+    /// Who is told of missed calls and of messages.
     receiver: Receiver,
     seed: u64,
     callers: Option<Callers>,
@@ -216,11 +217,19 @@ impl Stage {
         nodes.into_iter().map(|(node,)| node).collect()
     }
 
-    /// How many commands have no outcome, all of them or those of one node. Nobody writes for a node that is dead: that
-    /// is what it left, as long as no other has taken it over.
+    /// How many commands to Telnyx have no outcome, all of them or those of one node. Nobody writes for a node that is
+    /// dead: that is what it left, as long as no other has taken it over.
     pub fn open_commands(&self, of: Option<&str>) -> usize {
-        let open: Vec<(String,)> = self.house.base.rows("select cast(node as text) from outbox where status = 'open'");
+        let open: Vec<(String,)> =
+            self.house.base.rows("select cast(node as text) from outbox where status = 'open' and kind <> 'notify'");
         open.iter().filter(|(node,)| of.is_none_or(|of| of == node)).count()
+    }
+
+    /// How many notices have none; most of them rest, and are under way for nobody.
+    pub fn open_notices(&self) -> usize {
+        let open: Vec<(i64,)> =
+            self.house.base.rows("select count(*) from outbox where status = 'open' and kind = 'notify'");
+        usize::try_from(open[0].0).unwrap()
     }
 
     /// What a server had under way when it died, or stood still: commands without an outcome, and events that had reached
@@ -249,6 +258,7 @@ impl Stage {
             callers.stop();
             self.in_peace = true;
         }
+        turn::is_over();
         self.wait_for_the_end();
         let (status, _) = server.terminate();
         assert!(status.success(), "{status}");

@@ -67,6 +67,9 @@ pub fn of_a_thousand(base: Base, orders: &Orders) -> String {
         let wait = |at: i64| Duration::from_millis(at.abs_diff(*decided_at));
         let what = if looks(row) {
             "look-ups"
+        } else if row.kind == "notify" {
+            assert_eq!(row.status, "accepted", "notice {id} was taken by nobody");
+            "notices"
         } else if came_at(row).is_some_and(|at| at <= died_at || wait(at) < LEASE) {
             "sent by the dead"
         } else if row.status == "void" {

@@ -47,6 +47,8 @@ pub fn build(source: &Path, woven: &Woven, killers: &BTreeSet<&Killer>) -> Built
     }
     // What it compiles lies beside what is compiled already; what it is for lies apart from the program of this project.
     cargo.env("CARGO_BUILD_BUILD_DIR", target).env("CARGO_TARGET_DIR", target.join("mutants/out"));
+    // Nobody reads where in the copy something broke; of what it depends on nothing is built otherwise for it.
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_PROFILE_TEST_DEBUG", "false");
     // What cargo tells of the test that asks is none of the builds' business: some are made again for it.
     for (name, _) in
         env::vars_os().filter(|(name, _)| OF_A_TEST.iter().any(|of| name.to_string_lossy().starts_with(of)))

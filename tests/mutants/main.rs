@@ -20,6 +20,8 @@ mod weave;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::exit;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use build::Built;
@@ -48,7 +50,9 @@ fn main() {
     let built = build::build(source, &woven, &killers(&mutants));
     sound(&built, &mutants);
     let since = Instant::now();
-    let survivors: Vec<&Mutant> = mutants.iter().filter(|mutant| !dies(&built, mutant)).copied().collect();
+    let dead = side_by_side(&mutants, |mutant| dies(&built, mutant));
+    let survivors: Vec<&Mutant> =
+        mutants.iter().zip(dead).filter(|(_, dead)| !dead).map(|(mutant, _)| *mutant).collect();
     println!("{} mutants, {} survive, {:.1} s", mutants.len(), survivors.len(), since.elapsed().as_secs_f64());
     for mutant in &survivors {
         println!("\nSURVIVES {}: {}\n{}", mutant.name, mutant.what, mutant.advice());
@@ -105,12 +109,30 @@ fn killers<'a>(mutants: &[&'a Mutant]) -> BTreeSet<&'a Killer> {
 /// Without any mutant, all who are to find one are green: what is red with one is so because of it.
 fn sound(built: &Built, mutants: &[&Mutant]) {
     let since = Instant::now();
-    for (target, filters) in killer::by_target(&killers(mutants)) {
-        if let Verdict::Red(why) = built.run(target, &filters, None) {
+    let targets: Vec<(&str, Vec<&str>)> = killer::by_target(&killers(mutants)).into_iter().collect();
+    let verdicts = side_by_side(&targets, |(target, filters)| built.run(target, filters, None));
+    for ((target, _), verdict) in targets.iter().zip(verdicts) {
+        if let Verdict::Red(why) = verdict {
             give_up(&format!("{target} is red without any mutant; it must be green first:\n{why}"));
         }
     }
     println!("green without any of them, {:.1} s", since.elapsed().as_secs_f64());
+}
+
+/// Does the same with each, as many at once as there are processors, and gives what came of it in their order.
+fn side_by_side<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let hand = || -> Vec<(usize, R)> {
+        let mine = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < all.len()));
+        mine.map(|index| (index, work(&all[index]))).collect()
+    };
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let hands = thread::available_parallelism().map_or(1, usize::from);
+        let hands: Vec<_> = (0..hands).map(|_| scope.spawn(hand)).collect();
+        hands.into_iter().flat_map(|hand| hand.join().unwrap()).collect()
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Whether it is found.

@@ -12,6 +12,8 @@ use crate::yaml::{Entry, Map, Node, Value};
 
 /// The longest text that is spoken, in characters. Telnyx: `payload` of speak.
 const LONGEST_TEXT: usize = 3000;
+/// How some step ends.
+const OUTCOMES: [&str; 6] = ["busy", "no_answer", "declined", "failed", "invalid", "exhausted"];
 
 impl Reader<'_> {
     /// A list of steps; what cannot be read is left out.
@@ -234,9 +236,9 @@ impl Reader<'_> {
                 if !steps.is_empty() {
                     on.push((*outcome, steps));
                 }
-            } else if action == "ring" && key == "busy" {
-                let message = "a ring of several is never `busy`: it ends with no_answer, declined or failed";
-                self.found.error(entry.at, message);
+            } else if OUTCOMES.contains(&key) {
+                let ends = one_of(&known.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+                self.found.error(entry.at, format!("a {action} is never `{key}`: it ends with {ends}"));
             } else if words::OUTCOMES_LATER.contains(&key) {
                 self.found.not_yet(entry.at, key);
             } else {

@@ -1,7 +1,8 @@
 //! Single values: texts, durations, addresses, caller ids. Each reader says what it expected and what it found.
 
-use std::net::Ipv6Addr;
 use std::time::Duration;
+
+use reqwest::Url;
 
 use crate::phone::Number;
 use crate::routing::problem::{Findings, one_of, short};
@@ -183,22 +184,12 @@ pub fn audio(found: &mut Findings, node: &Node) -> Option<String> {
     None
 }
 
-/// Whether it is an http or https address that somebody can be reached at.
+/// Whether it is an http or https address that somebody can be reached at, as those read it who will go there.
 pub fn is_address(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let place = rest.and_then(|rest| rest.split(['/', '\\', '?', '#']).next()?.rsplit('@').next());
-    place.is_some_and(is_place) && text.len() <= 2000 && text.bytes().all(|b| b.is_ascii_graphic())
-}
-
-/// Whether it is a host, with or without a port.
-fn is_place(place: &str) -> bool {
-    let (host, port) = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() => (host, port),
-        Some(_) => return false,
-        None => place.split_at(place.find(':').unwrap_or(place.len())),
-    };
-    let good_port = port.strip_prefix(':').map(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-    !host.is_empty() && good_port.unwrap_or(port.is_empty())
+    // They would pass over slashes too many, and take what follows for the host.
+    let plain = rest.is_some_and(|rest| !rest.starts_with(['/', '\\'])) && text.bytes().all(|b| b.is_ascii_graphic());
+    plain && text.len() <= 2000 && Url::parse(text).is_ok_and(|url| url.has_host() && url.port() != Some(0))
 }
 
 /// The name of a voice or a language: one word.
@@ -249,12 +240,13 @@ mod tests {
             "https://anna@/",
             "https://example.com:99999999/",
             "https://example.com:0/",
-            "https://example.com:/",
             "https://example.com:80:80/",
             "https://example.com:a/",
             "https://[::1/",
             "https://[example.com]/",
             "https://[::1]80/",
+            "https://256.1.1.1/",
+            "https://exa<mple.com/",
             "https://example.com/a b",
         ] {
             assert!(!is_address(bad), "{bad}");

@@ -73,7 +73,7 @@ pub const HOOK: &[&str] = &["webhook"];
 pub const HOOK_LATER: &[&str] = &["email", "sms", "pagerduty"];
 pub const SAY: &[&str] = &["text", "voice", "language"];
 
-pub const OUTCOMES_LATER: &[&str] = &["unavailable", "invalid", "exhausted", "timeout", "full"];
+pub const OUTCOMES_LATER: &[&str] = &["unavailable", "timeout", "full"];
 
 pub const CONDITIONS: &[&str] = &["from", "to", "schedule", "not", "all", "any"];
 pub const CONDITIONS_LATER: &[&str] = &["holiday", "stir_shaken", "screening", "header", "tag", "chance", "switch"];

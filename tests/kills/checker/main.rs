@@ -1,6 +1,6 @@
 //! Looks at what a run left behind: what the one who posted was answered, what is in the database, and what truly
-//! happened at the simulated Telnyx and at whoever is told of missed calls. It knows nothing of the server but its tables, and nothing of who drove the run
-//! but the files it wrote.
+//! happened at the simulated Telnyx and at whoever is told of missed calls and of messages. It knows nothing of the server
+//! but its tables, and nothing of who drove the run but the rules of it and the files it wrote.
 //!
 //!     switchhook-check --client client.jsonl --ledger ledger.json --notices notices.jsonl --database URL
 //!         [--ended-within SECONDS] [--calm-since MOMENT]

@@ -66,6 +66,9 @@ pub struct Post {
     /// What its header says, in seconds.
     pub stamp: i64,
     pub event: String,
+    pub kind: String,
+    /// `incoming` or `outgoing`, where it says so.
+    pub direction: String,
     pub session: String,
     /// SHA-256 of the body.
     pub sha256: String,
@@ -82,6 +85,8 @@ impl Post {
 /// What somebody was told once.
 #[derive(Deserialize)]
 pub struct Notice {
+    /// Where: the address without its host.
+    pub at: String,
     /// What it is known by.
     pub key: String,
     pub body: Value,
@@ -142,11 +147,12 @@ pub struct Call {
     pub state: Value,
 }
 
-/// A row of the journal; `sha256` of its body, where it came by a webhook.
+/// A row of the journal; `sha256` of its body, where it came by a webhook, and what the decision remarked.
 pub struct Entry {
     pub call: String,
     pub version: i64,
     pub event: String,
+    pub remarks: Value,
     pub sha256: Option<String>,
 }
 
@@ -196,11 +202,11 @@ impl Sources {
             wake_at,
             state: serde_json::from_str(&state).unwrap(),
         };
-        let journal: Vec<(String, i64, String, Vec<u8>)> =
-            rows(url, "select cast(call as text), version, event, raw from journal order by 1, 2").await;
-        let entry = |(call, version, event, raw): (_, _, _, Vec<u8>)| {
-            let sha256 = (!raw.is_empty()).then(|| sha256(&raw));
-            Entry { call, version, event, sha256 }
+        let journal: Vec<(String, i64, String, String, Vec<u8>)> =
+            rows(url, "select cast(call as text), version, event, remarks, raw from journal order by 1, 2").await;
+        let entry = |(call, version, event, remarks, raw): (_, _, _, String, Vec<u8>)| {
+            let (remarks, sha256) = (serde_json::from_str(&remarks).unwrap(), (!raw.is_empty()).then(|| sha256(&raw)));
+            Entry { call, version, event, remarks, sha256 }
         };
         let aside: Vec<(Vec<u8>,)> = rows(url, "select raw from quarantine").await;
         let legs: Vec<(String, i64)> = rows(url, "select cast(call as text), leg from legs").await;
