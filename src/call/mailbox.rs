@@ -14,10 +14,11 @@ use super::leg::LegState;
 use super::message::{Came, Message, Tape};
 use super::notice::Recording;
 use super::phase::Phase;
+use super::recorder;
 use super::remark::{Ignored, Remark};
 use super::state::Call;
 use super::tell::{tell_missed, tell_voicemail};
-use super::turn::{Turn, later};
+use super::turn::{Turn, between, later};
 use crate::routing::{Action, Mailbox, Place, Rules, StepId};
 
 /// How long the word of a recording is waited for once the caller has left the mailbox. It is saved within seconds; where
@@ -28,7 +29,7 @@ const SAVED: Duration = Duration::from_secs(120);
 pub(super) fn open(step: StepId, turn: &mut Turn<'_>) {
     let since = turn.now;
     if waited(step, &turn.call).is_none() {
-        turn.call.messages.push(Message { step, since, asked: None, over: None, came: Came::Waited });
+        turn.call.messages.push(Message { step, since, asked: None, late: None, over: None, came: Came::Waited });
     }
 }
 
@@ -57,22 +58,32 @@ fn waited(step: StepId, call: &Call) -> Option<&Message> {
 
 /// What became of a command: if it asked for a recording and that certainly does not begin, none is waited for.
 pub(super) fn settled(settled: &Settled, turn: &mut Turn<'_>) {
+    recorder::settled(settled, turn);
     if settled.kind != Kind::Record {
         return;
     }
-    let none = match &settled.verdict {
+    match &settled.verdict {
         // It may have begun by an earlier try, and ended with the call.
-        Verdict::Refused { why, .. } => *why != Refusal::Ended,
-        Verdict::Void => false,
-        Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Found { .. } | Verdict::Listed { .. } => false,
-    };
-    let of_it = |message: &&mut Message| message.asked.is_some_and(|(command, _)| command == settled.command);
-    if none && let Some(message) = turn.call.messages.iter_mut().find(of_it) {
-        message.asked = None;
+        Verdict::Refused { why: Refusal::Ended, .. } | Verdict::Void => {}
+        Verdict::Refused { .. } => {
+            asked_by(settled.command, turn).into_iter().for_each(|message| message.asked = None);
+        }
+        Verdict::Unknown => doubt(settled.command, turn),
+        Verdict::Accepted { .. } | Verdict::Found { .. } | Verdict::Listed { .. } => {}
     }
 }
 
-/// A recording is saved. Of several messages it is of the one whose recording was asked for nearest to when it began.
+/// Nobody knows whether the recording that was asked for has begun, or will.
+pub(super) fn doubt(command: CommandId, turn: &mut Turn<'_>) {
+    let until = recorder::doubt(turn);
+    asked_by(command, turn).into_iter().for_each(|message| message.late = Some(until));
+}
+
+fn asked_by<'t>(command: CommandId, turn: &'t mut Turn<'_>) -> Option<&'t mut Message> {
+    turn.call.messages.iter_mut().find(|message| message.asked.is_some_and(|(asked, _)| asked == command))
+}
+
+/// A recording is saved. Of several messages it is of the one whose recording was to begin nearest to when it did.
 pub(super) fn saved(tape: &Tape, turn: &mut Turn<'_>) -> Result<(), Ignored> {
     let is_it = |message: &Message| match &message.came {
         Came::Recorded(known) => known.id == tape.id && known.began == tape.began,
@@ -81,9 +92,8 @@ pub(super) fn saved(tape: &Tape, turn: &mut Turn<'_>) -> Result<(), Ignored> {
     if turn.call.messages.iter().any(is_it) {
         return Err(Ignored::Twice);
     }
-    let apart = |asked: Timestamp| tape.began.map_or(0, |began| began.duration_since(asked).as_millis().unsigned_abs());
     let open = turn.call.messages.iter().enumerate().filter(|(_, message)| !message.is_recorded());
-    let open = open.filter_map(|(index, message)| Some((apart(message.asked?.1), index)));
+    let open = open.filter_map(|(index, message)| Some((message.apart(message.asked?.1, tape.began), index)));
     let Some((_, index)) = open.min() else { return Err(Ignored::NothingToDo) };
     end(index, Came::Recorded(tape.clone()), turn);
     Ok(())
@@ -188,5 +198,11 @@ fn why_lost(message: &Message, call: &Call) -> &'static str {
 impl Message {
     fn is_recorded(&self) -> bool {
         matches!(self.came, Came::Recorded(_))
+    }
+
+    /// How far a recording began from when this one's was to: when it was asked for, or until it may have begun of which
+    /// nobody knows.
+    fn apart(&self, asked: Timestamp, began: Option<Timestamp>) -> Duration {
+        began.map_or(Duration::ZERO, |began| between(began, asked).max(between(self.late.unwrap_or(asked), began)))
     }
 }

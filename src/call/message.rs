@@ -1,4 +1,4 @@
-//! What is kept of a message that a caller leaves, or was to leave.
+//! What is kept of a message that a caller leaves, or was to leave, and of the recordings it is made by.
 
 use std::fmt;
 
@@ -18,6 +18,9 @@ pub struct Message {
     /// The recording that was asked for and may have begun, and when that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<(CommandId, Timestamp)>,
+    /// Nobody knows whether that has begun, or will: until when it may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Timestamp>,
     /// When he left it: its recording is waited for from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Timestamp>,
@@ -54,6 +57,24 @@ pub struct Tape {
     /// When it ended, by whoever made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
+}
+
+/// What is still under way of recordings that a call has left behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorder {
+    /// The last end of a recording that was asked for and has no outcome yet, and when that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<(CommandId, Timestamp)>,
+    /// The begin or the end of one may still come about, of which nobody will know: until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl Recorder {
+    /// Whether nothing is under way.
+    pub fn is_clear(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The address of a recording. Whoever has it can listen to it: people are shown

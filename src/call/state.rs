@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{CallId, LegNo};
 use super::leg::Leg;
-use super::message::Message;
+use super::message::{Message, Recorder};
 use super::notice::Notified;
 use super::phase::Phase;
 use crate::phone::Party;
@@ -48,6 +48,9 @@ pub struct Call {
     /// The mailboxes that the caller came to, and what came of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<Message>,
+    /// What is still under way of recordings that it has left behind.
+    #[serde(default, skip_serializing_if = "Recorder::is_clear")]
+    pub recorder: Recorder,
     /// Where in its life it is.
     pub phase: Phase,
 }
@@ -70,6 +73,7 @@ impl Call {
             notices: Vec::new(),
             legs: Vec::new(),
             messages: Vec::new(),
+            recorder: Recorder::default(),
             phase: Phase::Arriving,
         }
     }

@@ -101,7 +101,7 @@ impl<'a> Case<'a> {
         let hears = |at: Timestamp| outcome.answered.is_none_or(|answered| answered > at) || is_mute(&nothing);
         let waits = nothing.iter().filter(|sent| hears(sent.at));
         blind.extend(waits.filter_map(|sent| Some((sent.at, sight.waits(sent)?))));
-        blind.extend(sight.unasked(ledger).chain(sight.unrecorded(ledger)).chain(sight.cut_short()));
+        blind.extend(sight.unasked(ledger).chain(sight.unrecorded(ledger)));
         let names = legs.iter().map(|leg| (*leg, world.control_id(*leg).map(str::to_owned))).collect();
         Self {
             outcome,
