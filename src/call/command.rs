@@ -142,6 +142,9 @@ pub enum Verb {
     StopRecord {
         /// Of whom.
         on: Handle,
+        /// Which, if we were told its name; else whichever there is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recording: Option<String>,
     },
     /// Stops audio.
     StopPlay {

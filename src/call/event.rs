@@ -186,6 +186,9 @@ pub enum Verdict {
         /// The leg that a dial made.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         made: Option<Made>,
+        /// The recording that begins, if that is said (Telnyx: `recording_id`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recording: Option<String>,
     },
     /// Refused for good.
     Refused {
@@ -247,6 +250,11 @@ pub enum Refusal {
 }
 
 impl Verdict {
+    /// Taken, and no more is said.
+    pub fn accepted() -> Self {
+        Self::Accepted { made: None, recording: None }
+    }
+
     /// A short word for it, part of the outcome's id.
     pub fn word(&self) -> &'static str {
         match self {

@@ -276,13 +276,13 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) 
 
 fn dial_settled(leg: &mut Leg, verdict: &Verdict, now: Timestamp) -> Result<Change, Ignored> {
     match verdict {
-        Verdict::Accepted { made: Some(Made { handle, leg: id, session }) } => {
+        Verdict::Accepted { made: Some(Made { handle, leg: id, session }), .. } => {
             let who = Who { handle: Some(handle.clone()), leg: id.clone(), session: session.clone(), ..Who::default() };
             leg.recognise(&who);
             placed(leg)
         }
         // The answer to a second try need not name the leg that the first one made; webhooks do.
-        Verdict::Accepted { made: None } => placed(leg),
+        Verdict::Accepted { made: None, .. } => placed(leg),
         Verdict::Found { .. } | Verdict::Listed { .. } => Err(Ignored::NothingToDo),
         _ if leg.has_ended() => Err(Ignored::Late),
         // It has shown itself by webhook before the answer came: the answer says nothing more.
@@ -463,7 +463,7 @@ mod tests {
             Verdict::Refused { why: Refusal::Invalid, code: "0".into() },
             Verdict::Unknown,
             Verdict::Void,
-            Verdict::Accepted { made: None },
+            Verdict::accepted(),
         ];
         for news in [News::Placed, News::Answered, News::HungUp { cause: Cause::Busy }] {
             for verdict in verdicts.clone() {

@@ -29,7 +29,8 @@ const SAVED: Duration = Duration::from_secs(120);
 pub(super) fn open(step: StepId, turn: &mut Turn<'_>) {
     let since = turn.now;
     if waited(step, &turn.call).is_none() {
-        turn.call.messages.push(Message { step, since, asked: None, late: None, over: None, came: Came::Waited });
+        let message = Message { step, since, asked: None, recording: None, late: None, over: None, came: Came::Waited };
+        turn.call.messages.push(message);
     }
 }
 
@@ -69,7 +70,11 @@ pub(super) fn settled(settled: &Settled, turn: &mut Turn<'_>) {
             asked_by(settled.command, turn).into_iter().for_each(|message| message.asked = None);
         }
         Verdict::Unknown => doubt(settled.command, turn),
-        Verdict::Accepted { .. } | Verdict::Found { .. } | Verdict::Listed { .. } => {}
+        Verdict::Accepted { recording: Some(id), .. } => {
+            let named = asked_by(settled.command, turn);
+            named.into_iter().for_each(|message| message.recording = Some(id.clone()));
+        }
+        Verdict::Accepted { recording: None, .. } | Verdict::Found { .. } | Verdict::Listed { .. } => {}
     }
 }
 
@@ -83,7 +88,9 @@ fn asked_by<'t>(command: CommandId, turn: &'t mut Turn<'_>) -> Option<&'t mut Me
     turn.call.messages.iter_mut().find(|message| message.asked.is_some_and(|(asked, _)| asked == command))
 }
 
-/// A recording is saved. Of several messages it is of the one whose recording was to begin nearest to when it did.
+/// A recording is saved: of the message whose recording has that name. Where no names are known, it is of the one whose
+/// recording was to begin nearest to when it did. One that has another name than what we asked for is somebody else's, such as
+/// the account's own.
 pub(super) fn saved(tape: &Tape, turn: &mut Turn<'_>) -> Result<(), Ignored> {
     let is_it = |message: &Message| match &message.came {
         Came::Recorded(known) => known.id == tape.id && known.began == tape.began,
@@ -92,7 +99,12 @@ pub(super) fn saved(tape: &Tape, turn: &mut Turn<'_>) -> Result<(), Ignored> {
     if turn.call.messages.iter().any(is_it) {
         return Err(Ignored::Twice);
     }
-    let open = turn.call.messages.iter().enumerate().filter(|(_, message)| !message.is_recorded());
+    let named = tape.id.is_some() && turn.call.messages.iter().any(|message| message.recording == tape.id);
+    let may_be = |message: &Message| {
+        let other = tape.id.is_some() && message.recording.is_some() && message.recording != tape.id;
+        !message.is_recorded() && !other && (!named || message.recording == tape.id)
+    };
+    let open = turn.call.messages.iter().enumerate().filter(|(_, message)| may_be(message));
     let open = open.filter_map(|(index, message)| Some((message.apart(message.asked?.1, tape.began), index)));
     let Some((_, index)) = open.min() else { return Err(Ignored::NothingToDo) };
     end(index, Came::Recorded(tape.clone()), turn);

@@ -18,6 +18,9 @@ pub struct Message {
     /// The recording that was asked for and may have begun, and when that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<(CommandId, Timestamp)>,
+    /// What names that recording, if we were told (Telnyx: `recording_id`): no other is this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
     /// Nobody knows whether that has begun, or will: until when it may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late: Option<Timestamp>,

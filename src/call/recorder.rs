@@ -23,10 +23,12 @@ const UNHEARD: Duration = Duration::from_secs(9);
 /// An outcome that comes sooner is that of the first try, and there was no other.
 const ONE_TRY: Duration = Duration::from_secs(4);
 
-/// Ends what may be recorded of the caller.
+/// Ends what may be recorded of the caller for a message: the recording that was asked for last.
 pub(super) fn end(turn: &mut Turn<'_>) {
     if let Some(on) = turn.caller_handle() {
-        let command = turn.command(LegNo::CALLER, Verb::StopRecord { on });
+        let last = turn.call.messages.iter().rev().find(|message| message.asked.is_some());
+        let recording = last.and_then(|message| message.recording.clone());
+        let command = turn.command(LegNo::CALLER, Verb::StopRecord { on, recording });
         turn.call.recorder.end = Some((command, turn.now));
     }
 }

@@ -498,6 +498,57 @@ mod tests {
     }
 
     #[test]
+    fn only_the_recording_that_was_asked_for_is_the_message() {
+        // Given a caller whose recording we know by its name, on an account that records every call by itself.
+        let rules = beep();
+        let mut life = Life::answered(&rules);
+        life.records("ours");
+        life.sleep(9);
+        life.hangs_up(0, Cause::Normal);
+
+        // When the account's own is saved first, then it is passed over.
+        life.news(0, saved(&life, "the account's", 9));
+        assert_eq!(
+            (left(&life), life.remarks.as_slice()),
+            (false, &[Remark::Ignored { why: Ignored::NothingToDo }][..])
+        );
+
+        // And ours is the message, whatever it says of its time.
+        life.news(0, saved(&life, "ours", 4000));
+        assert_eq!((left(&life), life.deadline()), (true, None));
+    }
+
+    #[test]
+    fn what_has_the_name_of_one_recording_is_no_other_message() {
+        let rules = two();
+        let mut life = Life::answered(&rules);
+        life.records("first");
+        life.wait();
+        life.accept(Kind::StopRecord, 0);
+        life.accept(Kind::Record, 0);
+        life.hangs_up(0, Cause::Normal);
+        life.news(0, saved(&life, "first", 0));
+        assert!(matches!(life.call.messages[0].came, Came::Recorded(_)));
+        life.news(0, saved(&life, "second", 60));
+        assert!(matches!(life.call.messages[1].came, Came::Recorded(_)));
+    }
+
+    #[test]
+    fn the_end_of_a_recording_says_which() {
+        for name in [None, Some("ours".to_owned())] {
+            let rules = beep();
+            let mut life = Life::answered(&rules);
+            life.settle(Kind::Record, 0, Verdict::Accepted { made: None, recording: name.clone() });
+            life.wait();
+            let ended = life.asked.iter().find_map(|command| match &command.verb {
+                Verb::StopRecord { recording, .. } => Some(recording.clone()),
+                _ => None,
+            });
+            assert_eq!(ended, Some(name));
+        }
+    }
+
+    #[test]
     fn a_recording_of_somebody_else_is_no_message() {
         let rules = rules(vec![Action::Answer, dial(member("anna", 141, 20))], &[]);
         let mut life = Life::answered(&rules);

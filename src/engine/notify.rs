@@ -131,7 +131,7 @@ impl Teller {
         };
         let age = letter.age(&self.sender.clock.boot());
         match (answer, notices::rest(age)) {
-            (Answer::Taken, _) => drop(self.sender.settle(letter, Verdict::Accepted { made: None }).await),
+            (Answer::Taken, _) => drop(self.sender.settle(letter, Verdict::accepted()).await),
             (Answer::Again, Some(pause)) => {
                 if age.is_some_and(|age| age < pause + notices::TRY) {
                     warn!(%call, host, code, "a notice was not taken; it is told again for an hour");
@@ -261,7 +261,7 @@ mod tests {
         night.post(1, &listens("204 No Content", 1), Duration::ZERO);
         let settled = night.settled().await;
         assert_eq!((settled.command.0.as_u128(), settled.kind), (1, Kind::Notify));
-        assert_eq!(settled.verdict, Verdict::Accepted { made: None });
+        assert_eq!(settled.verdict, Verdict::accepted());
         night.post(2, &listens("410 Gone", 1), Duration::ZERO);
         let refused = Verdict::Refused { why: Refusal::Invalid, code: "410".into() };
         assert_eq!(night.settled().await.verdict, refused);

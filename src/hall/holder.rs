@@ -162,7 +162,7 @@ mod tests {
         for verdict in [Verdict::Unknown, Verdict::Void, refused(Refusal::Unavailable), refused(Refusal::Stopped)] {
             assert!(!holds(&verdict), "{verdict:?}");
         }
-        for verdict in [Verdict::Accepted { made: None }, Verdict::Found { alive: true }, refused(Refusal::Limit)] {
+        for verdict in [Verdict::accepted(), Verdict::Found { alive: true }, refused(Refusal::Limit)] {
             assert!(holds(&verdict), "{verdict:?}");
         }
         let tellers = [Holder::Us, Holder::UsTooLate, Holder::Another, Holder::Nobody].map(teller);

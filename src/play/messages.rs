@@ -1,5 +1,5 @@
-//! What must hold of messages: each that was saved is kept, nobody is recorded twice for one, for longer than he may be
-//! or while he talks with somebody.
+//! What must hold of messages: each that was saved is kept and is what was asked for, nobody is recorded twice for one, for
+//! longer than he may be or while he talks with somebody.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::agenda::later;
 use super::judge::{Bound, Case};
 use super::memory::Kept;
-use crate::call::{Came, Verb};
-use crate::sim::What;
+use crate::call::{Came, Chapter, Verb, Verdict, What as Happened};
+use crate::sim::{Entry, What};
 
 /// A recording that goes on once it is to be over, or while the caller talks with somebody.
 const RECORDED_ON: Bound = Bound::secs(3, 12);
@@ -51,6 +51,27 @@ pub(super) fn messages(case: &Case<'_>, kept: Option<&Kept>, broken: &mut Vec<St
     if messages.iter().any(|message| message.came == Came::Waited) {
         broken.push("a message is waited for, and the call is at rest".to_owned());
     }
+    if (0..messages.len()).any(|index| is_of_another(case, index)) {
+        broken.push("a recording that nobody asked for is kept as a message".to_owned());
+    }
+}
+
+/// Whether something was taken for a message that we never asked for, once we had been told what we asked for.
+fn is_of_another(case: &Case<'_>, index: usize) -> bool {
+    let came = |chapter: &Chapter| {
+        let message = chapter.decision.call.messages.get(index)?;
+        if let Came::Recorded(tape) = &message.came { Some((message.asked?.0, tape.id.clone()?)) } else { None }
+    };
+    let Some(at) = case.chapters.iter().position(|chapter| came(chapter).is_some()) else { return false };
+    let Some((command, id)) = case.chapters.get(at).and_then(came) else { return false };
+    let ours = |entry: &Entry| matches!(entry.what, What::Records { recording } if recording.to_string() == id);
+    let named = |chapter: &Chapter| match &chapter.event.what {
+        Happened::Settled(settled) if settled.command == command => {
+            matches!(settled.verdict, Verdict::Accepted { recording: Some(_), .. })
+        }
+        Happened::Settled(_) | Happened::Leg { .. } | Happened::Due { .. } | Happened::Fault { .. } => false,
+    };
+    case.chapters.iter().take(at).any(named) && !case.entries.iter().any(|entry| ours(entry))
 }
 
 fn stretches(case: &Case<'_>) -> Vec<Stretch> {

@@ -85,7 +85,7 @@ impl Play {
         self.telling.remove(&id);
         let code = status.map_or("no answer".to_owned(), |status| status.to_string());
         match (status.map_or(Answer::Again, read), notices::rest(self.age(id))) {
-            (Answer::Taken, _) => self.settle(id, Verdict::Accepted { made: None }),
+            (Answer::Taken, _) => self.settle(id, Verdict::accepted()),
             (Answer::Again, Some(pause)) => self.give_back(id, pause),
             (Answer::Again, None) => {
                 self.diary.count("notice.given_up");

@@ -123,7 +123,10 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
     match kind {
         Kind::Look => Some(Verdict::Found { alive: data?.get("is_alive")?.as_bool()? }),
         Kind::Find => listed(body),
-        Kind::Dial => Some(Verdict::Accepted { made: data.and_then(made) }),
+        Kind::Record => {
+            Some(Verdict::Accepted { made: None, recording: data.and_then(|data| member(data, "recording_id")) })
+        }
+        Kind::Dial => Some(Verdict::Accepted { made: data.and_then(made), recording: None }),
         Kind::Answer
         | Kind::Reject
         | Kind::Hangup
@@ -132,10 +135,9 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
         | Kind::Speak
         | Kind::Play
         | Kind::Gather
-        | Kind::Record
         | Kind::StopRecord
         | Kind::StopPlay
-        | Kind::Notify => Some(Verdict::Accepted { made: None }),
+        | Kind::Notify => Some(Verdict::accepted()),
     }
 }
 
@@ -229,7 +231,7 @@ mod tests {
     }
 
     fn accepted(made: Option<Made>) -> Reading {
-        Reading::Verdict(Verdict::Accepted { made })
+        Reading::Verdict(Verdict::Accepted { made, recording: None })
     }
 
     #[test]
@@ -243,6 +245,17 @@ mod tests {
             assert_eq!(of(Kind::Dial, 200, body), accepted(None));
         }
         assert_eq!(of(Kind::Answer, 200, full), accepted(None));
+    }
+
+    #[test]
+    fn a_recording_that_begins_may_be_named() {
+        let named = |body| of(Kind::Record, 200, body);
+        let begins = |recording| Reading::Verdict(Verdict::Accepted { made: None, recording });
+        assert_eq!(named(br#"{"data":{"result":"ok","recording_id":"r1"}}"#), begins(Some("r1".into())));
+        for silent in [br#"{"data":{"result":"ok"}}"#.as_slice(), br#"{"data":{"recording_id":7}}"#, b""] {
+            assert_eq!(named(silent), begins(None));
+        }
+        assert_eq!(of(Kind::Speak, 200, br#"{"data":{"recording_id":"r1"}}"#), accepted(None));
     }
 
     #[test]

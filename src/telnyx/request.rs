@@ -109,7 +109,7 @@ fn path(verb: &Verb, line: &str) -> String {
         Verb::Gather { on, prompt: Heard::Text { .. }, .. } => (on, "gather_using_speak"),
         Verb::Gather { on, prompt: Heard::Audio { .. }, .. } => (on, "gather_using_audio"),
         Verb::Record { on, .. } => (on, "record_start"),
-        Verb::StopRecord { on } => (on, "record_stop"),
+        Verb::StopRecord { on, .. } => (on, "record_stop"),
         Verb::StopPlay { on } => (on, "playback_stop"),
     };
     format!("/calls/{}/actions/{action}", escaped(&on.0))
@@ -214,6 +214,8 @@ enum Body<'a> {
     },
     StopRecord {
         command_id: CommandId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recording_id: Option<&'a str>,
     },
     StopPlay {
         command_id: CommandId,
@@ -343,7 +345,7 @@ impl<'a> Body<'a> {
                 input: Input::one_key(*timeout, *ends_with),
             },
             Verb::Record { tag, beep, max_length, .. } => Self::record(command_id, *tag, *beep, *max_length),
-            Verb::StopRecord { .. } => Self::StopRecord { command_id },
+            Verb::StopRecord { recording, .. } => Self::StopRecord { command_id, recording_id: recording.as_deref() },
             Verb::StopPlay { .. } => Self::StopPlay { command_id, stop: "all" },
         })
     }
