@@ -129,7 +129,8 @@ fn every_request_is_one_that_is_published() {
     };
     let verbs = verbs();
     let kinds: std::collections::BTreeSet<Kind> = verbs.iter().map(|(_, verb)| verb.kind()).collect();
-    let telnyx = Kind::ALL.iter().filter(|kind| **kind != Kind::Notify);
+    // The description is of calls alone: it has no recordings.
+    let telnyx = Kind::ALL.iter().filter(|kind| !matches!(kind, Kind::Notify | Kind::Recordings));
     assert!(kinds.iter().eq(telnyx), "a verb is missing here");
     for (action, verb) in verbs {
         let line = "1700000000000000001";

@@ -162,6 +162,11 @@ pub enum Verb {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
+    /// Asks which recordings of a leg are saved.
+    Recordings {
+        /// What names the leg for its whole life.
+        leg: String,
+    },
     /// Tells a system that is not Telnyx. It does nothing to its leg.
     Notify {
         /// Where it is told.
@@ -210,6 +215,7 @@ impl Verb {
             Self::StopPlay { .. } => Kind::StopPlay,
             Self::Look { .. } => Kind::Look,
             Self::Find { .. } => Kind::Find,
+            Self::Recordings { .. } => Kind::Recordings,
             Self::Notify { .. } => Kind::Notify,
         }
     }

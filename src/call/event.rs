@@ -206,6 +206,11 @@ pub enum Verdict {
         /// Whether the leg is alive. Says nothing of a leg that rings: those are never alive.
         alive: bool,
     },
+    /// The answer to a look-up of the recordings that are saved of a leg.
+    Recordings {
+        /// Those on one channel.
+        tapes: Vec<Tape>,
+    },
     /// The answer to a search: a page of all that live. That a leg is not there proves nothing while it may ring.
     Listed {
         /// Those on it that say that they are of this call.
@@ -265,6 +270,7 @@ impl Verdict {
             Self::Found { alive: true } => "alive",
             Self::Found { alive: false } => "gone",
             Self::Listed { .. } => "listed",
+            Self::Recordings { .. } => "recordings",
         }
     }
 }

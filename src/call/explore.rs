@@ -206,6 +206,7 @@ impl World {
                 | Verb::Reject { .. }
                 | Verb::Look { .. }
                 | Verb::Find { .. }
+                | Verb::Recordings { .. }
                 | Verb::Notify { .. } => {}
                 Verb::Play { .. } | Verb::StopPlay { .. } => {}
                 Verb::Record { .. } | Verb::StopRecord { .. } => panic!("{verb:?}"),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ids::CommandId;
@@ -27,6 +27,9 @@ pub struct Message {
     /// When he left it: its recording is waited for from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Timestamp>,
+    /// No word of its recording came, and Telnyx was asked for it: by which command, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sought: Option<(CommandId, Timestamp)>,
     /// What came of it.
     #[serde(default)]
     pub came: Came,
@@ -87,6 +90,15 @@ impl Recorder {
 pub struct Link(pub String);
 
 impl Tape {
+    /// Whether it is the same recording. Not every word of one has its name, nor the moment to the same part of a second.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (&self.id, &other.id, self.began, other.began) {
+            (Some(one), Some(another), _, _) => one == another,
+            (_, _, Some(one), Some(another)) => one.duration_since(another).abs() < SignedDuration::from_secs(1),
+            (_, _, one, another) => one == another,
+        }
+    }
+
     /// How many seconds it lasts, if that was told.
     pub fn seconds(&self) -> Option<u64> {
         let lasts = self.ended?.duration_since(self.began?);

@@ -81,6 +81,6 @@ fn is_done(verdict: &Verdict, alone: bool) -> bool {
         Verdict::Refused { why: Refusal::Invalid | Refusal::NotAnswered | Refusal::Ended, .. } => alone,
         Verdict::Refused { why: Refusal::Unavailable | Refusal::Limit | Refusal::Key | Refusal::Stopped, .. } => false,
         Verdict::Unknown => false,
-        Verdict::Found { .. } | Verdict::Listed { .. } => true,
+        Verdict::Found { .. } | Verdict::Listed { .. } | Verdict::Recordings { .. } => true,
     }
 }

@@ -148,7 +148,7 @@ fn asked(step: StepId, part: Taking, begun: Taking, verdict: &Verdict, turn: &mu
             stop(&part, turn);
             Flow::Advance(step, None)
         }
-        Verdict::Found { .. } | Verdict::Listed { .. } => stay(step, part),
+        Verdict::Found { .. } | Verdict::Listed { .. } | Verdict::Recordings { .. } => stay(step, part),
     }
 }
 
@@ -272,10 +272,66 @@ mod tests {
         let mut life = speaking(&rules);
         life.hangs_up(0, Cause::Normal);
         life.wait();
+        assert_eq!((life.wants(), lost(&life)), (vec!["recordings 0".into()], false));
+        let mut unheard = life.clone();
+        life.settle(Kind::Recordings, 0, Verdict::Recordings { tapes: vec![] });
         assert_eq!((lost(&life), life.deadline()), (true, None));
         life.sleep(600);
         life.news(0, saved(&life, "one", 12));
         assert_eq!((left(&life), life.wants(), life.phase()), (true, vec![], "ended"));
+        assert!((unheard.next_in() - 60.0).abs() < 0.001);
+        unheard.wait();
+        assert_eq!((unheard.wants(), lost(&unheard), unheard.deadline()), (vec![], true, None), "asked once");
+    }
+
+    #[test]
+    fn a_message_whose_word_is_lost_is_found_where_it_is_saved() {
+        // Given a caller of whose message no word came.
+        let rules = beep();
+        let mut life = Life::answered(&rules);
+        life.records("ours");
+        life.sleep(9);
+        life.hangs_up(0, Cause::Normal);
+        let tapes = ["the account's", "ours"].map(|id| saved(&life, id, 9));
+        let tapes = tapes.map(|news| if let News::Recorded(tape) = news { tape } else { Tape::default() });
+        life.wait();
+
+        // When Telnyx is asked for it and has it, then it is the message.
+        life.settle(Kind::Recordings, 0, Verdict::Recordings { tapes: tapes.into() });
+        assert_eq!((left(&life), lost(&life), life.deadline()), (true, false, None));
+        assert!(matches!(&life.call.messages[0].came, Came::Recorded(tape) if tape.id.as_deref() == Some("ours")));
+    }
+
+    #[test]
+    fn what_is_a_message_already_is_not_found_for_another() {
+        // Given two messages: of the first a word came, with its name and without it.
+        for name in [Some("first".to_owned()), None] {
+            let rules = two();
+            let mut life = speaking(&rules);
+            life.wait();
+            life.accept(Kind::StopRecord, 0);
+            life.accept(Kind::Record, 0);
+            let News::Recorded(tape) = saved(&life, "first", 63) else { panic!() };
+            life.news(0, News::Recorded(Tape { id: name, ..tape.clone() }));
+            life.hangs_up(0, Cause::Normal);
+            life.wait();
+            // When Telnyx has that one only, told a little otherwise, then the second is lost.
+            let began = tape.began.map(|at| at.round(jiff::Unit::Second).unwrap());
+            life.settle(Kind::Recordings, 0, Verdict::Recordings { tapes: vec![Tape { began, ..tape }] });
+            assert_eq!((life.call.messages[1].came.clone(), lost(&life)), (Came::Nothing, true));
+        }
+    }
+
+    #[test]
+    fn what_telnyx_refuses_to_tell_is_given_up() {
+        for verdict in [Verdict::Unknown, Verdict::Refused { why: Refusal::Ended, code: "10005".into() }] {
+            let rules = beep();
+            let mut life = speaking(&rules);
+            life.hangs_up(0, Cause::Normal);
+            life.wait();
+            life.settle(Kind::Recordings, 0, verdict);
+            assert_eq!((lost(&life), life.deadline()), (true, None));
+        }
     }
 
     #[test]
@@ -626,6 +682,7 @@ mod tests {
         assert_eq!(told(&left), expected);
         none.hangs_up(0, Cause::Normal);
         none.wait();
+        none.settle(Kind::Recordings, 0, Verdict::Recordings { tapes: vec![] });
         assert_eq!(told(&none), [format!("{two} call.missed  None"), format!("{one} call.missed office None")]);
     }
 

@@ -54,7 +54,7 @@ impl Gate {
             Kind::Answer | Kind::Reject | Kind::Hangup | Kind::Bridge => None,
             Kind::Speak | Kind::Play | Kind::Gather | Kind::StopPlay | Kind::Look | Kind::Find => None,
             Kind::Record | Kind::StopRecord => None,
-            Kind::Notify => None,
+            Kind::Recordings | Kind::Notify => None,
         }
     }
 }

@@ -99,7 +99,7 @@ pub fn leave(kind: Kind, age: Option<Duration>, holder: Holder) -> Leave {
 /// Whether an outcome holds whoever has the command by now. That we know nothing of it, or have not done it, does not.
 pub fn holds(verdict: &Verdict) -> bool {
     match verdict {
-        Verdict::Accepted { .. } | Verdict::Found { .. } | Verdict::Listed { .. } => true,
+        Verdict::Accepted { .. } | Verdict::Found { .. } | Verdict::Listed { .. } | Verdict::Recordings { .. } => true,
         Verdict::Refused { why, .. } => !matches!(why, Refusal::Unavailable | Refusal::Stopped),
         Verdict::Unknown | Verdict::Void => false,
     }

@@ -170,6 +170,6 @@ fn ring_for(command: &Command) -> Option<Duration> {
         Verb::Answer { .. } | Verb::Reject { .. } | Verb::Hangup { .. } | Verb::Bridge { .. } => None,
         Verb::Speak { .. } | Verb::Play { .. } | Verb::Gather { .. } | Verb::StopPlay { .. } => None,
         Verb::Record { .. } | Verb::StopRecord { .. } => None,
-        Verb::Look { .. } | Verb::Find { .. } | Verb::Notify { .. } => None,
+        Verb::Look { .. } | Verb::Find { .. } | Verb::Recordings { .. } | Verb::Notify { .. } => None,
     }
 }

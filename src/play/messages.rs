@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::agenda::later;
 use super::judge::{Bound, Case};
 use super::memory::Kept;
-use crate::call::{Came, Chapter, Verb, Verdict, What as Happened};
+use crate::call::{Call, Came, Chapter, Message, Verb, Verdict, What as Happened};
 use crate::sim::{Entry, What};
 
 /// A recording that goes on once it is to be over, or while the caller talks with somebody.
@@ -54,6 +54,33 @@ pub(super) fn messages(case: &Case<'_>, kept: Option<&Kept>, broken: &mut Vec<St
     if (0..messages.len()).any(|index| is_of_another(case, index)) {
         broken.push("a recording that nobody asked for is kept as a message".to_owned());
     }
+    if messages.iter().any(|message| is_left_there(case, &kept.call, message)) {
+        broken.push("a message is given up that could be found at Telnyx".to_owned());
+    }
+}
+
+/// Whether nothing was kept of a message that was saved by the time its look-up was asked for and answered, or was to be.
+fn is_left_there(case: &Case<'_>, call: &Call, message: &Message) -> bool {
+    let Some((command, _)) = message.asked.filter(|_| message.came == Came::Nothing) else { return false };
+    let by_it = |at| case.took_effect(at, "record_start").contains(&command.to_string());
+    let begun = case
+        .entries
+        .iter()
+        .filter(|entry| by_it(entry.at))
+        .find_map(|entry| if let What::Records { recording } = entry.what { Some(recording) } else { None });
+    let saved = |entry: &&&Entry| matches!(entry.what, What::RecordingSaved { recording } if Some(recording) == begun);
+    let Some(saved) = case.entries.iter().find(saved).map(|entry| entry.at) else { return false };
+    let Some((lookup, asked)) = message.sought else {
+        // Nothing can be looked for that has no name.
+        return call.caller().is_some_and(|leg| leg.id.is_some());
+    };
+    let answered = |chapter: &Chapter| match &chapter.event.what {
+        Happened::Settled(settled) => {
+            settled.command == lookup && matches!(settled.verdict, Verdict::Recordings { .. })
+        }
+        Happened::Leg { .. } | Happened::Due { .. } | Happened::Fault { .. } => false,
+    };
+    saved < asked && case.chapters.iter().any(answered)
 }
 
 /// Whether something was taken for a message that we never asked for, once we had been told what we asked for.

@@ -11,6 +11,7 @@ use super::ids::uuid;
 use super::ledger::{CommandNo, LegNo, What};
 use super::leg::{State, Tape};
 use super::moment::{between, later};
+use super::recordings::Kept;
 use super::reply::Refusal;
 use super::switches::{HangupSaves, SecondRecording, ShortRecording};
 use super::wire::News;
@@ -130,6 +131,7 @@ impl World {
             *self.limits.entry("recording").or_default() += 1;
             return self.tell(no, &News::RecordingError);
         }
+        self.kept.push(Kept { leg: no, tape: tape.clone(), ended, saved: self.now });
         if tape.no > 0 {
             self.enter(no, What::RecordingSaved { recording: tape.id });
         }

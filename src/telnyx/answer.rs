@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::listed::listed;
 use super::loose::member;
+use super::recordings::recordings;
 use crate::call::{CallId, Handle, Kind, Made, Refusal, Verdict};
 
 /// What an answer comes to.
@@ -123,6 +124,7 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
     match kind {
         Kind::Look => Some(Verdict::Found { alive: data?.get("is_alive")?.as_bool()? }),
         Kind::Find => listed(body),
+        Kind::Recordings => recordings(body),
         Kind::Record => {
             Some(Verdict::Accepted { made: None, recording: data.and_then(|data| member(data, "recording_id")) })
         }
@@ -398,7 +400,7 @@ mod tests {
             let reading = of(kind, status, &body);
             let open = matches!(reading, Reading::Again { .. });
             let unknown = matches!(status, 408 | 409 | 429) || !(200..500).contains(&status);
-            prop_assert!(open == unknown || (matches!(kind, Kind::Look | Kind::Find) && (200..300).contains(&status)));
+            prop_assert!(open == unknown || (matches!(kind, Kind::Look | Kind::Find | Kind::Recordings) && (200..300).contains(&status)));
         }
     }
 }

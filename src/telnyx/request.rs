@@ -74,7 +74,7 @@ impl Method {
     /// The method that carries out a command of this kind.
     pub fn of(kind: Kind) -> Self {
         match kind {
-            Kind::Look | Kind::Find => Self::Get,
+            Kind::Look | Kind::Find | Kind::Recordings => Self::Get,
             Kind::Answer
             | Kind::Reject
             | Kind::Hangup
@@ -97,6 +97,9 @@ fn path(verb: &Verb, line: &str) -> String {
         Verb::Dial { .. } => return "/calls".to_owned(),
         Verb::Look { on } => return format!("/calls/{}", escaped(&on.0)),
         Verb::Find { after } => return list(line, after.as_deref()),
+        Verb::Recordings { leg } => {
+            return format!("/recordings?filter%5Bcall_leg_id%5D={}&page%5Bsize%5D=250", escaped(leg));
+        }
         // It is for somebody else: nothing of it is Telnyx'.
         Verb::Notify { .. } => return String::new(),
         Verb::Answer { on, .. } => (on, "answer"),
@@ -299,7 +302,7 @@ impl<'a> Body<'a> {
     fn of(command: &'a Command, line: &'a str) -> Option<Self> {
         let command_id = command.id;
         Some(match &command.verb {
-            Verb::Look { .. } | Verb::Find { .. } | Verb::Notify { .. } => return None,
+            Verb::Look { .. } | Verb::Find { .. } | Verb::Recordings { .. } | Verb::Notify { .. } => return None,
             Verb::Answer { tag, .. } => {
                 Self::Answer { command_id, client_state: state(*tag), webhook_retries_policies: Retries }
             }

@@ -65,6 +65,7 @@ impl Tally {
             "verdict.alive",
             "verdict.gone",
             "verdict.listed",
+            "verdict.recordings",
             "us.lost",
             "limit.requests",
             "limit.recording",

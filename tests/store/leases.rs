@@ -213,7 +213,7 @@ pub async fn a_command_is_not_repeated_after_a_later_one_of_its_leg(base: Arc<Ba
         base.run(&back).await;
         assert_eq!(one.store.renew(caller.call(), first.id, &one.stamp()).await.unwrap(), Renewed::Overtaken);
         // What only looks at a leg came in no command's place.
-        for looks in ["look", "find", "notify"] {
+        for looks in ["look", "find", "recordings", "notify"] {
             base.run(&format!("update outbox set kind = '{looks}' where id = '{}'", second.id)).await;
             assert_eq!(one.store.renew(caller.call(), first.id, &one.stamp()).await.unwrap(), Renewed::Ours, "{looks}");
         }
