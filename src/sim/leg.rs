@@ -162,6 +162,15 @@ impl Tape {
     }
 }
 
+/// A recording that is saved.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub leg: LegNo,
+    pub tape: Tape,
+    pub ended: Timestamp,
+    pub saved: Timestamp,
+}
+
 /// What a gather asks for, and what came so far.
 #[derive(Clone, Debug)]
 pub(super) struct Gather {

@@ -1,22 +1,11 @@
 //! The list of recordings that are saved.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::ledger::LegNo;
-use super::leg::Tape;
+use super::leg::Kept;
 use super::moment::{between, written};
 use super::reply::Reply;
 use super::world::World;
-
-/// A recording that is saved.
-#[derive(Clone, Debug)]
-pub(super) struct Kept {
-    pub leg: LegNo,
-    pub tape: Tape,
-    pub ended: Timestamp,
-    pub saved: Timestamp,
-}
 
 impl World {
     /// Those of the leg with this `call_leg_id`, or all. They all come on one page.
