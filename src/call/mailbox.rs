@@ -105,8 +105,14 @@ fn asked_for(settled: &Settled, turn: &mut Turn<'_>) {
     }
 }
 
+/// A recording that was asked for is left, and what became of that is not known yet.
+pub(super) fn leave(command: CommandId, turn: &mut Turn<'_>) {
+    doubt(command, turn);
+    turn.call.recorder.begin = Some(command);
+}
+
 /// Nobody knows whether the recording that was asked for has begun, or will.
-pub(super) fn doubt(command: CommandId, turn: &mut Turn<'_>) {
+fn doubt(command: CommandId, turn: &mut Turn<'_>) {
     let until = recorder::doubt(turn);
     asked_by(command, turn).into_iter().for_each(|message| message.late = Some(until));
 }

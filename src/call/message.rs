@@ -68,6 +68,9 @@ pub struct Tape {
 /// What is still under way of recordings that a call has left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorder {
+    /// The last begin of one that has no outcome yet, and that nobody waits for any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begin: Option<CommandId>,
     /// The last end of a recording that was asked for and has no outcome yet, and when that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<(CommandId, Timestamp)>,
@@ -80,6 +83,11 @@ impl Recorder {
     /// Whether nothing is under way.
     pub fn is_clear(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether a command has no outcome yet.
+    pub fn is_open(&self) -> bool {
+        self.begin.is_some() || self.end.is_some()
     }
 }
 

@@ -43,11 +43,12 @@ pub(super) fn doubt(turn: &mut Turn<'_>) -> Timestamp {
 /// Until when the next recording, which waits `since` then, is to wait before this is asked again; `None`: it need not. Asks
 /// for the end of whatever came about meanwhile.
 pub(super) fn waits(since: Timestamp, turn: &mut Turn<'_>) -> Option<Timestamp> {
-    let Recorder { end: open, until } = turn.call.recorder;
-    if let Some((_, asked)) = open {
-        return Some(later(asked.max(since), UNHEARD));
+    let recorder = &turn.call.recorder;
+    if recorder.is_open() {
+        let asked = recorder.end.map_or(since, |(_, asked)| asked.max(since));
+        return Some(later(asked, UNHEARD));
     }
-    let until = until?;
+    let until = recorder.until?;
     if turn.now < until {
         return Some(until);
     }
@@ -55,12 +56,13 @@ pub(super) fn waits(since: Timestamp, turn: &mut Turn<'_>) -> Option<Timestamp> 
     Some(turn.after(UNHEARD))
 }
 
-/// What became of a command, if it was to end a recording.
+/// What became of a command, if it was to begin or end a recording.
 pub(super) fn settled(settled: &Settled, turn: &mut Turn<'_>) {
+    turn.call.recorder.begin.take_if(|command| *command == settled.command);
     if settled.kind != Kind::StopRecord {
         return;
     }
-    let Recorder { end: open, until } = turn.call.recorder;
+    let Recorder { end: open, until, .. } = turn.call.recorder;
     let asked = open.filter(|(command, _)| *command == settled.command).map(|(_, asked)| asked);
     if asked.is_some() {
         turn.call.recorder.end = None;

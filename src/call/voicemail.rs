@@ -78,7 +78,7 @@ pub(super) fn on(at: Leaving, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             };
         }
         Taking::Clearing { since, until } => {
-            let stuck = turn.call.recorder.end.is_some() && turn.now >= until;
+            let stuck = turn.call.recorder.is_open() && turn.now >= until;
             if matches!(fact, Fact::Due) && (stuck || turn.now >= later(since, CLEARS)) {
                 turn.remark(Remark::NothingCame { kind: Kind::StopRecord });
                 return Flow::Advance(step, None);
@@ -93,7 +93,7 @@ pub(super) fn on(at: Leaving, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             saved(step, to, turn)
         }
         Fact::Leg { no: LegNo::CALLER, change: Change::RecordingFailed } if !mailbox::waits(step, &turn.call) => {
-            stop(&part, turn);
+            leave(&part, turn);
             Flow::Advance(step, None)
         }
         Fact::Settled(Settled { command: settled, verdict, .. }) => match command {
@@ -153,12 +153,19 @@ fn asked(step: StepId, part: Taking, begun: Taking, verdict: &Verdict, turn: &mu
 }
 
 fn overdue(step: StepId, part: &Taking, turn: &mut Turn<'_>) -> Flow {
-    if let Taking::Asked { command, .. } = part {
+    if matches!(part, Taking::Asked { .. }) {
         turn.remark(Remark::NothingCame { kind: Kind::Record });
-        mailbox::doubt(*command, turn);
+    }
+    leave(part, turn);
+    Flow::Advance(step, None)
+}
+
+/// Ends a recording that may be under way, or may begin yet.
+fn leave(part: &Taking, turn: &mut Turn<'_>) {
+    if let Taking::Asked { command, .. } = part {
+        mailbox::leave(*command, turn);
     }
     stop(part, turn);
-    Flow::Advance(step, None)
 }
 
 /// Ends a recording that may be under way: what follows is not for the mailbox.
@@ -506,6 +513,34 @@ mod tests {
         assert_eq!((life.wants(), life.call.recorder.is_clear()), (vec!["record 0".into()], true));
         life.accept(Kind::Record, 0);
         assert!((life.next_in() - 63.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn the_next_recording_waits_for_the_outcome_of_the_last_also_where_its_end_has_one() {
+        // Given a caller whose recording is asked for by a node that does not answer, and ended by another.
+        let rules = two();
+        let mut life = Life::answered(&rules);
+        life.wait();
+        assert_eq!(life.wants(), ["record 0", "stop_record 0"]);
+        life.sleep(1);
+        life.accept(Kind::StopRecord, 0);
+        let mut never = life.clone();
+
+        // When the first node says that it does not know, then what it did may still come.
+        life.sleep(6);
+        life.settle(Kind::Record, 0, Verdict::Unknown);
+        assert_eq!(life.wants(), NOTHING);
+        assert!((life.next_in() - 6.0).abs() < 0.001);
+        life.wait();
+        life.accept(Kind::StopRecord, 0);
+        assert_eq!(life.wants(), ["stop_record 0", "record 0"]);
+
+        // When it says nothing, then no message is taken.
+        while never.phase() == "recording" {
+            never.wait();
+        }
+        assert!(!never.wants().contains(&"record 0".to_owned()));
+        assert_eq!(never.call.messages[1].asked, None);
     }
 
     #[test]
