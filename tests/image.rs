@@ -57,7 +57,7 @@ fn settings(env: &BTreeMap<String, String>) -> Settings {
 /// A secret as somebody would set it.
 fn secret(name: &str) -> String {
     match name {
-        "TELNYX_PUBLIC_KEY" => switchhook::sim::sign::Key::from_seed(1).public_base64(),
+        "TELNYX_PUBLIC_KEY" => switchhook::sim::sign::KeyPair::from_seed(1).public_base64(),
         _ => format!("some{}", name.len()),
     }
 }

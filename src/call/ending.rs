@@ -141,12 +141,12 @@ fn look_again(turn: &mut Turn<'_>) {
         turn.call.legs.iter().filter(|leg| again_at(leg).is_some_and(|at| at <= now)).map(|leg| leg.no).collect();
     for no in due {
         turn.look(no);
-        turn.call.leg_mut(no).and_then(|leg| leg.doubted.as_mut()).into_iter().for_each(|doubted| doubted.asked = true);
+        turn.call.leg_mut(no).and_then(|leg| leg.said_gone.as_mut()).into_iter().for_each(|said| said.asked = true);
     }
 }
 
 fn again_at(leg: &Leg) -> Option<Timestamp> {
-    leg.doubted.filter(|doubted| leg.is_live() && !doubted.asked).map(|doubted| later(doubted.at, TWICE))
+    leg.said_gone.filter(|said| leg.is_live() && !said.asked).map(|said| later(said.at, TWICE))
 }
 
 /// When a leg is to be hung up or looked for, for the first time or again, or given up.

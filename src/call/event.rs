@@ -64,9 +64,6 @@ pub struct Who {
     /// What it shares with the legs it is joined with (Telnyx: `call_session_id`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
-    /// The line it came in on (Telnyx: `connection_id`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<String>,
 }
 
 /// What a webhook can tell of a leg.

@@ -339,9 +339,9 @@ impl Key {
     fn joining(&mut self, joining: &Joining) {
         self.bytes.push(no(joining.leg));
         match &joining.stage {
-            Stage::PickingUp(pickup) => self.pickup(pickup),
-            Stage::Bridging { asked, bridges, .. } => self.bridges(2, bridges, *asked),
-            Stage::TooEarly { again, bridges } => self.bridges(3, bridges, *again),
+            JoinStage::PickingUp(pickup) => self.pickup(pickup),
+            JoinStage::Bridging { asked, bridges, .. } => self.bridges(2, bridges, *asked),
+            JoinStage::TooEarly { again, bridges } => self.bridges(3, bridges, *again),
         }
     }
 

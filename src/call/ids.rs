@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::kind::Kind;
 
 /// The root of every id we derive.
-const HOUSE: Uuid = Uuid::from_u128(0x5b1c_9f0e_7a53_4d0f_9a57_2d1f_0c6e_44a1);
+const ROOT: Uuid = Uuid::from_u128(0x5b1c_9f0e_7a53_4d0f_9a57_2d1f_0c6e_44a1);
 
 /// A call of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub struct Tag {
 impl CallId {
     /// The call that a first leg begins. `leg` is whatever names that leg for its whole life.
     pub fn of(leg: &str) -> Self {
-        Self(Uuid::new_v5(&HOUSE, leg.as_bytes()))
+        Self(Uuid::new_v5(&ROOT, leg.as_bytes()))
     }
 }
 

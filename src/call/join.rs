@@ -11,7 +11,7 @@ use super::ids::{CommandId, LegNo};
 use super::kind::Kind;
 use super::learn::{Change, Fact};
 use super::leg::Leg;
-use super::phase::{Bridges, Joining, PickUp, Stage};
+use super::phase::{Bridges, JoinStage, Joining, PickUp};
 use super::remark::Remark;
 use super::turn::{Turn, later};
 
@@ -46,7 +46,7 @@ impl Joining {
     pub(super) fn begin(leg: LegNo, answering: Option<PickUp>, turn: &mut Turn<'_>) -> Self {
         let pickup = if turn.call.caller_is_answered() { None } else { answering.or_else(|| PickUp::begin(turn)) };
         match pickup {
-            Some(pickup) => Self { leg, stage: Stage::PickingUp(pickup) },
+            Some(pickup) => Self { leg, stage: JoinStage::PickingUp(pickup) },
             None => Self::bridge(leg, Bridges::default(), turn),
         }
     }
@@ -57,10 +57,10 @@ impl Joining {
         let stage = match (turn.caller_handle(), other) {
             (Some(on), Some(with)) => {
                 let command = turn.command(LegNo::CALLER, Verb::Bridge { on, with });
-                Stage::Bridging { command, asked: turn.now, bridges }
+                JoinStage::Bridging { command, asked: turn.now, bridges }
             }
             // One of them cannot be commanded yet: his handle may come with the answer to the dial.
-            _ => Stage::TooEarly { again: turn.after(TOO_EARLY), bridges },
+            _ => JoinStage::TooEarly { again: turn.after(TOO_EARLY), bridges },
         };
         Self { leg, stage }
     }
@@ -68,32 +68,32 @@ impl Joining {
     /// The picking-up of the caller, while that is what it waits for.
     pub(super) fn picking_up(&self) -> Option<PickUp> {
         match &self.stage {
-            Stage::PickingUp(pickup) => Some(pickup.clone()),
-            Stage::Bridging { .. } | Stage::TooEarly { .. } => None,
+            JoinStage::PickingUp(pickup) => Some(pickup.clone()),
+            JoinStage::Bridging { .. } | JoinStage::TooEarly { .. } => None,
         }
     }
 
     /// Whether the bridge was accepted: the others need not ring any longer.
     pub(super) fn is_accepted(&self) -> bool {
         match &self.stage {
-            Stage::PickingUp(_) => false,
-            Stage::Bridging { bridges, .. } | Stage::TooEarly { bridges, .. } => bridges.accepted,
+            JoinStage::PickingUp(_) => false,
+            JoinStage::Bridging { bridges, .. } | JoinStage::TooEarly { bridges, .. } => bridges.accepted,
         }
     }
 
     /// Whether a bridge was asked for: the caller may be talking with him.
     pub(super) fn is_asked(&self) -> bool {
         match &self.stage {
-            Stage::PickingUp(_) => false,
-            Stage::Bridging { .. } | Stage::TooEarly { .. } => true,
+            JoinStage::PickingUp(_) => false,
+            JoinStage::Bridging { .. } | JoinStage::TooEarly { .. } => true,
         }
     }
 
     pub(super) fn deadline(&self) -> Timestamp {
         match &self.stage {
-            Stage::PickingUp(pickup) => pickup.deadline(),
-            Stage::Bridging { asked, .. } => later(*asked, PATIENCE),
-            Stage::TooEarly { again, .. } => *again,
+            JoinStage::PickingUp(pickup) => pickup.deadline(),
+            JoinStage::Bridging { asked, .. } => later(*asked, PATIENCE),
+            JoinStage::TooEarly { again, .. } => *again,
         }
     }
 
@@ -103,16 +103,16 @@ impl Joining {
             return Joined::No;
         }
         match self.stage {
-            Stage::PickingUp(pickup) => match pickup.hear(fact, turn) {
-                Picked::Waiting(pickup) => Joined::Waiting(Self { leg, stage: Stage::PickingUp(pickup) }),
+            JoinStage::PickingUp(pickup) => match pickup.hear(fact, turn) {
+                Picked::Waiting(pickup) => Joined::Waiting(Self { leg, stage: JoinStage::PickingUp(pickup) }),
                 Picked::Up => Joined::Waiting(Self::bridge(leg, Bridges::default(), turn)),
             },
-            Stage::TooEarly { again, bridges } if !matches!(fact, Fact::Due) || turn.now < again => {
-                Joined::Waiting(Self { leg, stage: Stage::TooEarly { again, bridges } })
+            JoinStage::TooEarly { again, bridges } if !matches!(fact, Fact::Due) || turn.now < again => {
+                Joined::Waiting(Self { leg, stage: JoinStage::TooEarly { again, bridges } })
             }
-            Stage::TooEarly { bridges, .. } if bridges.tries >= TRIES => Joined::No,
-            Stage::TooEarly { bridges, .. } => Joined::Waiting(Self::bridge(leg, bridges, turn)),
-            Stage::Bridging { command, asked, bridges } => Bridge { leg, command, asked, bridges }.hear(fact, turn),
+            JoinStage::TooEarly { bridges, .. } if bridges.tries >= TRIES => Joined::No,
+            JoinStage::TooEarly { bridges, .. } => Joined::Waiting(Self::bridge(leg, bridges, turn)),
+            JoinStage::Bridging { command, asked, bridges } => Bridge { leg, command, asked, bridges }.hear(fact, turn),
         }
     }
 }
@@ -159,7 +159,7 @@ impl Bridge {
 
     fn wait(self) -> Joined {
         let Self { leg, command, asked, bridges } = self;
-        Joined::Waiting(Joining { leg, stage: Stage::Bridging { command, asked, bridges } })
+        Joined::Waiting(Joining { leg, stage: JoinStage::Bridging { command, asked, bridges } })
     }
 
     fn settled(mut self, verdict: &Verdict, turn: &mut Turn<'_>) -> Joined {
@@ -182,7 +182,7 @@ impl Bridge {
             }
             Verdict::Refused { why: Refusal::NotAnswered | Refusal::Ended, .. } if tries < TRIES => {
                 turn.look(self.leg);
-                let stage = Stage::TooEarly { again: turn.after(TOO_EARLY), bridges: self.bridges };
+                let stage = JoinStage::TooEarly { again: turn.after(TOO_EARLY), bridges: self.bridges };
                 Joined::Waiting(Joining { leg: self.leg, stage })
             }
             Verdict::Refused { .. } | Verdict::Void => Joined::No,
@@ -373,6 +373,18 @@ mod tests {
         assert_eq!((life.wants(), life.phase()), (vec![], "ringing"));
         life.wait();
         assert_eq!(life.wants(), ["hangup 0", "hangup 2"], "Ben's time was over too");
+    }
+
+    #[test]
+    fn a_caller_who_waits_is_not_looked_at_for_what_may_mean_the_one_rung() {
+        let rules = rules(vec![dial(member("anna", 141, 20))], &[]);
+        let mut life = Life::begun(&rules);
+        life.news(1, News::Answered);
+        life.wait();
+        life.wait();
+        assert_eq!(life.wants(), ["dial 1", "answer 0", "answer 0", "bridge 0"]);
+        life.refuse(Kind::Bridge, 0, Refusal::Ended);
+        assert_eq!(life.wants(), ["look 1"], "a look-up may find whoever waits not alive");
     }
 
     #[test]

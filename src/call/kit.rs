@@ -143,7 +143,7 @@ impl<'a> Life<'a> {
     pub fn who(&self, leg: u16) -> Who {
         let tag = (leg > 0).then_some(Tag { call: self.call.id, leg: LegNo(leg) });
         let handle = Some(Handle(format!("v3:h{leg}")));
-        Who { tag, handle, leg: Some(format!("l{leg}")), session: Some("s".into()), line: None }
+        Who { tag, handle, leg: Some(format!("l{leg}")), session: Some("s".into()) }
     }
 
     /// News of a leg, by its number.

@@ -9,7 +9,7 @@ use super::ending::{self, TWICE};
 use super::event::{Cause, Entered, Event, Made, News, Refusal, Settled, Verdict, What, Who};
 use super::ids::{LegNo, Mark};
 use super::kind::Kind;
-use super::leg::{Doubted, Leg, LegState, Role};
+use super::leg::{Leg, LegState, Role, SaidGone};
 use super::mailbox;
 use super::remark::{Ignored, Remark};
 use super::turn::{PICKS_UP, Turn, later};
@@ -99,7 +99,7 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
         leg.turn_up();
     }
     leg.recognise(who);
-    (leg.heard, leg.doubted) = (true, None);
+    (leg.heard, leg.said_gone) = (true, None);
     let change = match news {
         News::Arrived { .. } if no == LegNo::CALLER && leg.has_ended() && routed => return Err(Ignored::Late),
         News::Arrived { from, to, hops } if no == LegNo::CALLER => {
@@ -251,7 +251,7 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) 
             Ok(Fact::Settled(settled.clone()))
         }
         (Kind::Look, Verdict::Found { alive: true }) if leg.is_live() => {
-            leg.doubted = None;
+            leg.said_gone = None;
             Ok(Fact::Leg { no, change: Change::Alive })
         }
         (Kind::Look, Verdict::Found { alive: false }) if !leg.has_ended() && (caller || leg.is_answered()) => {
@@ -267,9 +267,13 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) 
             Ok(Fact::Settled(settled.clone()))
         }
         (Kind::Look | Kind::Find | Kind::Recordings, _) => Err(Ignored::NothingToDo),
-        (_, Verdict::Refused { why: Refusal::Ended, .. }) => {
-            // The ordinary race with somebody who hung up: his hangup is on its way, and if not, this finds out.
-            turn.look(LegNo::CALLER);
+        (kind, Verdict::Refused { why: Refusal::Ended, .. }) => {
+            // A bridge is of two, and may mean the other one: then a look-up of a caller who is not known to be picked up
+            // proves nothing, since it may find whoever waits not alive.
+            if kind != Kind::Bridge || turn.caller_is_known_up() {
+                // The ordinary race with somebody who hung up: his hangup is on its way, and if not, this finds out.
+                turn.look(LegNo::CALLER);
+            }
             Ok(Fact::Settled(settled.clone()))
         }
         (_, _) => Ok(Fact::Settled(settled.clone())),
@@ -306,14 +310,14 @@ fn not_alive(turn: &mut Turn<'_>, no: LegNo, talk: Option<LegNo>) -> Result<Fact
     let now = turn.now;
     let talks = talk.is_some_and(|with| (no == LegNo::CALLER || no == with) && turn.rival(with).is_none());
     let leg = turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?;
-    match leg.doubted {
+    match leg.said_gone {
         None if talks => {
-            leg.doubted = Some(Doubted { at: now, asked: false });
+            leg.said_gone = Some(SaidGone { at: now, asked: false });
             turn.remark(Remark::SaidGone { leg: no });
             return Err(Ignored::NothingToDo);
         }
         // The same look again, or another of the same moment.
-        Some(doubted) if talks && now < later(doubted.at, TWICE) => return Err(Ignored::NothingToDo),
+        Some(said) if talks && now < later(said.at, TWICE) => return Err(Ignored::NothingToDo),
         Some(_) | None => {}
     }
     leg.end(now, Cause::Normal);

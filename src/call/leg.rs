@@ -48,7 +48,7 @@ pub struct Leg {
     pub sought: u8,
     /// When a look-up said that it is over, while the caller talks: it is looked at once more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub doubted: Option<Doubted>,
+    pub said_gone: Option<SaidGone>,
     /// No word of it came in time: taken for gone, until it shows itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
@@ -103,7 +103,7 @@ pub enum LegState {
 
 /// A leg of which a look-up said that it is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Doubted {
+pub struct SaidGone {
     /// When.
     pub at: Timestamp,
     /// The second look was asked for.
@@ -162,7 +162,7 @@ impl Leg {
             doubts: 0,
             stop: None,
             sought: 0,
-            doubted: None,
+            said_gone: None,
             lost: false,
         }
     }

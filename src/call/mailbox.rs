@@ -93,7 +93,7 @@ fn asked_for(settled: &Settled, turn: &mut Turn<'_>) {
         Verdict::Refused { .. } => {
             asked_by(settled.command, turn).into_iter().for_each(|message| message.asked = None);
         }
-        Verdict::Unknown => doubt(settled.command, turn),
+        Verdict::Unknown => unsure(settled.command, turn),
         Verdict::Accepted { recording: Some(id), .. } => {
             let named = asked_by(settled.command, turn);
             named.into_iter().for_each(|message| message.recording = Some(id.clone()));
@@ -107,13 +107,13 @@ fn asked_for(settled: &Settled, turn: &mut Turn<'_>) {
 
 /// A recording that was asked for is left, and what became of that is not known yet.
 pub(super) fn leave(command: CommandId, turn: &mut Turn<'_>) {
-    doubt(command, turn);
+    unsure(command, turn);
     turn.call.recorder.begin = Some(command);
 }
 
 /// Nobody knows whether the recording that was asked for has begun, or will.
-fn doubt(command: CommandId, turn: &mut Turn<'_>) {
-    let until = recorder::doubt(turn);
+fn unsure(command: CommandId, turn: &mut Turn<'_>) {
+    let until = recorder::unsure(turn);
     asked_by(command, turn).into_iter().for_each(|message| message.late = Some(until));
 }
 

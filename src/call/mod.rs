@@ -49,12 +49,12 @@ pub use event::{Cause, Entered, Event, Made, News, Refusal, Settled, Verdict, Wh
 pub use gist::gist;
 pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Mark, Tag};
 pub use kind::Kind;
-pub use leg::{Doubted, Leg, LegState, Role, Stop};
+pub use leg::{Leg, LegState, Role, SaidGone, Stop};
 pub use message::{Came, Link, Message, Recorder, Tape};
 pub use notice::{Notice, NoticeKind, Notified, Recording};
 pub use phase::{
-    Answering, Apology, Asking, Bridges, Chair, Choosing, Joining, Leaving, Phase, PickUp, Ringing, Sound, Speaking,
-    Stage, Taking, Transferring,
+    Answering, Apology, Asking, Bridges, Chair, Choosing, JoinStage, Joining, Leaving, Phase, PickUp, Ringing, Sound,
+    Speaking, Taking, Transferring,
 };
 pub use remark::{EndWhy, Ignored, Remark, StepWord};
 pub use state::Call;

@@ -219,9 +219,10 @@ pub struct Chair {
     /// When that leg was known to ring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rings_since: Option<Timestamp>,
-    /// Our own number was shown to him, and his leg was not linked to the caller's.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub own: bool,
+    /// When he was tried first, if this is the second try: it shows our own number and is not linked to the caller's leg.
+    /// His time runs from the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Timestamp>,
     /// His leg was not linked to the caller's: that was refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alone: bool,
@@ -239,13 +240,13 @@ pub struct Joining {
     /// His leg.
     pub leg: LegNo,
     /// How far it has come.
-    pub stage: Stage,
+    pub stage: JoinStage,
 }
 
 /// How far a joining has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub enum JoinStage {
     /// The caller is being picked up.
     PickingUp(PickUp),
     /// Both are being bridged.
@@ -298,9 +299,9 @@ pub struct Transferring {
     /// When the new leg was known to ring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rings_since: Option<Timestamp>,
-    /// Our own number was shown.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub own: bool,
+    /// When it was tried first, if this is the second try: it shows our own number. Its time runs from the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Timestamp>,
     /// It has been looked into.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub looked: bool,

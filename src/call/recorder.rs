@@ -34,7 +34,7 @@ pub(super) fn end(turn: &mut Turn<'_>) {
 }
 
 /// Nobody knows whether a recording that was asked for has begun, or will. Until when it may.
-pub(super) fn doubt(turn: &mut Turn<'_>) -> Timestamp {
+pub(super) fn unsure(turn: &mut Turn<'_>) -> Timestamp {
     let until = turn.after(LATE);
     turn.call.recorder.until = Some(until);
     until
@@ -69,7 +69,7 @@ pub(super) fn settled(settled: &Settled, turn: &mut Turn<'_>) {
     }
     let alone = asked.is_some_and(|asked| between(asked, turn.now) < ONE_TRY);
     if !is_done(&settled.verdict, alone) {
-        doubt(turn);
+        unsure(turn);
     } else if asked.is_some_and(|asked| until.is_some_and(|until| until <= asked)) {
         turn.call.recorder.until = None;
     }

@@ -158,7 +158,7 @@ impl Ringing {
                     LegState::Dialled if silent => Seat::Unseen(leg.began),
                     LegState::Dialled => Seat::Dialled(leg.began),
                     LegState::Ringing if silent && !leg.heard => Seat::Unseen(chair.rings_since.unwrap_or(leg.began)),
-                    LegState::Ringing => Seat::Ringing(chair.rings_since.unwrap_or(leg.began)),
+                    LegState::Ringing => Seat::Ringing(chair.tried.or(chair.rings_since).unwrap_or(leg.began)),
                     LegState::Answered { .. } => Seat::Answered,
                     LegState::Ended { .. } => Seat::Out(Outcome::Failed),
                 },
@@ -185,7 +185,7 @@ impl Ringing {
             return false;
         }
         let role = Role::Rung { name: member.name.clone(), target: member.target.clone() };
-        let from = turn.number_shown(&ring.caller_id, chair.own);
+        let from = turn.number_shown(&ring.caller_id, chair.tried.is_some());
         let Some((from, leg)) = from.and_then(|from| Some((from, turn.add_leg(role)?))) else {
             chair.never_rung(Some(member), Outcome::Failed, turn);
             return false;
@@ -194,7 +194,7 @@ impl Ringing {
         chair.rings_since = None;
         chair.alone = alone;
         turn.remark(Remark::Rings { name: member.name.clone(), leg });
-        let link_to = if chair.alone || chair.own { None } else { turn.caller_handle() };
+        let link_to = if chair.alone || chair.tried.is_some() { None } else { turn.caller_handle() };
         let (tag, time_limit, hops) = (turn.tag(leg), turn.time_limit(), turn.next_hop());
         let to = member.target.clone();
         turn.command(leg, Verb::Dial { to, from, ring_for: member.ring_for, time_limit, link_to, hops, tag });
@@ -242,9 +242,9 @@ impl Ringing {
     fn once_more(&mut self, no: LegNo, ring: &Ring, turn: &mut Turn<'_>) -> bool {
         let Some(index) = self.chairs.iter().position(|chair| chair.leg == Some(no)) else { return false };
         let own_number = turn.has_another_number(&ring.caller_id);
-        let otherwise = |chair: &&mut Chair| !chair.own && (own_number || !chair.alone);
+        let otherwise = |chair: &&mut Chair| chair.tried.is_none() && (own_number || !chair.alone);
         let Some(chair) = self.chairs.get_mut(index).filter(otherwise) else { return false };
-        chair.own = true;
+        chair.tried = turn.call.leg(no).map(|leg| leg.began);
         turn.remark(Remark::OnceMore { name: turn.name(no), own_number });
         self.dial(index, ring, turn)
     }
@@ -253,7 +253,9 @@ impl Ringing {
     /// Whoever is rung after him is not linked either.
     fn without_link(&mut self, no: LegNo, ring: &Ring, turn: &mut Turn<'_>) -> bool {
         let Some(index) = self.chairs.iter().position(|chair| chair.leg == Some(no)) else { return false };
-        let Some(chair) = self.chairs.get_mut(index).filter(|chair| !chair.alone && !chair.own) else { return false };
+        let Some(chair) = self.chairs.get_mut(index).filter(|chair| !chair.alone && chair.tried.is_none()) else {
+            return false;
+        };
         chair.alone = true;
         self.dial(index, ring, turn)
     }
@@ -729,6 +731,14 @@ mod tests {
             life.sleep(after);
             life.hangs_up(1, Cause::Failed);
             assert_eq!(life.wants(), wanted);
+            if after == 3 {
+                life.dialled(2);
+                life.sleep(16);
+                assert_eq!(life.wants(), NOTHING);
+                life.sleep(1);
+                life.wait();
+                assert_eq!(life.wants(), ["hangup 0", "hangup 2"], "he has rung for 20 s in all");
+            }
         }
         let rules = rules(vec![dial(member("anna", 141, 20)), Action::Hangup], &[]);
         let mut life = Life::new(&rules);

@@ -24,7 +24,7 @@ impl Told<'_> {
     fn news(&mut self, after: u64, leg: u16, news: News) {
         let tag = (leg > 0).then_some(Tag { call: self.life.call.id, leg: LegNo(leg) });
         let handle = Some(Handle(format!("v3:h{leg}")));
-        let who = Who { tag, handle, leg: Some(format!("l{leg}")), session: Some("s".into()), line: None };
+        let who = Who { tag, handle, leg: Some(format!("l{leg}")), session: Some("s".into()) };
         self.take(after, What::Leg { who, news });
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::command::Verb;
 use super::event::{Cause, Refusal, Settled, Verdict};
 use super::ids::LegNo;
@@ -11,7 +13,7 @@ use super::leg::Role;
 use super::phase::{Phase, Transferring};
 use super::remark::Remark;
 use super::ring::{outcome_of, refused_at_once};
-use super::turn::{Flow, Turn, UNSEEN, later};
+use super::turn::{Flow, Turn, UNSEEN, between, later};
 use crate::routing::{Action, Outcome, StepId, Transfer};
 
 /// How much longer than Telnyx rings a transfer may go without an end before it is looked into.
@@ -26,11 +28,12 @@ const LAST_LOOK: Duration = Duration::from_secs(6);
 
 /// Begins to give the caller away.
 pub(super) fn enter(step: StepId, transfer: &Transfer, turn: &mut Turn<'_>) -> Flow {
-    begin(step, transfer, false, turn)
+    begin(step, transfer, None, turn)
 }
 
-fn begin(step: StepId, transfer: &Transfer, own: bool, turn: &mut Turn<'_>) -> Flow {
-    let (Some(on), Some(from)) = (turn.caller_handle(), turn.number_shown(&transfer.caller_id, own)) else {
+/// `tried`: when it was tried before, if it was.
+fn begin(step: StepId, transfer: &Transfer, tried: Option<Timestamp>, turn: &mut Turn<'_>) -> Flow {
+    let (Some(on), Some(from)) = (turn.caller_handle(), turn.number_shown(&transfer.caller_id, tried.is_some())) else {
         return Flow::Advance(step, Some(Outcome::Failed));
     };
     if turn.forbids(&transfer.name, &transfer.target) {
@@ -45,32 +48,40 @@ fn begin(step: StepId, transfer: &Transfer, own: bool, turn: &mut Turn<'_>) -> F
     let role = Role::Given { name: transfer.name.clone(), target: transfer.target.clone() };
     let Some(leg) = turn.add_leg(role) else { return Flow::Advance(step, Some(Outcome::Failed)) };
     turn.remark(Remark::Rings { name: transfer.name.clone(), leg });
+    let ring_for = ring_for(leg, tried, transfer, turn);
     let verb = Verb::Transfer {
         on,
         to: transfer.target.clone(),
         from,
-        ring_for: transfer.ring_for,
+        ring_for,
         time_limit: turn.time_limit(),
         hops: turn.next_hop(),
         tag: turn.tag(LegNo::CALLER),
         target_tag: turn.tag(leg),
     };
     let command = turn.command(LegNo::CALLER, verb);
-    let until = turn.after(if turn.call.caller_is_answered() { UNSEEN } else { rings_for(transfer) + ENDLESS });
-    let at = Transferring { step, leg, command, until, rings_since: None, own, looked: false };
+    let until = turn.after(if turn.call.caller_is_answered() { UNSEEN } else { rings_at_most(ring_for) + ENDLESS });
+    let at = Transferring { step, leg, command, until, rings_since: None, tried, looked: false };
     Flow::Stay(Phase::Transferring(at))
+}
+
+/// How long the party is rung on a leg: a second try has what the first one left of the time.
+fn ring_for(leg: LegNo, tried: Option<Timestamp>, transfer: &Transfer, turn: &Turn<'_>) -> Duration {
+    let before = tried.and_then(|tried| Some(between(tried, turn.call.leg(leg)?.began)));
+    transfer.ring_for.saturating_sub(before.unwrap_or_default())
 }
 
 /// How long Telnyx rings at most: five seconds at least, and we ask for a little more than is wanted, since the time is
 /// ours to end.
-fn rings_for(transfer: &Transfer) -> Duration {
-    transfer.ring_for.saturating_add(Duration::from_secs(2)).max(Duration::from_secs(5))
+fn rings_at_most(ring_for: Duration) -> Duration {
+    ring_for.saturating_add(Duration::from_secs(2)).max(Duration::from_secs(5))
 }
 
 /// Whether Telnyx has stopped ringing: a leg that is still alive was answered.
 fn has_rung_out(at: &Transferring, transfer: &Transfer, turn: &Turn<'_>) -> bool {
     let since = at.rings_since.or_else(|| turn.call.leg(at.leg).map(|leg| leg.began));
-    since.is_none_or(|since| turn.now >= later(since, rings_for(transfer) + RINGS_LONGER))
+    let ring_for = ring_for(at.leg, at.tried, transfer, turn);
+    since.is_none_or(|since| turn.now >= later(since, rings_at_most(ring_for) + RINGS_LONGER))
 }
 
 /// Hears a fact while the caller is being given away. Only the new leg's answer settles it, in every phase alike: a
@@ -88,7 +99,8 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             Change::Alive if at.looked && has_rung_out(&at, transfer, turn) => Flow::Talk(at.leg),
             // It rings, or the news of its answer is late: whoever hangs it up now may hang up a talk.
             Change::Alive if at.looked => {
-                let until = turn.after(rings_for(transfer).saturating_sub(transfer.ring_for) + ENDLESS);
+                let ring_for = ring_for(at.leg, at.tried, transfer, turn);
+                let until = turn.after(rings_at_most(ring_for).saturating_sub(ring_for) + ENDLESS);
                 stay(Transferring { until, looked: false, ..at })
             }
             Change::NotAlive if at.looked => given_up(at, turn),
@@ -98,10 +110,11 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
                 stay(Transferring { until: turn.after(LAST_LOOK), rings_since: Some(turn.now), ..at })
             }
             Change::Placed | Change::Bridged if at.rings_since.is_none() => {
-                stay(Transferring { until: turn.after(transfer.ring_for), rings_since: Some(turn.now), ..at })
+                let until = turn.after(ring_for(at.leg, at.tried, transfer, turn));
+                stay(Transferring { until, rings_since: Some(turn.now), ..at })
             }
             Change::Ended(cause) => {
-                if !at.own && refused_at_once(at.leg, *cause, &transfer.caller_id, turn) {
+                if at.tried.is_none() && refused_at_once(at.leg, *cause, &transfer.caller_id, turn) {
                     return once_more(&at, transfer, turn);
                 }
                 out(&at, outcome_of(*cause), turn)
@@ -137,7 +150,9 @@ fn refused(at: Transferring, why: Refusal, transfer: &Transfer, turn: &mut Turn<
             end_leg(at.leg, turn);
             Flow::AnswerFor(at.step)
         }
-        Refusal::Invalid if !at.own && turn.has_another_number(&transfer.caller_id) => once_more(&at, transfer, turn),
+        Refusal::Invalid if at.tried.is_none() && turn.has_another_number(&transfer.caller_id) => {
+            once_more(&at, transfer, turn)
+        }
         Refusal::Invalid
         | Refusal::NotAnswered
         | Refusal::Limit
@@ -151,9 +166,10 @@ fn refused(at: Transferring, why: Refusal, transfer: &Transfer, turn: &mut Turn<
 }
 
 fn once_more(at: &Transferring, transfer: &Transfer, turn: &mut Turn<'_>) -> Flow {
+    let first = turn.call.leg(at.leg).map_or(turn.now, |leg| leg.began);
     end_leg(at.leg, turn);
     turn.remark(Remark::OnceMore { name: transfer.name.clone(), own_number: true });
-    begin(at.step, transfer, true, turn)
+    begin(at.step, transfer, Some(first), turn)
 }
 
 fn overdue(at: Transferring, turn: &mut Turn<'_>) -> Flow {
@@ -302,8 +318,11 @@ mod tests {
         let rules = given();
         let mut life = Life::answered(&rules);
         life.news(1, News::Placed);
+        life.sleep(3);
         life.hangs_up(1, Cause::Failed);
         assert_eq!((life.wants(), shown(&life)), (vec!["transfer 0".into(); 2], OURS.into()));
+        life.news(2, News::Placed);
+        assert!((life.next_in() - 17.0).abs() < 0.001, "20 s in all: {}", life.next_in());
         life.hangs_up(2, Cause::Failed);
         assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
     }

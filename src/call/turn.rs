@@ -137,6 +137,11 @@ impl<'a> Turn<'a> {
         self.call.caller().is_some_and(|caller| caller.is_answered() && caller.supposed)
     }
 
+    /// Whether there was word that the caller is picked up.
+    pub fn caller_is_known_up(&self) -> bool {
+        self.call.caller().is_some_and(|caller| caller.is_answered() && !caller.supposed)
+    }
+
     /// Asks whether a leg is alive, if we can. One that cannot be commanded yet is looked for among all that live.
     pub fn look(&mut self, leg: LegNo) -> Option<CommandId> {
         let live = self.call.leg(leg).filter(|leg| leg.is_live())?;

@@ -257,7 +257,7 @@ mod tests {
         for what in 0..3 {
             let mut life = speaking(&rules);
             life.hangs_up(0, Cause::Normal);
-            let mut who = super::super::Who { handle: None, line: None, ..life.who(0) };
+            let mut who = super::super::Who { handle: None, ..life.who(0) };
             if what > 0 {
                 who.leg = None;
             }

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod args;
 mod calls;
 mod check;
 mod common;
@@ -8,11 +9,10 @@ mod doctor;
 mod explain;
 mod failure;
 mod health;
-mod line;
 mod migrate;
 mod serve;
 mod sim;
 
+pub use args::Cli;
 pub use common::{Common, Format};
 pub use failure::Failure;
-pub use line::Cli;

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use super::failure::Failure;
 use crate::clock::Clock;
 use crate::sim::face::{FaceSettings, Pace, serve};
-use crate::sim::sign::Key;
+use crate::sim::sign::KeyPair;
 use crate::sim::{BadSetting, Script, Settings, Switches, World};
 
 /// A small Telnyx on this machine: it takes commands, rings people as a script says, and posts signed webhooks.
@@ -84,7 +84,7 @@ pub async fn run(args: SimArgs) -> Result<ExitCode, Failure> {
     let settings = args.settings().map_err(Failure::usage)?;
     let scripts = args.script.as_deref().map(scripts).transpose();
     let scripts = scripts.map_err(|why| Failure::config(format!("{why:#}")))?.unwrap_or_default();
-    let key = Key::from_seed(args.seed);
+    let key = KeyPair::from_seed(args.seed);
     if let Some(path) = &args.public_key_out {
         let text = format!("{}\n", key.public_base64());
         let failed = |why| Failure::unavailable(format!("cannot write the public key to {}: {why}", path.display()));

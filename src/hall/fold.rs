@@ -362,7 +362,7 @@ mod tests {
     fn rung(name: &str, leg: u16) -> Who {
         let tag = Some(Tag { call: CallId::of(name), leg: LegNo(leg) });
         let handle = Some(Handle(format!("v3:{name}{leg}")));
-        Who { tag, handle, leg: Some(format!("{name}{leg}")), session: Some(format!("session of {name}")), line: None }
+        Who { tag, handle, leg: Some(format!("{name}{leg}")), session: Some(format!("session of {name}")) }
     }
 
     fn arrives(name: &str) -> Arrival {

@@ -132,7 +132,7 @@ mod tests {
     fn all(tag: CallId) -> Who {
         let tag = Some(Tag { call: tag, leg: LegNo(1) });
         let handle = Some(Handle("v3:h".into()));
-        Who { tag, handle, leg: Some("l".into()), session: Some("s".into()), line: Some("1".into()) }
+        Who { tag, handle, leg: Some("l".into()), session: Some("s".into()) }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::ledger::{CommandNo, LegNo};
 use super::leg::{Gather, Item, Leg, Source, State};
 use super::moment::{between, later};
 use super::reply::{Refusal, Reply};
-use super::rest::Verb;
+use super::requests::Verb;
 use super::switches::{
     BridgeAfterAnswer, Rebridge, RecordingIdInAnswer, SecondAnswer, SecondRecording, SpeakLimit, StopOfNoRecording,
 };

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use super::moment::between;
 use super::posts::Delivery;
 use super::reply::{NoAnswer, Refusal, Reply};
-use super::sign::Key;
+use super::sign::KeyPair;
 use super::world::World;
 
 /// How many webhooks are under way at once.
@@ -53,7 +53,7 @@ pub struct FaceSettings {
     /// The time.
     pub pace: Pace,
     /// What webhooks are signed with.
-    pub key: Key,
+    pub key: KeyPair,
 }
 
 /// A running face. It stops when it is told to, or dropped.
@@ -290,7 +290,7 @@ mod tests {
             };
             let world = Arc::new(Mutex::new(World::new(1, settings)));
             let settings =
-                FaceSettings { webhook_url, api_key: api_key.map(str::to_owned), pace, key: Key::from_seed(1) };
+                FaceSettings { webhook_url, api_key: api_key.map(str::to_owned), pace, key: KeyPair::from_seed(1) };
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let face = serve(listener, world.clone(), settings).unwrap();
             Self { face, client: client().unwrap(), now, world, taken, receiver }
@@ -329,7 +329,7 @@ mod tests {
         let stamp = headers["telnyx-timestamp"].to_str().unwrap();
         assert_eq!(stamp, "1800000000");
         let signature = STANDARD.decode(&headers["telnyx-signature-ed25519"]).unwrap();
-        let public = VerifyingKey::from_bytes(&Key::from_seed(1).public()).unwrap();
+        let public = VerifyingKey::from_bytes(&KeyPair::from_seed(1).public()).unwrap();
         let signed = [stamp.as_bytes(), b"|", &body].concat();
         public.verify_strict(&signed, &Signature::from_slice(&signature).unwrap()).unwrap();
         let event: Value = serde_json::from_slice(&body).unwrap();

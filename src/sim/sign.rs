@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 /// A key pair made from a seed: for a simulator, and for nothing else.
 #[derive(Clone, Debug)]
-pub struct Key(SigningKey);
+pub struct KeyPair(SigningKey);
 
-impl Key {
+impl KeyPair {
     /// The key of a seed; the same seed has the same key.
     pub fn from_seed(seed: u64) -> Self {
         let mut secret = [0; 32];
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_signature_is_over_timestamp_pipe_and_body() {
-        let key = Key::from_seed(3);
+        let key = KeyPair::from_seed(3);
         let body = br#"{"data":{}}"#;
         let [(_, signature), (_, stamp)] = key.headers("2026-03-09T10:00:00.9Z".parse().unwrap(), body);
         assert_eq!(stamp, "1773050400");
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_seed_has_one_key() {
-        assert_eq!(Key::from_seed(3).public(), Key::from_seed(3).public());
-        assert_ne!(Key::from_seed(3).public(), Key::from_seed(4).public());
+        assert_eq!(KeyPair::from_seed(3).public(), KeyPair::from_seed(3).public());
+        assert_ne!(KeyPair::from_seed(3).public(), KeyPair::from_seed(4).public());
     }
 }

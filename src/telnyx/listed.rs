@@ -35,7 +35,7 @@ fn leg(of: &Value) -> Option<Who> {
     let tag = Tag::parse(std::str::from_utf8(&state).ok()?)?;
     let handle = Handle(member(of, "call_control_id")?);
     let (leg, session) = (member(of, "call_leg_id"), member(of, "call_session_id"));
-    Some(Who { tag: Some(tag), handle: Some(handle), leg, session, line: None })
+    Some(Who { tag: Some(tag), handle: Some(handle), leg, session })
 }
 
 #[cfg(test)]
@@ -77,7 +77,6 @@ mod tests {
             handle: Some(Handle("v3:a".into())),
             leg: Some("l".into()),
             session: Some("s".into()),
-            line: None,
         };
         assert_eq!(of(&body), Reading::Verdict(Verdict::Listed { legs: vec![who], next: Some("x1".into()) }));
     }

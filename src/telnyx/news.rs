@@ -46,8 +46,6 @@ pub(super) struct Payload<'a> {
     #[serde(borrow)]
     creator_call_session_id: Loose<'a>,
     #[serde(borrow)]
-    connection_id: Loose<'a>,
-    #[serde(borrow)]
     client_state: Loose<'a>,
     #[serde(borrow)]
     direction: Loose<'a>,
@@ -91,7 +89,6 @@ impl Payload<'_> {
             handle: id(self.call_control_id).map(Handle),
             leg: id(self.call_leg_id),
             session: id(self.call_session_id).or_else(|| id(self.creator_call_session_id)),
-            line: id(self.connection_id),
         }
     }
 

@@ -136,7 +136,6 @@ mod tests {
             assert!(who.leg.is_some() || who.handle.is_some() || who.session.is_some(), "{name}: nobody");
             assert_eq!(webhook.stream, who.session.clone().unwrap_or_default(), "{name}");
             assert!(webhook.event.at.is_some(), "{name}: no time");
-            assert!(who.line.is_some(), "{name}: no line");
             let number = |text| Party::Number(crate::phone::Number::parse(text).unwrap());
             let expected = match name {
                 "call.initiated" => News::Arrived { from: number("+12025550123"), to: number("+12025550110"), hops: 0 },
@@ -202,12 +201,11 @@ mod tests {
         let tag = "c3cxOjZiMWYyYzZlNGEwZDVmM2I4ZTdhOWMwZDFlMmYzYTRiOjM=";
         let who = |payload: Value| parts(&event(&enveloped("call.answered", payload))).0.clone();
         let all = who(json!({
-            "call_control_id": "v3:abc", "call_leg_id": "l", "call_session_id": "s", "creator_call_session_id": "c",
-            "connection_id": 1_700_000_000_000_000_042_u64, "client_state": format!("\n{tag}\n"),
+            "call_control_id": "v3:abc", "call_leg_id": 1_700_000_000_000_000_042_u64, "call_session_id": "s", "creator_call_session_id": "c",
+            "client_state": format!("\n{tag}\n"),
         }));
         assert_eq!(all.handle, Some(Handle("v3:abc".into())));
-        assert_eq!((all.leg.as_deref(), all.session.as_deref()), (Some("l"), Some("s")));
-        assert_eq!(all.line.as_deref(), Some("1700000000000000042"));
+        assert_eq!((all.leg.as_deref(), all.session.as_deref()), (Some("1700000000000000042"), Some("s")));
         assert_eq!(all.tag.unwrap().leg, LegNo(3));
         assert_eq!(who(json!({"creator_call_session_id": "c"})).session.as_deref(), Some("c"));
         assert!(who(json!({"client_state": tag.trim_end_matches('=')})).tag.is_some());

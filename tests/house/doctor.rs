@@ -35,7 +35,7 @@ impl Telnyx {
         fields.iter().for_each(|field| settings.application.set(field).unwrap());
         let world = Arc::new(Mutex::new(World::new(1, settings)));
         let pace = Pace { now: Arc::new(move || now() + SignedDuration::from_secs(ahead)), times: 1 };
-        let key = switchhook::sim::sign::Key::from_seed(1);
+        let key = switchhook::sim::sign::KeyPair::from_seed(1);
         let settings = FaceSettings { webhook_url: webhooks.to_owned(), api_key: Some(API_KEY.to_owned()), pace, key };
         let face = RUNTIME.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -5,7 +5,7 @@ use std::thread;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use switchhook::sim::sign::Key;
+use switchhook::sim::sign::KeyPair;
 
 use crate::base::{Base, checkout, on_both};
 use crate::post::{OLD_NUMBER, arrival, bytes, connect, fresh, now, post, send, send_part, signed, status};
@@ -31,7 +31,7 @@ fn nobody_else_can_sign(base: Base) {
     let house = House::new(base, &stub.url);
     let server = house.start();
     let body = bytes(&arrival(OLD_NUMBER));
-    assert_eq!(post(server.address, &Key::from_seed(0), &body), 401);
+    assert_eq!(post(server.address, &KeyPair::from_seed(0), &body), 401);
     let mut altered = signed(&house.key, now(), &body);
     *altered.last_mut().unwrap() ^= 1;
     assert_eq!(send(server.address, &altered), Some(401));

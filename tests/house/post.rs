@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use switchhook::clock::Clock;
-use switchhook::sim::sign::Key;
+use switchhook::sim::sign::KeyPair;
 use uuid::Uuid;
 
 /// A number of the rules that answers and speaks.
@@ -39,7 +39,7 @@ pub fn bytes(body: &Value) -> Vec<u8> {
 }
 
 /// A webhook as a request, signed with `key` at the moment `at`.
-pub fn signed(key: &Key, at: Timestamp, body: &[u8]) -> Vec<u8> {
+pub fn signed(key: &KeyPair, at: Timestamp, body: &[u8]) -> Vec<u8> {
     let signature = key.headers(at, body).map(|(name, value)| format!("{name}: {value}\r\n")).concat();
     let head = format!(
         "POST /webhooks/telnyx HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n{signature}content-length: {}\r\n\r\n",
@@ -49,7 +49,7 @@ pub fn signed(key: &Key, at: Timestamp, body: &[u8]) -> Vec<u8> {
 }
 
 /// Posts a webhook as Telnyx would; its status.
-pub fn post(address: SocketAddr, key: &Key, body: &[u8]) -> u16 {
+pub fn post(address: SocketAddr, key: &KeyPair, body: &[u8]) -> u16 {
     send(address, &signed(key, now(), body)).unwrap()
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use switchhook::clock::Clock;
-use switchhook::sim::sign::Key;
+use switchhook::sim::sign::KeyPair;
 use tempfile::TempDir;
 
 use crate::base::{Base, checkout};
@@ -41,14 +41,14 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 /// A database, a key, and where Telnyx is: what one server after another may be started on.
 pub struct House {
     pub base: Base,
-    pub key: Key,
+    pub key: KeyPair,
     pub folder: TempDir,
     telnyx: String,
 }
 
 impl House {
     pub fn new(base: Base, telnyx: &str) -> Self {
-        let key = Key::from_seed(fastrand::u64(..));
+        let key = KeyPair::from_seed(fastrand::u64(..));
         Self { base, key, folder: tempfile::tempdir().unwrap(), telnyx: telnyx.to_owned() }
     }
 

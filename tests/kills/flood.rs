@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use switchhook::sim::sign::Key;
+use switchhook::sim::sign::KeyPair;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -132,7 +132,7 @@ impl Genuine<'_> {
 fn request(forged: bool) -> Vec<u8> {
     let body = bytes(&arrival(OLD_NUMBER));
     let signature =
-        Key::from_seed(0).headers(now(), &body).map(|(name, value)| format!("{name}: {value}\r\n")).concat();
+        KeyPair::from_seed(0).headers(now(), &body).map(|(name, value)| format!("{name}: {value}\r\n")).concat();
     let head = format!(
         "POST /webhooks/telnyx HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{}content-length: {}\r\n\r\n",
         if forged { &signature } else { "" },

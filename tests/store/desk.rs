@@ -109,7 +109,6 @@ impl Caller {
             handle: Some(Handle(self.handle(leg))),
             leg: Some(self.leg_id(leg)),
             session: Some(self.session()),
-            line: Some(LINE.into()),
         };
         webhook(&self.session(), &format!("{}-{leg}-{word}", self.0), who, news)
     }

@@ -26,7 +26,7 @@ use crate::engine::Sending;
 use crate::http::Limits;
 use crate::routing::{Rules, Sources};
 use crate::sim::face::{self, Face, FaceSettings, Pace};
-use crate::sim::sign::Key;
+use crate::sim::sign::KeyPair;
 use crate::sim::{CallNo, CallOutcome, Mishap, Settings, What, World};
 use crate::store::{CallRow, Store};
 use crate::telnyx::client::Client;
@@ -88,7 +88,7 @@ pub async fn play(
     let webhook_url = format!("http://{}/webhooks/telnyx", server.local_addr()?);
     let world = world(seed, &webhook_url);
     let calls: Vec<_> = acts.iter().map(|act| lock(&world).call_in(clock.now(), &act.script)).collect();
-    let key = Key::from_seed(seed);
+    let key = KeyPair::from_seed(seed);
     let keys = Keys::parse(&key.public_base64())?;
     let face = simulator(&world, webhook_url, key, &clock, times).await?;
     let (store, app) = start(&folder, server, &face, keys, &clock, rules.clone(), seed).await?;
@@ -142,7 +142,7 @@ fn world(seed: u64, webhook_url: &str) -> Arc<Mutex<World>> {
 async fn simulator(
     world: &Arc<Mutex<World>>,
     webhook_url: String,
-    key: Key,
+    key: KeyPair,
     clock: &Clock,
     times: u32,
 ) -> Result<Face> {
