@@ -140,7 +140,8 @@ fn rules(kind: Kind) -> &'static [&'static str] {
             "    - voicemail: {max_length: 20s}\n    - dial: anna\n    - hangup:\n",
             "    - voicemail: {greeting: {say: Speak.}, max_length: 9s}\n    - voicemail: {max_length: 12s}\n    - hangup:\n",
         ],
-        Kind::StopPlay | Kind::StopRecord | Kind::Look | Kind::Find | Kind::Notify => &[],
+        Kind::StopPlay | Kind::StopRecord | Kind::Look | Kind::Find => &[],
+        Kind::Recordings | Kind::Notify => &[],
     }
 }
 
@@ -230,7 +231,7 @@ fn accepted_is_done(call: &PlayedCall, broken: &mut Vec<String>) {
             Kind::Dial | Kind::Transfer => false,
             Kind::Speak | Kind::Play | Kind::Gather | Kind::Record | Kind::Bridge => ends.iter().any(soon),
             Kind::Answer | Kind::Reject | Kind::Hangup | Kind::StopPlay | Kind::Look | Kind::Find => true,
-            Kind::StopRecord => true,
+            Kind::StopRecord | Kind::Recordings => true,
             Kind::Notify => true,
         };
         if done > 1 || (done == 0 && !excused) {

@@ -142,6 +142,9 @@ pub enum Verb {
     StopRecord {
         /// Of whom.
         on: Handle,
+        /// Which, if we were told its name; else whichever there is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recording: Option<String>,
     },
     /// Stops audio.
     StopPlay {
@@ -158,6 +161,11 @@ pub enum Verb {
         /// Where the last page ended, if this is not the first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
+    },
+    /// Asks which recordings of a leg are saved.
+    Recordings {
+        /// What names the leg for its whole life.
+        leg: String,
     },
     /// Tells a system that is not Telnyx. It does nothing to its leg.
     Notify {
@@ -207,6 +215,7 @@ impl Verb {
             Self::StopPlay { .. } => Kind::StopPlay,
             Self::Look { .. } => Kind::Look,
             Self::Find { .. } => Kind::Find,
+            Self::Recordings { .. } => Kind::Recordings,
             Self::Notify { .. } => Kind::Notify,
         }
     }

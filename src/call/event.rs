@@ -183,6 +183,9 @@ pub enum Verdict {
         /// The leg that a dial made.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         made: Option<Made>,
+        /// The recording that begins, if that is said (Telnyx: `recording_id`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recording: Option<String>,
     },
     /// Refused for good.
     Refused {
@@ -199,6 +202,11 @@ pub enum Verdict {
     Found {
         /// Whether the leg is alive. Says nothing of a leg that rings: those are never alive.
         alive: bool,
+    },
+    /// The answer to a look-up of the recordings that are saved of a leg.
+    Recordings {
+        /// Those on one channel.
+        tapes: Vec<Tape>,
     },
     /// The answer to a search: a page of all that live. That a leg is not there proves nothing while it may ring.
     Listed {
@@ -244,6 +252,11 @@ pub enum Refusal {
 }
 
 impl Verdict {
+    /// Taken, and no more is said.
+    pub fn accepted() -> Self {
+        Self::Accepted { made: None, recording: None }
+    }
+
     /// A short word for it, part of the outcome's id.
     pub fn word(&self) -> &'static str {
         match self {
@@ -254,6 +267,7 @@ impl Verdict {
             Self::Found { alive: true } => "alive",
             Self::Found { alive: false } => "gone",
             Self::Listed { .. } => "listed",
+            Self::Recordings { .. } => "recordings",
         }
     }
 }

@@ -159,9 +159,10 @@ impl World {
     fn dialled(&mut self, leg: LegNo, answer: Dialled, rules: &Rules) {
         self.dialling.retain(|no| *no != leg);
         let verdict = match answer {
-            Dialled::Accepted => {
-                Verdict::Accepted { made: Some(Made { handle: handle(leg), leg: None, session: None }) }
-            }
+            Dialled::Accepted => Verdict::Accepted {
+                made: Some(Made { handle: handle(leg), leg: None, session: None }),
+                recording: None,
+            },
             Dialled::Refused => refused(Refusal::Limit),
             Dialled::Unknown => Verdict::Unknown,
         };
@@ -175,7 +176,7 @@ impl World {
         let verdict = match answer {
             Answer::Accepted => {
                 bridges.maybe = true;
-                Verdict::Accepted { made: None }
+                Verdict::accepted()
             }
             Answer::TooEarly => refused(Refusal::NotAnswered),
             Answer::Refused => refused(Refusal::Limit),
@@ -205,6 +206,7 @@ impl World {
                 | Verb::Reject { .. }
                 | Verb::Look { .. }
                 | Verb::Find { .. }
+                | Verb::Recordings { .. }
                 | Verb::Notify { .. } => {}
                 Verb::Play { .. } | Verb::StopPlay { .. } => {}
                 Verb::Record { .. } | Verb::StopRecord { .. } => panic!("{verb:?}"),

@@ -186,7 +186,9 @@ impl Bridge {
                 Joined::Waiting(Joining { leg: self.leg, stage })
             }
             Verdict::Refused { .. } | Verdict::Void => Joined::No,
-            Verdict::Unknown | Verdict::Found { .. } | Verdict::Listed { .. } => self.wait(),
+            Verdict::Unknown | Verdict::Found { .. } | Verdict::Listed { .. } | Verdict::Recordings { .. } => {
+                self.wait()
+            }
         }
     }
 

@@ -36,6 +36,8 @@ pub enum Kind {
     Look,
     /// [`Verb::Find`](super::Verb::Find)
     Find,
+    /// [`Verb::Recordings`](super::Verb::Recordings)
+    Recordings,
     /// [`Verb::Notify`](super::Verb::Notify)
     Notify,
 }
@@ -46,7 +48,7 @@ impl Kind {
     pub fn may_come_twice(self) -> bool {
         match self {
             Self::Answer | Self::Reject | Self::Hangup | Self::StopPlay | Self::StopRecord => true,
-            Self::Look | Self::Find | Self::Notify => true,
+            Self::Look | Self::Find | Self::Recordings | Self::Notify => true,
             Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather => false,
             Self::Record => false,
         }
@@ -56,7 +58,9 @@ impl Kind {
     /// a recording the next one.
     pub fn may_come_late(self) -> bool {
         match self {
-            Self::Answer | Self::Reject | Self::Hangup | Self::Look | Self::Find | Self::Notify => true,
+            Self::Answer | Self::Reject | Self::Hangup | Self::Look | Self::Find | Self::Recordings | Self::Notify => {
+                true
+            }
             Self::Dial | Self::Bridge | Self::Transfer | Self::Speak | Self::Play | Self::Gather => false,
             Self::Record | Self::StopRecord | Self::StopPlay => false,
         }
@@ -80,6 +84,7 @@ impl Kind {
             | Self::StopRecord
             | Self::Look
             | Self::Find
+            | Self::Recordings
             | Self::Notify => true,
         }
     }
@@ -89,7 +94,7 @@ impl Kind {
         match self {
             Self::Dial | Self::Transfer | Self::Speak | Self::Play | Self::Gather | Self::Record => true,
             Self::Answer | Self::Reject | Self::Hangup | Self::Bridge | Self::StopPlay | Self::StopRecord => false,
-            Self::Look | Self::Find | Self::Notify => false,
+            Self::Look | Self::Find | Self::Recordings | Self::Notify => false,
         }
     }
 
@@ -100,7 +105,7 @@ impl Kind {
 
     /// Whether it does nothing to its leg: nothing comes too late for it, and it comes before nothing.
     pub fn leaves_its_leg_alone(self) -> bool {
-        matches!(self, Self::Look | Self::Find | Self::Notify)
+        matches!(self, Self::Look | Self::Find | Self::Recordings | Self::Notify)
     }
 
     /// Its word, as stored and shown.
@@ -120,6 +125,7 @@ impl Kind {
             Self::StopPlay => "stop_play",
             Self::Look => "look",
             Self::Find => "find",
+            Self::Recordings => "recordings",
             Self::Notify => "notify",
         }
     }
@@ -130,7 +136,7 @@ impl Kind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Answer,
         Self::Reject,
         Self::Hangup,
@@ -145,6 +151,7 @@ impl Kind {
         Self::StopPlay,
         Self::Look,
         Self::Find,
+        Self::Recordings,
         Self::Notify,
     ];
 }

@@ -164,14 +164,19 @@ impl<'a> Life<'a> {
     }
 
     pub fn accept(&mut self, kind: Kind, leg: u16) {
-        self.settle(kind, leg, Verdict::Accepted { made: None });
+        self.settle(kind, leg, Verdict::accepted());
+    }
+
+    /// A recording is accepted, and named.
+    pub fn records(&mut self, name: &str) {
+        self.settle(Kind::Record, 0, Verdict::Accepted { made: None, recording: Some(name.into()) });
     }
 
     /// The dial of a leg is accepted: it is known by a handle from now on.
     pub fn dialled(&mut self, leg: u16) {
         let Who { handle, leg: id, session, .. } = self.who(leg);
         let made = Made { handle: handle.unwrap(), leg: id, session };
-        self.settle(Kind::Dial, leg, Verdict::Accepted { made: Some(made) });
+        self.settle(Kind::Dial, leg, Verdict::Accepted { made: Some(made), recording: None });
     }
 
     /// A look-up has its answer.

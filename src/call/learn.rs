@@ -73,7 +73,9 @@ pub(super) fn learn(turn: &mut Turn<'_>, event: &Event, talk: Option<LegNo>) -> 
         },
         What::Settled(settled) => {
             remark_on(turn, settled);
-            mailbox::settled(settled, turn);
+            if mailbox::settled(settled, turn) {
+                return Ok(Fact::Leg { no: LegNo::CALLER, change: Change::Recorded });
+            }
             settled_command(turn, settled, talk)
         }
         What::Due { version } if *version == turn.call.version => Ok(Fact::Due),
@@ -264,7 +266,7 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) 
         (Kind::Look, Verdict::Unknown | Verdict::Refused { why: Refusal::Unavailable, .. }) if talk.is_some() => {
             Ok(Fact::Settled(settled.clone()))
         }
-        (Kind::Look | Kind::Find, _) => Err(Ignored::NothingToDo),
+        (Kind::Look | Kind::Find | Kind::Recordings, _) => Err(Ignored::NothingToDo),
         (kind, Verdict::Refused { why: Refusal::Ended, .. }) => {
             is_he_gone(kind, turn);
             Ok(Fact::Settled(settled.clone()))
@@ -284,14 +286,14 @@ fn is_he_gone(refused: Kind, turn: &mut Turn<'_>) {
 
 fn dial_settled(leg: &mut Leg, verdict: &Verdict, now: Timestamp) -> Result<Change, Ignored> {
     match verdict {
-        Verdict::Accepted { made: Some(Made { handle, leg: id, session }) } => {
+        Verdict::Accepted { made: Some(Made { handle, leg: id, session }), .. } => {
             let who = Who { handle: Some(handle.clone()), leg: id.clone(), session: session.clone(), ..Who::default() };
             leg.recognise(&who);
             placed(leg)
         }
         // The answer to a second try need not name the leg that the first one made; webhooks do.
-        Verdict::Accepted { made: None } => placed(leg),
-        Verdict::Found { .. } | Verdict::Listed { .. } => Err(Ignored::NothingToDo),
+        Verdict::Accepted { made: None, .. } => placed(leg),
+        Verdict::Found { .. } | Verdict::Listed { .. } | Verdict::Recordings { .. } => Err(Ignored::NothingToDo),
         _ if leg.has_ended() => Err(Ignored::Late),
         // It has shown itself by webhook before the answer came: the answer says nothing more.
         _ if leg.state != LegState::Dialled => Err(Ignored::Late),
@@ -349,7 +351,11 @@ fn remark_on(turn: &mut Turn<'_>, settled: &Settled) {
         Verdict::Refused { why: Refusal::Ended, .. } if kind == Kind::Hangup => {}
         Verdict::Refused { code, .. } => turn.remark(Remark::Refused { kind, code: code.clone() }),
         Verdict::Unknown => turn.remark(Remark::Unanswered { kind }),
-        Verdict::Accepted { .. } | Verdict::Void | Verdict::Found { .. } | Verdict::Listed { .. } => {}
+        Verdict::Accepted { .. }
+        | Verdict::Void
+        | Verdict::Found { .. }
+        | Verdict::Listed { .. }
+        | Verdict::Recordings { .. } => {}
     }
 }
 
@@ -471,7 +477,7 @@ mod tests {
             Verdict::Refused { why: Refusal::Invalid, code: "0".into() },
             Verdict::Unknown,
             Verdict::Void,
-            Verdict::Accepted { made: None },
+            Verdict::accepted(),
         ];
         for news in [News::Placed, News::Answered, News::HungUp { cause: Cause::Busy }] {
             for verdict in verdicts.clone() {

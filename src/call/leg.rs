@@ -137,7 +137,11 @@ impl Stop {
             Verdict::Accepted { .. } => {
                 self.tries = self.tries.saturating_sub(std::mem::take(&mut self.missed)).max(1);
             }
-            Verdict::Refused { .. } | Verdict::Void | Verdict::Found { .. } | Verdict::Listed { .. } => {}
+            Verdict::Refused { .. }
+            | Verdict::Void
+            | Verdict::Found { .. }
+            | Verdict::Listed { .. }
+            | Verdict::Recordings { .. } => {}
         }
     }
 }

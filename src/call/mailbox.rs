@@ -7,28 +7,33 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::command::Verb;
 use super::event::{Refusal, Settled, Verdict};
-use super::ids::CommandId;
+use super::ids::{CommandId, LegNo};
 use super::kind::Kind;
 use super::leg::LegState;
 use super::message::{Came, Message, Tape};
 use super::notice::Recording;
 use super::phase::Phase;
+use super::recorder;
 use super::remark::{Ignored, Remark};
 use super::state::Call;
 use super::tell::{tell_missed, tell_voicemail};
-use super::turn::{Turn, later};
+use super::turn::{Turn, between, later};
 use crate::routing::{Action, Mailbox, Place, Rules, StepId};
 
 /// How long the word of a recording is waited for once the caller has left the mailbox. It is saved within seconds; where
 /// our door was shut then, the last repeat that we ask Telnyx for comes some 80 s later.
 const SAVED: Duration = Duration::from_secs(120);
 
+/// How long the answer to a look-up may take: it is sent for 45 s.
+const SOUGHT: Duration = Duration::from_secs(60);
+
 /// The caller comes to a mailbox. One who had to be picked up anew for it comes to it once.
 pub(super) fn open(step: StepId, turn: &mut Turn<'_>) {
     let since = turn.now;
     if waited(step, &turn.call).is_none() {
-        turn.call.messages.push(Message { step, since, asked: None, over: None, came: Came::Waited });
+        turn.call.messages.push(Message::new(step, since));
     }
 }
 
@@ -55,35 +60,85 @@ fn waited(step: StepId, call: &Call) -> Option<&Message> {
     call.messages.iter().find(|message| message.step == step && message.came == Came::Waited)
 }
 
-/// What became of a command: if it asked for a recording and that certainly does not begin, none is waited for.
-pub(super) fn settled(settled: &Settled, turn: &mut Turn<'_>) {
-    if settled.kind != Kind::Record {
-        return;
+/// What became of a command: if it asked for a recording and that certainly does not begin, none is waited for. True: a
+/// recording was found.
+pub(super) fn settled(settled: &Settled, turn: &mut Turn<'_>) -> bool {
+    recorder::settled(settled, turn);
+    if settled.kind == Kind::Record {
+        asked_for(settled, turn);
     }
-    let none = match &settled.verdict {
-        // It may have begun by an earlier try, and ended with the call.
-        Verdict::Refused { why, .. } => *why != Refusal::Ended,
-        Verdict::Void => false,
-        Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Found { .. } | Verdict::Listed { .. } => false,
+    settled.kind == Kind::Recordings && sought(settled, turn)
+}
+
+/// Telnyx was asked for recordings of which no word came. What is not there is given up.
+fn sought(settled: &Settled, turn: &mut Turn<'_>) -> bool {
+    let tapes = if let Verdict::Recordings { tapes } = &settled.verdict { tapes.as_slice() } else { &[] };
+    let mut found = false;
+    for tape in tapes {
+        found |= saved(tape, turn).is_ok();
+    }
+    let left = |message: &Message| {
+        message.came == Came::Waited && message.sought.is_some_and(|(command, _)| command == settled.command)
     };
-    let of_it = |message: &&mut Message| message.asked.is_some_and(|(command, _)| command == settled.command);
-    if none && let Some(message) = turn.call.messages.iter_mut().find(of_it) {
-        message.asked = None;
+    if let Some(index) = turn.call.messages.iter().position(left) {
+        end(index, Came::Nothing, turn);
+    }
+    found
+}
+
+fn asked_for(settled: &Settled, turn: &mut Turn<'_>) {
+    match &settled.verdict {
+        // It may have begun by an earlier try, and ended with the call.
+        Verdict::Refused { why: Refusal::Ended, .. } | Verdict::Void => {}
+        Verdict::Refused { .. } => {
+            asked_by(settled.command, turn).into_iter().for_each(|message| message.asked = None);
+        }
+        Verdict::Unknown => unsure(settled.command, turn),
+        Verdict::Accepted { recording: Some(id), .. } => {
+            let named = asked_by(settled.command, turn);
+            named.into_iter().for_each(|message| message.recording = Some(id.clone()));
+        }
+        Verdict::Accepted { recording: None, .. }
+        | Verdict::Found { .. }
+        | Verdict::Listed { .. }
+        | Verdict::Recordings { .. } => {}
     }
 }
 
-/// A recording is saved. Of several messages it is of the one whose recording was asked for nearest to when it began.
+/// A recording that was asked for is left, and what became of that is not known yet.
+pub(super) fn leave(command: CommandId, turn: &mut Turn<'_>) {
+    unsure(command, turn);
+    turn.call.recorder.begin = Some(command);
+}
+
+/// Nobody knows whether the recording that was asked for has begun, or will.
+fn unsure(command: CommandId, turn: &mut Turn<'_>) {
+    let until = recorder::unsure(turn);
+    asked_by(command, turn).into_iter().for_each(|message| message.late = Some(until));
+}
+
+fn asked_by<'t>(command: CommandId, turn: &'t mut Turn<'_>) -> Option<&'t mut Message> {
+    turn.call.messages.iter_mut().find(|message| message.asked.is_some_and(|(asked, _)| asked == command))
+}
+
+/// A recording is saved: of the message whose recording has that name. Where no names are known, it is of the one whose
+/// recording was to begin nearest to when it did. One that has another name than what we asked for is somebody else's, such as
+/// the account's own.
 pub(super) fn saved(tape: &Tape, turn: &mut Turn<'_>) -> Result<(), Ignored> {
     let is_it = |message: &Message| match &message.came {
-        Came::Recorded(known) => known.id == tape.id && known.began == tape.began,
+        Came::Recorded(known) => known.is(tape),
         Came::Waited | Came::Nothing => false,
     };
     if turn.call.messages.iter().any(is_it) {
         return Err(Ignored::Twice);
     }
-    let apart = |asked: Timestamp| tape.began.map_or(0, |began| began.duration_since(asked).as_millis().unsigned_abs());
-    let open = turn.call.messages.iter().enumerate().filter(|(_, message)| !message.is_recorded());
-    let open = open.filter_map(|(index, message)| Some((apart(message.asked?.1), index)));
+    let named = tape.id.is_some() && turn.call.messages.iter().any(|message| message.recording == tape.id);
+    let may_be = |message: &Message| {
+        let other = tape.id.is_some() && message.recording.is_some() && message.recording != tape.id;
+        !message.is_recorded() && !other && (!named || message.recording == tape.id)
+    };
+    let open = turn.call.messages.iter().enumerate().filter(|(_, message)| may_be(message));
+    let open = open.filter_map(|(index, message)| Some((message.apart(message.asked?.1, tape.began), index)));
     let Some((_, index)) = open.min() else { return Err(Ignored::NothingToDo) };
     end(index, Came::Recorded(tape.clone()), turn);
     Ok(())
@@ -104,14 +159,27 @@ pub(super) fn close(turn: &mut Turn<'_>) {
     for index in 0..turn.call.messages.len() {
         let left = |message: &&mut Message| message.came == Came::Waited && here != Some(message.step);
         let Some(message) = turn.call.messages.get_mut(index).filter(left) else { continue };
-        let over = *message.over.get_or_insert(now);
-        if message.asked.is_none() || now >= later(over, SAVED) {
+        message.over.get_or_insert(now);
+        let (asked, due) = (message.asked.is_some(), message.deadline().is_some_and(|at| now >= at));
+        if !asked || (due && !seek(index, turn)) {
             end(index, Came::Nothing, turn);
         }
     }
     if matches!(turn.call.phase, Phase::Ending { .. } | Phase::Ended { .. }) && !turn.call.talked {
         tell_lost(turn);
     }
+}
+
+/// Asks Telnyx for the recording of a message, once: its word may be lost.
+fn seek(index: usize, turn: &mut Turn<'_>) -> bool {
+    let Some(leg) = turn.call.caller().and_then(|leg| leg.id.clone()) else { return false };
+    let sought = turn.call.messages.get(index).is_some_and(|message| message.sought.is_some());
+    if sought {
+        return false;
+    }
+    let (command, now) = (turn.command(LegNo::CALLER, Verb::Recordings { leg }), turn.now);
+    turn.call.messages.get_mut(index).into_iter().for_each(|message| message.sought = Some((command, now)));
+    true
 }
 
 fn tell_lost(turn: &mut Turn<'_>) {
@@ -126,7 +194,7 @@ fn tell_lost(turn: &mut Turn<'_>) {
 /// When the first message is given up that is waited for.
 pub(super) fn deadline(call: &Call) -> Option<Timestamp> {
     let waits = call.messages.iter().filter(|message| message.came == Came::Waited);
-    waits.filter_map(|message| Some(later(message.over?, SAVED))).min()
+    waits.filter_map(Message::deadline).min()
 }
 
 /// The mailbox that the caller is in.
@@ -186,7 +254,23 @@ fn why_lost(message: &Message, call: &Call) -> &'static str {
 }
 
 impl Message {
+    fn new(step: StepId, since: Timestamp) -> Self {
+        let (asked, recording, late, over, sought) = (None, None, None, None, None);
+        Self { step, since, asked, recording, late, over, sought, came: Came::Waited }
+    }
+
+    /// When it is looked for, or given up.
+    fn deadline(&self) -> Option<Timestamp> {
+        Some(self.sought.map_or(later(self.over?, SAVED), |(_, at)| later(at, SOUGHT)))
+    }
+
     fn is_recorded(&self) -> bool {
         matches!(self.came, Came::Recorded(_))
+    }
+
+    /// How far a recording began from when this one's was to: when it was asked for, or until it may have begun of which
+    /// nobody knows.
+    fn apart(&self, asked: Timestamp, began: Option<Timestamp>) -> Duration {
+        began.map_or(Duration::ZERO, |began| between(began, asked).max(between(self.late.unwrap_or(asked), began)))
     }
 }

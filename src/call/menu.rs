@@ -189,7 +189,11 @@ fn settled(at: Choosing, menu: &Menu, verdict: &Verdict, turn: &mut Turn<'_>) ->
         Verdict::Refused { why: Refusal::Ended, .. } => stay(at),
         Verdict::Refused { .. } | Verdict::Void if at.asks() => Flow::Advance(at.step, Some(Outcome::Exhausted)),
         Verdict::Refused { .. } | Verdict::Void => once_more(at, menu, Outcome::Invalid, turn),
-        Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Found { .. } | Verdict::Listed { .. } => stay(at),
+        Verdict::Accepted { .. }
+        | Verdict::Unknown
+        | Verdict::Found { .. }
+        | Verdict::Listed { .. }
+        | Verdict::Recordings { .. } => stay(at),
     }
 }
 

@@ -1,8 +1,8 @@
-//! What is kept of a message that a caller leaves, or was to leave.
+//! What is kept of a message that a caller leaves, or was to leave, and of the recordings it is made by.
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ids::CommandId;
@@ -18,9 +18,18 @@ pub struct Message {
     /// The recording that was asked for and may have begun, and when that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<(CommandId, Timestamp)>,
+    /// What names that recording, if we were told (Telnyx: `recording_id`): no other is this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
+    /// Nobody knows whether that has begun, or will: until when it may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Timestamp>,
     /// When he left it: its recording is waited for from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Timestamp>,
+    /// No word of its recording came, and Telnyx was asked for it: by which command, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sought: Option<(CommandId, Timestamp)>,
     /// What came of it.
     #[serde(default)]
     pub came: Came,
@@ -56,6 +65,32 @@ pub struct Tape {
     pub ended: Option<Timestamp>,
 }
 
+/// What is still under way of recordings that a call has left behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorder {
+    /// The last begin of one that has no outcome yet, and that nobody waits for any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begin: Option<CommandId>,
+    /// The last end of a recording that was asked for and has no outcome yet, and when that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<(CommandId, Timestamp)>,
+    /// The begin or the end of one may still come about, of which nobody will know: until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl Recorder {
+    /// Whether nothing is under way.
+    pub fn is_clear(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a command has no outcome yet.
+    pub fn is_open(&self) -> bool {
+        self.begin.is_some() || self.end.is_some()
+    }
+}
+
 /// The address of a recording. Whoever has it can listen to it: people are shown
 /// its host, and only whoever is told of the message gets all of it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +98,15 @@ pub struct Tape {
 pub struct Link(pub String);
 
 impl Tape {
+    /// Whether it is the same recording. Not every word of one has its name, nor the moment to the same part of a second.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (&self.id, &other.id, self.began, other.began) {
+            (Some(one), Some(another), _, _) => one == another,
+            (_, _, Some(one), Some(another)) => one.duration_since(another).abs() < SignedDuration::from_secs(1),
+            (_, _, one, another) => one == another,
+        }
+    }
+
     /// How many seconds it lasts, if that was told.
     pub fn seconds(&self) -> Option<u64> {
         let lasts = self.ended?.duration_since(self.began?);

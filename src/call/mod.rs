@@ -27,6 +27,7 @@ mod missed;
 mod notice;
 mod phase;
 mod plan;
+mod recorder;
 mod remark;
 mod ring;
 mod sorry;
@@ -50,7 +51,7 @@ pub use gist::gist;
 pub use ids::{CallId, CommandId, EventId, Handle, LegNo, Mark, Tag};
 pub use kind::Kind;
 pub use leg::{Leg, LegState, Role, SaidGone, Stop};
-pub use message::{Came, Link, Message, Tape};
+pub use message::{Came, Link, Message, Recorder, Tape};
 pub use notice::{Notice, NoticeKind, Notified, Recording};
 pub use phase::{
     Answering, Apology, Asking, Bridges, Chair, Choosing, JoinStage, Joining, Leaving, Phase, PickUp, Ringing, Sound,

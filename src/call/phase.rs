@@ -149,6 +149,13 @@ pub struct Leaving {
 pub enum Taking {
     /// He hears the greeting.
     Greeting(Speaking),
+    /// What another mailbox left under way is waited for.
+    Clearing {
+        /// Since when.
+        since: Timestamp,
+        /// Until when, as it stands.
+        until: Timestamp,
+    },
     /// A recording is asked for.
     Asked {
         /// The command.

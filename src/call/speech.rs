@@ -125,7 +125,11 @@ fn settled(at: Speaking, verdict: &Verdict, turn: &mut Turn<'_>) -> Listening {
         // The caller is being looked at; the next step would be for nobody.
         Verdict::Refused { why: Refusal::Ended, .. } => stay(at),
         Verdict::Refused { .. } | Verdict::Void => Listening::Over,
-        Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Found { .. } | Verdict::Listed { .. } => stay(at),
+        Verdict::Accepted { .. }
+        | Verdict::Unknown
+        | Verdict::Found { .. }
+        | Verdict::Listed { .. }
+        | Verdict::Recordings { .. } => stay(at),
     }
 }
 

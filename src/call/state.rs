@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{CallId, LegNo};
 use super::leg::Leg;
-use super::message::Message;
+use super::message::{Message, Recorder};
 use super::notice::Notified;
 use super::phase::Phase;
 use crate::phone::Party;
@@ -51,6 +51,9 @@ pub struct Call {
     /// A leg of it has shown itself alive after its end: it ends more than once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub back: bool,
+    /// What is still under way of recordings that it has left behind.
+    #[serde(default, skip_serializing_if = "Recorder::is_clear")]
+    pub recorder: Recorder,
     /// Where in its life it is.
     pub phase: Phase,
 }
@@ -74,6 +77,7 @@ impl Call {
             legs: Vec::new(),
             messages: Vec::new(),
             back: false,
+            recorder: Recorder::default(),
             phase: Phase::Arriving,
         }
     }

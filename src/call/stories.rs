@@ -54,11 +54,11 @@ fn a_call_reads_like_a_play() {
     let mut told = begun(&rules);
     for leg in [1, 2] {
         told.news(0, leg, News::Placed);
-        told.settles(Kind::Dial, leg, Verdict::Accepted { made: None });
+        told.settles(Kind::Dial, leg, Verdict::accepted());
     }
     told.news(6, 2, News::Answered);
     told.news(1, 0, News::Answered);
-    told.settles(Kind::Bridge, 0, Verdict::Accepted { made: None });
+    told.settles(Kind::Bridge, 0, Verdict::accepted());
     told.news(0, 2, News::Bridged);
     told.news(0, 0, News::Bridged);
     told.news(0, 1, News::HungUp { cause: Cause::Cancelled });

@@ -79,7 +79,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
         Refusal::Stopped,
     ]);
     prop_oneof![
-        8 => Just(Verdict::Accepted { made: None }),
+        8 => Just(Verdict::accepted()),
         4 => why.prop_map(|why| Verdict::Refused { why, code: "0".into() }),
         1 => Just(Verdict::Unknown),
         1 => Just(Verdict::Void),
@@ -180,7 +180,7 @@ impl<'a> Storm<'a> {
         let verdict = match (kind, verdict) {
             (Kind::Dial, Verdict::Accepted { .. }) if !nth.is_multiple_of(5) => {
                 let Who { handle, leg: id, session, .. } = self.life.who(leg.0);
-                Verdict::Accepted { made: Some(Made { handle: handle.unwrap(), leg: id, session }) }
+                Verdict::Accepted { made: Some(Made { handle: handle.unwrap(), leg: id, session }), recording: None }
             }
             (Kind::Look, Verdict::Accepted { .. }) => Verdict::Found { alive: true },
             (Kind::Look, verdict) => verdict,
@@ -188,7 +188,7 @@ impl<'a> Storm<'a> {
                 let legs = (nth.is_multiple_of(3)).then(|| self.life.who(leg.0)).into_iter().collect();
                 Verdict::Listed { legs, next: nth.is_multiple_of(7).then(|| "more".to_owned()) }
             }
-            (_, Verdict::Found { .. }) => Verdict::Accepted { made: None },
+            (_, Verdict::Found { .. }) => Verdict::accepted(),
             (_, verdict) => verdict,
         };
         if let (Verb::Bridge { with, .. }, Verdict::Accepted { .. }) = (&verb, &verdict) {

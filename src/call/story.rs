@@ -188,7 +188,7 @@ fn outcome(settled: &Settled, call: &Call) -> String {
         return match &settled.verdict {
             Verdict::Refused { code, .. } => format!("{host} could not be told ({code})"),
             Verdict::Accepted { .. } | Verdict::Void | Verdict::Unknown => format!("{host} is told"),
-            Verdict::Found { .. } | Verdict::Listed { .. } => format!("{host} is told"),
+            Verdict::Found { .. } | Verdict::Listed { .. } | Verdict::Recordings { .. } => format!("{host} is told"),
         };
     }
     match &settled.verdict {
@@ -197,6 +197,7 @@ fn outcome(settled: &Settled, call: &Call) -> String {
         Verdict::Unknown => format!("{kind} for {whom}: no answer"),
         Verdict::Void => format!("{kind} for {whom}: not needed any more"),
         Verdict::Listed { legs, .. } => format!("legs of this call that live: {}", legs.len()),
+        Verdict::Recordings { tapes } => format!("recordings of {whom} that are saved: {}", tapes.len()),
         Verdict::Found { alive } => format!("{whom} is {}", if *alive { "still there" } else { "gone" }),
     }
 }
@@ -252,6 +253,7 @@ fn asked(command: &Command, call: &Call) -> String {
         Verb::StopPlay { .. } => "stop the audio".to_owned(),
         Verb::Look { .. } => format!("ask whether {leg} is still there"),
         Verb::Find { .. } => format!("look for {leg} among all that live"),
+        Verb::Recordings { .. } => format!("ask which recordings of {leg} are saved"),
         Verb::Notify { to, notice } => format!("tell {} {}", to.host(), of_what(notice)),
     }
 }

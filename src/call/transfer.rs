@@ -135,7 +135,7 @@ pub(super) fn on(at: Transferring, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
                 stay(Transferring { until: at.until.min(turn.after(UNKNOWN)), ..at })
             }
             Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Void => stay(at),
-            Verdict::Found { .. } | Verdict::Listed { .. } => stay(at),
+            Verdict::Found { .. } | Verdict::Listed { .. } | Verdict::Recordings { .. } => stay(at),
         },
         Fact::Due if turn.now >= at.until => overdue(at, turn),
         Fact::Leg { .. } | Fact::Settled(_) | Fact::Due | Fact::Arrived { .. } | Fact::Fault => stay(at),

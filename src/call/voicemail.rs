@@ -1,7 +1,8 @@
 //! `voicemail`: the caller hears a greeting and a beep, and what he says is recorded until he hangs up.
 //!
 //! Nothing tells that a recording begins, so one that was accepted counts as begun. What it comes to is told much later:
-//! that is for `mailbox` to wait for. If he does not hang up, the call goes on when the longest time is over.
+//! that is for `mailbox` to wait for. If he does not hang up, the call goes on when the longest time is over. Where another
+//! mailbox left something under way, that is waited for first (`recorder`).
 
 use std::time::Duration;
 
@@ -12,11 +13,11 @@ use super::event::{Refusal, Settled, Verdict};
 use super::ids::LegNo;
 use super::kind::Kind;
 use super::learn::{Change, Fact};
-use super::mailbox;
 use super::phase::{Leaving, Phase, Taking};
 use super::remark::Remark;
 use super::speech::{self, Listening, WORDLESS};
 use super::turn::{Flow, Turn, later};
+use super::{mailbox, recorder};
 use crate::routing::{Action, Mailbox, Prompt, Rules, StepId};
 
 /// How much longer than the longest message a recording may take from when it was asked for: it begins a moment later, with
@@ -25,6 +26,8 @@ use crate::routing::{Action, Mailbox, Prompt, Rules, StepId};
 const LONGER: Duration = Duration::from_secs(3);
 /// How long after a recording that is saved early the caller's hangup may take, which will have ended it.
 const HANGS_UP: Duration = Duration::from_secs(2);
+/// How long he waits for what another mailbox left under way: the end of that, and once more what may come late.
+const CLEARS: Duration = Duration::from_secs(20);
 
 /// Begins to take a message.
 pub(super) fn enter(step: StepId, to: &Mailbox, turn: &mut Turn<'_>) -> Flow {
@@ -38,11 +41,15 @@ pub(super) fn enter(step: StepId, to: &Mailbox, turn: &mut Turn<'_>) -> Flow {
             let greeting = speech::begin(step, verb, turn);
             stay(step, Taking::Greeting(greeting))
         }
-        None => record(step, to, turn),
+        None => record(step, to, turn.now, turn),
     }
 }
 
-fn record(step: StepId, to: &Mailbox, turn: &mut Turn<'_>) -> Flow {
+/// Asks for the recording, once nothing can come any more of one that was asked for before.
+fn record(step: StepId, to: &Mailbox, since: Timestamp, turn: &mut Turn<'_>) -> Flow {
+    if let Some(until) = recorder::waits(since, turn) {
+        return stay(step, Taking::Clearing { since, until });
+    }
     let Some(on) = turn.caller_handle() else { return Flow::Advance(step, None) };
     let tag = turn.tag(LegNo::CALLER);
     let verb = Verb::Record { on, tag, beep: to.beep, max_length: to.max_length };
@@ -62,13 +69,21 @@ pub(super) fn on(at: Leaving, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
     let (command, until) = match part {
         Taking::Greeting(greeting) => {
             let Some(heard) = to.greeting.as_ref().and_then(|prompt| speech::prompt(prompt, turn)) else {
-                return record(step, to, turn);
+                return record(step, to, turn.now, turn);
             };
             return match speech::hear(greeting, heard, fact, turn) {
                 Listening::On(greeting) => stay(step, Taking::Greeting(greeting)),
-                Listening::Over => record(step, to, turn),
+                Listening::Over => record(step, to, turn.now, turn),
                 Listening::PickUp => Flow::AnswerFor(step),
             };
+        }
+        Taking::Clearing { since, until } => {
+            let stuck = turn.call.recorder.is_open() && turn.now >= until;
+            if matches!(fact, Fact::Due) && (stuck || turn.now >= later(since, CLEARS)) {
+                turn.remark(Remark::NothingCame { kind: Kind::StopRecord });
+                return Flow::Advance(step, None);
+            }
+            return record(step, to, since, turn);
         }
         Taking::Asked { command, at } => (Some((command, at)), later(at, WORDLESS)),
         Taking::Begun { until } | Taking::Saved { until } => (None, until),
@@ -78,7 +93,7 @@ pub(super) fn on(at: Leaving, fact: &Fact, turn: &mut Turn<'_>) -> Flow {
             saved(step, to, turn)
         }
         Fact::Leg { no: LegNo::CALLER, change: Change::RecordingFailed } if !mailbox::waits(step, &turn.call) => {
-            stop(&part, turn);
+            leave(&part, turn);
             Flow::Advance(step, None)
         }
         Fact::Settled(Settled { command: settled, verdict, .. }) => match command {
@@ -98,7 +113,7 @@ pub(super) fn silence(at: &Leaving, turn: &mut Turn<'_>) {
     let plays = mailbox_of(at, turn.rules).is_none_or(|to| matches!(to.greeting, Some(Prompt::Play(_))));
     match &at.part {
         Taking::Greeting(_) if plays => speech::stop(turn),
-        Taking::Greeting(_) => {}
+        Taking::Greeting(_) | Taking::Clearing { .. } => {}
         Taking::Asked { .. } | Taking::Begun { .. } | Taking::Saved { .. } => stop(&at.part, turn),
     }
 }
@@ -107,6 +122,7 @@ impl Leaving {
     pub(super) fn deadline(&self) -> Timestamp {
         match &self.part {
             Taking::Greeting(greeting) => greeting.until,
+            Taking::Clearing { since, until } => later(*since, CLEARS).min(*until),
             Taking::Asked { at, .. } => later(*at, WORDLESS),
             Taking::Begun { until } | Taking::Saved { until } => *until,
         }
@@ -132,7 +148,7 @@ fn asked(step: StepId, part: Taking, begun: Taking, verdict: &Verdict, turn: &mu
             stop(&part, turn);
             Flow::Advance(step, None)
         }
-        Verdict::Found { .. } | Verdict::Listed { .. } => stay(step, part),
+        Verdict::Found { .. } | Verdict::Listed { .. } | Verdict::Recordings { .. } => stay(step, part),
     }
 }
 
@@ -140,15 +156,22 @@ fn overdue(step: StepId, part: &Taking, turn: &mut Turn<'_>) -> Flow {
     if matches!(part, Taking::Asked { .. }) {
         turn.remark(Remark::NothingCame { kind: Kind::Record });
     }
-    stop(part, turn);
+    leave(part, turn);
     Flow::Advance(step, None)
+}
+
+/// Ends a recording that may be under way, or may begin yet.
+fn leave(part: &Taking, turn: &mut Turn<'_>) {
+    if let Taking::Asked { command, .. } = part {
+        mailbox::leave(*command, turn);
+    }
+    stop(part, turn);
 }
 
 /// Ends a recording that may be under way: what follows is not for the mailbox.
 fn stop(part: &Taking, turn: &mut Turn<'_>) {
-    let may_be = matches!(part, Taking::Asked { .. } | Taking::Begun { .. });
-    if may_be && let Some(on) = turn.caller_handle() {
-        turn.command(LegNo::CALLER, Verb::StopRecord { on });
+    if matches!(part, Taking::Asked { .. } | Taking::Begun { .. }) {
+        recorder::end(turn);
     }
 }
 
@@ -173,6 +196,11 @@ mod tests {
 
     fn greets(greeting: Prompt) -> Rules {
         rules(vec![Action::Answer, voicemail(Some(greeting)), say("Goodbye.")], &[])
+    }
+
+    /// Two mailboxes, one behind the other.
+    fn two() -> Rules {
+        rules(vec![Action::Answer, voicemail(None), voicemail(None), say("Goodbye.")], &[])
     }
 
     /// A recording that was made by now.
@@ -251,10 +279,66 @@ mod tests {
         let mut life = speaking(&rules);
         life.hangs_up(0, Cause::Normal);
         life.wait();
+        assert_eq!((life.wants(), lost(&life)), (vec!["recordings 0".into()], false));
+        let mut unheard = life.clone();
+        life.settle(Kind::Recordings, 0, Verdict::Recordings { tapes: vec![] });
         assert_eq!((lost(&life), life.deadline()), (true, None));
         life.sleep(600);
         life.news(0, saved(&life, "one", 12));
         assert_eq!((left(&life), life.wants(), life.phase()), (true, vec![], "ended"));
+        assert!((unheard.next_in() - 60.0).abs() < 0.001);
+        unheard.wait();
+        assert_eq!((unheard.wants(), lost(&unheard), unheard.deadline()), (vec![], true, None), "asked once");
+    }
+
+    #[test]
+    fn a_message_whose_word_is_lost_is_found_where_it_is_saved() {
+        // Given a caller of whose message no word came.
+        let rules = beep();
+        let mut life = Life::answered(&rules);
+        life.records("ours");
+        life.sleep(9);
+        life.hangs_up(0, Cause::Normal);
+        let tapes = ["the account's", "ours"].map(|id| saved(&life, id, 9));
+        let tapes = tapes.map(|news| if let News::Recorded(tape) = news { tape } else { Tape::default() });
+        life.wait();
+
+        // When Telnyx is asked for it and has it, then it is the message.
+        life.settle(Kind::Recordings, 0, Verdict::Recordings { tapes: tapes.into() });
+        assert_eq!((left(&life), lost(&life), life.deadline()), (true, false, None));
+        assert!(matches!(&life.call.messages[0].came, Came::Recorded(tape) if tape.id.as_deref() == Some("ours")));
+    }
+
+    #[test]
+    fn what_is_a_message_already_is_not_found_for_another() {
+        // Given two messages: of the first a word came, with its name and without it.
+        for name in [Some("first".to_owned()), None] {
+            let rules = two();
+            let mut life = speaking(&rules);
+            life.wait();
+            life.accept(Kind::StopRecord, 0);
+            life.accept(Kind::Record, 0);
+            let News::Recorded(tape) = saved(&life, "first", 63) else { panic!() };
+            life.news(0, News::Recorded(Tape { id: name, ..tape.clone() }));
+            life.hangs_up(0, Cause::Normal);
+            life.wait();
+            // When Telnyx has that one only, told a little otherwise, then the second is lost.
+            let began = tape.began.map(|at| at.round(jiff::Unit::Second).unwrap());
+            life.settle(Kind::Recordings, 0, Verdict::Recordings { tapes: vec![Tape { began, ..tape }] });
+            assert_eq!((life.call.messages[1].came.clone(), lost(&life)), (Came::Nothing, true));
+        }
+    }
+
+    #[test]
+    fn what_telnyx_refuses_to_tell_is_given_up() {
+        for verdict in [Verdict::Unknown, Verdict::Refused { why: Refusal::Ended, code: "10005".into() }] {
+            let rules = beep();
+            let mut life = speaking(&rules);
+            life.hangs_up(0, Cause::Normal);
+            life.wait();
+            life.settle(Kind::Recordings, 0, verdict);
+            assert_eq!((lost(&life), life.deadline()), (true, None));
+        }
     }
 
     #[test]
@@ -366,10 +450,12 @@ mod tests {
 
     #[test]
     fn of_two_messages_each_is_the_one_that_was_being_spoken_when_it_began() {
-        let rules = rules(vec![Action::Answer, voicemail(None), voicemail(None)], &[]);
+        let rules = two();
         let mut life = speaking(&rules);
         life.wait();
-        assert_eq!(life.wants(), ["stop_record 0", "record 0"]);
+        assert_eq!(life.wants(), ["stop_record 0"]);
+        life.accept(Kind::StopRecord, 0);
+        assert_eq!(life.wants(), ["record 0"]);
         life.accept(Kind::Record, 0);
         life.sleep(20);
         life.hangs_up(0, Cause::Normal);
@@ -381,6 +467,176 @@ mod tests {
             Came::Waited | Came::Nothing => String::new(),
         });
         assert_eq!(ids.collect::<Vec<_>>(), ["first", "second"]);
+    }
+
+    #[test]
+    fn a_recording_that_began_late_is_of_the_mailbox_that_asked_for_it() {
+        // Given a caller whose first recording nobody knows of, and who is recorded anew then.
+        let rules = two();
+        let mut life = Life::answered(&rules);
+        life.wait();
+        life.settle(Kind::Record, 0, Verdict::Unknown);
+        life.accept(Kind::StopRecord, 0);
+        life.wait();
+        life.accept(Kind::StopRecord, 0);
+        life.accept(Kind::Record, 0);
+
+        // When the first had begun a moment before the second was asked for.
+        life.sleep(3);
+        life.news(0, saved(&life, "first", 5));
+
+        // Then it is the first mailbox's, and he goes on speaking.
+        let came = |life: &Life<'_>, at: usize| matches!(life.call.messages[at].came, Came::Recorded(_));
+        assert_eq!((came(&life, 0), came(&life, 1), life.phase()), (true, false, "recording"));
+        life.hangs_up(0, Cause::Normal);
+        life.news(0, saved(&life, "second", 3));
+        assert!(came(&life, 1));
+    }
+
+    #[test]
+    fn the_next_recording_waits_until_nothing_of_the_last_can_come_any_more() {
+        // Given a caller whose recording nobody knows of, and who comes to the next mailbox.
+        let rules = two();
+        let mut life = Life::answered(&rules);
+        life.settle(Kind::Record, 0, Verdict::Unknown);
+        assert_eq!((life.wants(), life.phase()), (vec!["record 0".into(), "stop_record 0".into()], "recording"));
+
+        // When its end is accepted, it may begin after that all the same.
+        life.accept(Kind::StopRecord, 0);
+        assert_eq!(life.wants(), NOTHING);
+        assert!((life.next_in() - 6.0).abs() < 0.001);
+
+        // Then it is ended once more, and only then the next one is asked for.
+        life.wait();
+        assert_eq!(life.wants(), ["stop_record 0"]);
+        life.accept(Kind::StopRecord, 0);
+        assert_eq!((life.wants(), life.call.recorder.is_clear()), (vec!["record 0".into()], true));
+        life.accept(Kind::Record, 0);
+        assert!((life.next_in() - 63.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn the_next_recording_waits_for_the_outcome_of_the_last_also_where_its_end_has_one() {
+        // Given a caller whose recording is asked for by a node that does not answer, and ended by another.
+        let rules = two();
+        let mut life = Life::answered(&rules);
+        life.wait();
+        assert_eq!(life.wants(), ["record 0", "stop_record 0"]);
+        life.sleep(1);
+        life.accept(Kind::StopRecord, 0);
+        let mut never = life.clone();
+
+        // When the first node says that it does not know, then what it did may still come.
+        life.sleep(6);
+        life.settle(Kind::Record, 0, Verdict::Unknown);
+        assert_eq!(life.wants(), NOTHING);
+        assert!((life.next_in() - 6.0).abs() < 0.001);
+        life.wait();
+        life.accept(Kind::StopRecord, 0);
+        assert_eq!(life.wants(), ["stop_record 0", "record 0"]);
+
+        // When it says nothing, then no message is taken.
+        while never.phase() == "recording" {
+            never.wait();
+        }
+        assert!(!never.wants().contains(&"record 0".to_owned()));
+        assert_eq!(never.call.messages[1].asked, None);
+    }
+
+    #[test]
+    fn an_end_of_which_nobody_knows_is_not_let_come_into_the_next_recording() {
+        let rules = two();
+        let invalid = || Verdict::Refused { why: Refusal::Invalid, code: "0".into() };
+        let not_done = Verdict::Refused { why: Refusal::Unavailable, code: "0".into() };
+        for (after, verdict, waits) in
+            [(0, Verdict::Unknown, true), (0, not_done, true), (0, invalid(), false), (5, invalid(), true)]
+        {
+            let mut life = speaking(&rules);
+            life.wait();
+            assert_eq!(life.wants(), ["stop_record 0"]);
+            life.sleep(after);
+            life.settle(Kind::StopRecord, 0, verdict.clone());
+            if waits {
+                assert_eq!(life.wants(), NOTHING, "{after} {verdict:?}");
+                life.wait();
+                assert_eq!(life.wants(), ["stop_record 0"], "{after} {verdict:?}");
+                life.accept(Kind::StopRecord, 0);
+            }
+            assert_eq!(life.wants(), ["record 0"], "{after} {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_mailbox_behind_one_whose_recording_cannot_be_ended_takes_no_message() {
+        let rules = two();
+        for answered in [false, true] {
+            let mut life = speaking(&rules);
+            life.wait();
+            let began = life.now;
+            while life.phase() == "recording" {
+                if answered && life.call.recorder.end.is_some() {
+                    life.sleep(2);
+                    life.settle(Kind::StopRecord, 0, Verdict::Unknown);
+                } else {
+                    life.wait();
+                }
+            }
+            let waited = life.now.duration_since(began).as_secs();
+            assert_eq!((waited, life.phase()), (if answered { 20 } else { 9 }, "speaking"));
+            assert!(!life.wants().contains(&"record 0".to_owned()));
+            assert_eq!((life.call.messages[1].asked, lost(&life)), (None, true));
+        }
+    }
+
+    #[test]
+    fn only_the_recording_that_was_asked_for_is_the_message() {
+        // Given a caller whose recording we know by its name, on an account that records every call by itself.
+        let rules = beep();
+        let mut life = Life::answered(&rules);
+        life.records("ours");
+        life.sleep(9);
+        life.hangs_up(0, Cause::Normal);
+
+        // When the account's own is saved first, then it is passed over.
+        life.news(0, saved(&life, "the account's", 9));
+        assert_eq!(
+            (left(&life), life.remarks.as_slice()),
+            (false, &[Remark::Ignored { why: Ignored::NothingToDo }][..])
+        );
+
+        // And ours is the message, whatever it says of its time.
+        life.news(0, saved(&life, "ours", 4000));
+        assert_eq!((left(&life), life.deadline()), (true, None));
+    }
+
+    #[test]
+    fn what_has_the_name_of_one_recording_is_no_other_message() {
+        let rules = two();
+        let mut life = Life::answered(&rules);
+        life.records("first");
+        life.wait();
+        life.accept(Kind::StopRecord, 0);
+        life.accept(Kind::Record, 0);
+        life.hangs_up(0, Cause::Normal);
+        life.news(0, saved(&life, "first", 0));
+        assert!(matches!(life.call.messages[0].came, Came::Recorded(_)));
+        life.news(0, saved(&life, "second", 60));
+        assert!(matches!(life.call.messages[1].came, Came::Recorded(_)));
+    }
+
+    #[test]
+    fn the_end_of_a_recording_says_which() {
+        for name in [None, Some("ours".to_owned())] {
+            let rules = beep();
+            let mut life = Life::answered(&rules);
+            life.settle(Kind::Record, 0, Verdict::Accepted { made: None, recording: name.clone() });
+            life.wait();
+            let ended = life.asked.iter().find_map(|command| match &command.verb {
+                Verb::StopRecord { recording, .. } => Some(recording.clone()),
+                _ => None,
+            });
+            assert_eq!(ended, Some(name));
+        }
     }
 
     #[test]
@@ -461,6 +717,7 @@ mod tests {
         assert_eq!(told(&left), expected);
         none.hangs_up(0, Cause::Normal);
         none.wait();
+        none.settle(Kind::Recordings, 0, Verdict::Recordings { tapes: vec![] });
         assert_eq!(told(&none), [format!("{two} call.missed  None"), format!("{one} call.missed office None")]);
     }
 

@@ -243,7 +243,7 @@ mod tests {
         night.post(1, &listens("204 No Content", 1), Duration::ZERO);
         let settled = night.settled().await;
         assert_eq!((settled.command.0.as_u128(), settled.kind), (1, Kind::Notify));
-        assert_eq!(settled.verdict, Verdict::Accepted { made: None });
+        assert_eq!(settled.verdict, Verdict::accepted());
         night.post(2, &listens("410 Gone", 1), Duration::ZERO);
         let refused = Verdict::Refused { why: Refusal::Invalid, code: "410".into() };
         assert_eq!(night.settled().await.verdict, refused);

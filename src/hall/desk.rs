@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(night.rested(1, 4), rests(1, 4));
         assert_eq!(night.rested(1, 4), rests(1, 1));
         assert_eq!(night.rested(1, 1), tries(1, true));
-        let taken = Verdict::Accepted { made: None };
+        let taken = Verdict::accepted();
         assert_eq!(night.came(1, Done::Settles(taken.clone())), [(1, Todo::Settle(taken))]);
         assert_eq!(night.came(1, Done::Settled), []);
         night.post(2, Kind::Answer, false);

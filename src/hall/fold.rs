@@ -609,16 +609,19 @@ mod tests {
     fn life(house: &mut House<'_>) {
         let later = |house: &mut House<'_>, secs| house.now = house.now.checked_add(Duration::from_secs(secs)).unwrap();
         house.take(&[arrives("a"), arrives("a")]);
-        house.take(&[house.settled(Kind::Answer, Verdict::Accepted { made: None })]);
+        house.take(&[house.settled(Kind::Answer, Verdict::accepted())]);
         later(house, 5);
         house.take(&[house.due(house.call().version)]);
         house.take(&[webhook("e1", caller("a"), News::Answered), webhook("e2", caller("a"), News::SpeechEnded)]);
         let Who { handle, leg, session, .. } = rung("a", 2);
         let made = Some(Made { handle: handle.unwrap(), leg, session });
         later(house, 1);
-        house.take(&[house.settled(Kind::Dial, Verdict::Accepted { made }), webhook("e3", rung("a", 1), News::Placed)]);
+        house.take(&[
+            house.settled(Kind::Dial, Verdict::Accepted { made, recording: None }),
+            webhook("e3", rung("a", 1), News::Placed),
+        ]);
         house.take(&[webhook("e4", rung("a", 2), News::Answered), webhook("e5", rung("a", 1), News::Bridged)]);
-        house.take(&[house.settled(Kind::Bridge, Verdict::Accepted { made: None })]);
+        house.take(&[house.settled(Kind::Bridge, Verdict::accepted())]);
         house.take(&[webhook("e6", rung("a", 2), News::Bridged), webhook("e7", caller("a"), News::Bridged)]);
         later(house, 60);
         let gone = News::HungUp { cause: Cause::Normal };

@@ -77,7 +77,7 @@ pub fn kept_back(kind: Kind, age: Option<Duration>, holder: Holder) -> Option<Do
 /// Whether an outcome holds whoever has the command by now. That we know nothing of it, or have not done it, does not.
 pub fn holds(verdict: &Verdict) -> bool {
     match verdict {
-        Verdict::Accepted { .. } | Verdict::Found { .. } | Verdict::Listed { .. } => true,
+        Verdict::Accepted { .. } | Verdict::Found { .. } | Verdict::Listed { .. } | Verdict::Recordings { .. } => true,
         Verdict::Refused { why, .. } => !matches!(why, Refusal::Unavailable | Refusal::Stopped),
         Verdict::Unknown | Verdict::Void => false,
     }
@@ -141,7 +141,7 @@ mod tests {
         for verdict in [Verdict::Unknown, Verdict::Void, refused(Refusal::Unavailable), refused(Refusal::Stopped)] {
             assert!(!holds(&verdict), "{verdict:?}");
         }
-        for verdict in [Verdict::Accepted { made: None }, Verdict::Found { alive: true }, refused(Refusal::Limit)] {
+        for verdict in [Verdict::accepted(), Verdict::Found { alive: true }, refused(Refusal::Limit)] {
             assert!(holds(&verdict), "{verdict:?}");
         }
         let tellers = [Holder::Us, Holder::UsTooLate, Holder::Another, Holder::Nobody].map(teller);

@@ -37,7 +37,7 @@ pub enum After {
 pub fn after(status: Option<u16>, age: Option<Duration>) -> After {
     let refused = |why| After::Settles(Verdict::Refused { why, code: code(status) });
     match status {
-        Some(200..=299) => After::Settles(Verdict::Accepted { made: None }),
+        Some(200..=299) => After::Settles(Verdict::accepted()),
         None | Some(408 | 425 | 429 | 500..=599) => match rest(age) {
             Some(pause) => After::Rests(pause),
             None => refused(Refusal::Unavailable),
@@ -147,7 +147,7 @@ mod tests {
     fn answers_are_taken_refused_or_come_again() {
         let refused = |why, code: &str| After::Settles(Verdict::Refused { why, code: code.into() });
         for status in [200, 202, 204, 299] {
-            assert_eq!(after(Some(status), None), After::Settles(Verdict::Accepted { made: None }), "{status}");
+            assert_eq!(after(Some(status), None), After::Settles(Verdict::accepted()), "{status}");
         }
         for status in [301, 302, 400, 401, 404, 410, 422, 600] {
             let code = status.to_string();

@@ -228,7 +228,7 @@ impl Rank {
         match kind {
             Kind::Hangup | Kind::Reject | Kind::Answer | Kind::Bridge => Self::Urgent,
             Kind::Speak | Kind::Play | Kind::Gather | Kind::StopPlay | Kind::Look | Kind::Find => Self::Usual,
-            Kind::Record | Kind::StopRecord => Self::Usual,
+            Kind::Record | Kind::StopRecord | Kind::Recordings => Self::Usual,
             // It does not come here: it is not for Telnyx, and has places of its own.
             Kind::Notify => Self::Dial,
             Kind::Transfer => Self::Transfer,

@@ -64,7 +64,7 @@ fn begins(kind: Kind, news: &News, of_caller: bool) -> bool {
         Kind::Play | Kind::Gather | Kind::StopPlay => *news == News::PlaybackStarted,
         // Nothing tells of it.
         Kind::Record | Kind::StopRecord => false,
-        Kind::Hangup | Kind::Reject | Kind::Look | Kind::Find | Kind::Notify => false,
+        Kind::Hangup | Kind::Reject | Kind::Look | Kind::Find | Kind::Recordings | Kind::Notify => false,
     }
 }
 
@@ -80,6 +80,6 @@ fn ends(kind: Kind, news: &News, of_caller: bool) -> bool {
         }
         Kind::Record | Kind::StopRecord => matches!(news, News::Recorded(_) | News::RecordingFailed),
         Kind::Hangup | Kind::Reject => over,
-        Kind::Answer | Kind::Bridge | Kind::Look | Kind::Find | Kind::Notify => false,
+        Kind::Answer | Kind::Bridge | Kind::Look | Kind::Find | Kind::Recordings | Kind::Notify => false,
     }
 }

@@ -125,19 +125,6 @@ impl Sight<'_> {
         })
     }
 
-    /// The stretches in which a caller is thought to be recorded, and the end of an earlier recording came late: one of its
-    /// tries was long on its way. A recording that is short may be saved by nobody, so that this shows as late.
-    pub fn cut_short(&self) -> impl Iterator<Item = Stretch> {
-        let longest = self.chapters.iter().flat_map(|chapter| &chapter.decision.commands).filter_map(|command| {
-            if let Verb::Record { max_length, .. } = &command.verb { Some(*max_length) } else { None }
-        });
-        let longest = longest.max().unwrap_or_default();
-        let again =
-            |sent: &CommandEntry| self.sent.iter().filter(|other| other.command_id == sent.command_id).count() > 1;
-        let stops = self.sent.iter().filter(move |sent| sent.verb == "record_stop" && again(sent));
-        stops.filter_map(move |sent| Some((sent.took_effect?, later(sent.took_effect?, longest))))
-    }
-
     /// Until when a caller who is not picked up waits for a dial that was taken and did nothing: a leg that never was
     /// and one that rings look alike, and he hears ringing from his carrier meanwhile.
     pub fn waits(&self, sent: &CommandEntry) -> Option<Timestamp> {
@@ -183,6 +170,6 @@ fn ring_for(command: &Command) -> Option<Duration> {
         Verb::Answer { .. } | Verb::Reject { .. } | Verb::Hangup { .. } | Verb::Bridge { .. } => None,
         Verb::Speak { .. } | Verb::Play { .. } | Verb::Gather { .. } | Verb::StopPlay { .. } => None,
         Verb::Record { .. } | Verb::StopRecord { .. } => None,
-        Verb::Look { .. } | Verb::Find { .. } | Verb::Notify { .. } => None,
+        Verb::Look { .. } | Verb::Find { .. } | Verb::Recordings { .. } | Verb::Notify { .. } => None,
     }
 }

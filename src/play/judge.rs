@@ -78,7 +78,7 @@ impl<'a> Case<'a> {
         let posts = ledger.posts().iter().filter(|post| legs.contains(&post.leg));
         let posts: Vec<_> = posts.map(|post| PostEntry { fate: fate(post), ..post.clone() }).collect();
         let posts = posts.iter();
-        let saved = saved(posts.clone());
+        let saved = saved(posts.clone(), &entries);
         let unheard = posts.clone().filter(|post| post.event_type == "call.answered" && is_gone(post));
         let misses_end = posts.clone().any(|post| post.event_type == "call.hangup" && post.fate != Fate::Taken);
         upsets.extend(posts.clone().flat_map(|post| lost(post, world.webhook_timeout())));
@@ -101,7 +101,7 @@ impl<'a> Case<'a> {
         let hears = |at: Timestamp| outcome.answered.is_none_or(|answered| answered > at) || is_mute(&nothing);
         let waits = nothing.iter().filter(|sent| hears(sent.at));
         blind.extend(waits.filter_map(|sent| Some((sent.at, sight.waits(sent)?))));
-        blind.extend(sight.unasked(ledger).chain(sight.unrecorded(ledger)).chain(sight.cut_short()));
+        blind.extend(sight.unasked(ledger).chain(sight.unrecorded(ledger)));
         let names = legs.iter().map(|leg| (*leg, world.control_id(*leg).map(str::to_owned))).collect();
         Self {
             outcome,
@@ -246,8 +246,13 @@ impl<'a> Case<'a> {
     }
 }
 
-/// How many recordings the word arrived of.
-fn saved<'a>(posts: impl Iterator<Item = &'a PostEntry>) -> usize {
+/// How many recordings the word arrived of that were asked for.
+fn saved<'a>(posts: impl Iterator<Item = &'a PostEntry>, entries: &[&Entry]) -> usize {
+    let asked = |post: &PostEntry| {
+        let saved = |entry: &Entry| matches!(entry.what, Happened::RecordingSaved { .. });
+        entries.iter().any(|entry| entry.leg == post.leg && entry.at == post.occurred && saved(entry))
+    };
     let saved = posts.filter(|post| post.event_type == "call.recording.saved" && post.fate == Fate::Taken);
+    let saved = saved.filter(|post| asked(post));
     saved.map(|post| (post.leg, post.occurred)).collect::<BTreeSet<_>>().len()
 }

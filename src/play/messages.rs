@@ -1,5 +1,5 @@
-//! What must hold of messages: each that was saved is kept, nobody is recorded twice for one, for longer than he may be
-//! or while he talks with somebody.
+//! What must hold of messages: each that was saved is kept and is what was asked for, nobody is recorded twice for one, for
+//! longer than he may be or while he talks with somebody.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::agenda::later;
 use super::judge::{Bound, Case};
 use super::memory::Kept;
-use crate::call::{Came, Verb};
-use crate::sim::What;
+use crate::call::{Call, Came, Chapter, Message, Verb, Verdict, What as Happened};
+use crate::sim::{Entry, What};
 
 /// A recording that goes on once it is to be over, or while the caller talks with somebody.
 const RECORDED_ON: Bound = Bound::secs(3, 12);
@@ -51,6 +51,54 @@ pub(super) fn messages(case: &Case<'_>, kept: Option<&Kept>, broken: &mut Vec<St
     if messages.iter().any(|message| message.came == Came::Waited) {
         broken.push("a message is waited for, and the call is at rest".to_owned());
     }
+    if (0..messages.len()).any(|index| is_of_another(case, index)) {
+        broken.push("a recording that nobody asked for is kept as a message".to_owned());
+    }
+    if messages.iter().any(|message| is_left_there(case, &kept.call, message)) {
+        broken.push("a message is given up that could be found at Telnyx".to_owned());
+    }
+}
+
+/// Whether nothing was kept of a message that was saved by the time its look-up was asked for and answered, or was to be.
+fn is_left_there(case: &Case<'_>, call: &Call, message: &Message) -> bool {
+    let Some((command, _)) = message.asked.filter(|_| message.came == Came::Nothing) else { return false };
+    let by_it = |at| case.took_effect(at, "record_start").contains(&command.to_string());
+    let begun = case
+        .entries
+        .iter()
+        .filter(|entry| by_it(entry.at))
+        .find_map(|entry| if let What::Records { recording } = entry.what { Some(recording) } else { None });
+    let saved = |entry: &&&Entry| matches!(entry.what, What::RecordingSaved { recording } if Some(recording) == begun);
+    let Some(saved) = case.entries.iter().find(saved).map(|entry| entry.at) else { return false };
+    let Some((lookup, asked)) = message.sought else {
+        // Nothing can be looked for that has no name.
+        return call.caller().is_some_and(|leg| leg.id.is_some());
+    };
+    let answered = |chapter: &Chapter| match &chapter.event.what {
+        Happened::Settled(settled) => {
+            settled.command == lookup && matches!(settled.verdict, Verdict::Recordings { .. })
+        }
+        Happened::Leg { .. } | Happened::Due { .. } | Happened::Fault { .. } => false,
+    };
+    saved < asked && case.chapters.iter().any(answered)
+}
+
+/// Whether something was taken for a message that we never asked for, once we had been told what we asked for.
+fn is_of_another(case: &Case<'_>, index: usize) -> bool {
+    let came = |chapter: &Chapter| {
+        let message = chapter.decision.call.messages.get(index)?;
+        if let Came::Recorded(tape) = &message.came { Some((message.asked?.0, tape.id.clone()?)) } else { None }
+    };
+    let Some(at) = case.chapters.iter().position(|chapter| came(chapter).is_some()) else { return false };
+    let Some((command, id)) = case.chapters.get(at).and_then(came) else { return false };
+    let ours = |entry: &Entry| matches!(entry.what, What::Records { recording } if recording.to_string() == id);
+    let named = |chapter: &Chapter| match &chapter.event.what {
+        Happened::Settled(settled) if settled.command == command => {
+            matches!(settled.verdict, Verdict::Accepted { recording: Some(_), .. })
+        }
+        Happened::Settled(_) | Happened::Leg { .. } | Happened::Due { .. } | Happened::Fault { .. } => false,
+    };
+    case.chapters.iter().take(at).any(named) && !case.entries.iter().any(|entry| ours(entry))
 }
 
 fn stretches(case: &Case<'_>) -> Vec<Stretch> {

@@ -145,7 +145,7 @@ fn effects(world: &World, memory: &Memory, diary: &mut Diary) {
 /// What is wrong with a command that was accepted, by what the ledger says of its tries.
 fn unmade(id: CommandId, row: &Row, world: &World, diary: &Diary) -> Option<String> {
     let (kind, text) = (row.kind, id.to_string());
-    if matches!(kind, Kind::Look | Kind::Find | Kind::Notify) || diary.ignored.contains(&id) {
+    if matches!(kind, Kind::Look | Kind::Find | Kind::Recordings | Kind::Notify) || diary.ignored.contains(&id) {
         return None;
     }
     let tries = world.ledger().commands().iter().filter(|sent| sent.command_id.as_deref() == Some(&text));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::ledger::{CallNo, CommandNo, LegNo};
 use super::leg::{Gather, Item, Tape};
@@ -95,6 +96,8 @@ pub(super) enum Due {
     },
     StopRecording {
         leg: LegNo,
+        /// Only this one.
+        only: Option<Uuid>,
         command: CommandNo,
     },
     /// A recording has become as long as it may.
@@ -118,6 +121,7 @@ pub(super) enum Due {
 /// How a recording is to be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TapePlan {
+    pub id: Uuid,
     pub channels: &'static str,
     pub format: &'static str,
     /// `None`: without end.

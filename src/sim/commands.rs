@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::agenda::{Due, Stop, TapePlan};
 use super::fields::Fields;
+use super::ids::uuid;
 use super::ledger::{CommandNo, LegNo};
 use super::leg::{Gather, Item, Leg, Source, State};
 use super::moment::{between, later};
 use super::reply::{Refusal, Reply};
 use super::requests::Verb;
-use super::switches::{BridgeAfterAnswer, Rebridge, SecondAnswer, SecondRecording, SpeakLimit, StopOfNoRecording};
+use super::switches::{
+    BridgeAfterAnswer, Rebridge, RecordingIdInAnswer, SecondAnswer, SecondRecording, SpeakLimit, StopOfNoRecording,
+};
 use super::wire::End;
 use super::world::World;
 
@@ -29,7 +34,8 @@ enum Plan {
     Gather(Box<Gather>),
     Stop(Stop),
     Record(TapePlan),
-    StopRecording,
+    /// That one, if it is named.
+    StopRecording(Option<Uuid>),
     /// Accepted, and there is nothing to do.
     Nothing,
 }
@@ -62,7 +68,7 @@ impl World {
                 Plan::Stop(stop(fields)?.unwrap_or(Stop::All))
             }
             Verb::RecordStart => self.plan_record(no, fields)?,
-            Verb::RecordStop => self.plan_stop_recording(no)?,
+            Verb::RecordStop => self.plan_stop_recording(no, fields)?,
         };
         let retries = fields.retries()?;
         if ignored {
@@ -73,8 +79,9 @@ impl World {
             leg.client_state = client_state.or_else(|| leg.client_state.take());
             leg.retries.extend(retries);
         }
+        let named = if let Plan::Record(plan) = &plan { self.names_recording(no, plan.id) } else { None };
         self.set_going(no, plan, command);
-        Ok(Reply::accepted())
+        Ok(named.map_or_else(Reply::accepted, Reply::records))
     }
 
     fn set_going(&mut self, no: LegNo, plan: Plan, command: CommandNo) {
@@ -89,9 +96,10 @@ impl World {
             Plan::Play { item, stop } => (self.in_turn(no, 100, 400), Due::Play { leg: no, item, stop, command }),
             Plan::Gather(gather) => (self.in_turn(no, 100, 400), Due::Gather { leg: no, gather, command }),
             Plan::Record(plan) => (self.in_turn(no, 100, 400), Due::Record { leg: no, plan, command }),
-            Plan::StopRecording => {
-                self.leg_mut(no).and_then(|leg| leg.tape.as_mut()).into_iter().for_each(|tape| tape.stops = true);
-                (self.in_turn(no, 50, 150), Due::StopRecording { leg: no, command })
+            Plan::StopRecording(only) => {
+                let tape = self.leg_mut(no).and_then(|leg| leg.tape.as_mut()).filter(|tape| tape.is_meant(only));
+                tape.into_iter().for_each(|tape| tape.stops = true);
+                (self.in_turn(no, 50, 150), Due::StopRecording { leg: no, only, command })
             }
             Plan::Stop(stop) => (self.in_turn(no, 50, 150), Due::StopMedia { leg: no, stop, command }),
             Plan::Nothing => return,
@@ -181,8 +189,8 @@ impl World {
         Ok(Plan::Play { item: Item::Audio { source, lasts }, stop: stop(fields)? })
     }
 
-    fn plan_record(&self, no: LegNo, fields: &Fields) -> Result<Plan, Refusal> {
-        let (plan, leg) = (TapePlan::read(fields)?, self.live(no).ok_or_else(Refusal::ended)?);
+    fn plan_record(&mut self, no: LegNo, fields: &Fields) -> Result<Plan, Refusal> {
+        let (plan, leg) = (TapePlan::read(fields, uuid(&mut self.rng))?, self.live(no).ok_or_else(Refusal::ended)?);
         if leg.state != State::Answered {
             return Err(Refusal::new(422, "90020", "Call recording too early", "There is no audio to record yet."));
         }
@@ -194,14 +202,24 @@ impl World {
         }
     }
 
-    fn plan_stop_recording(&self, no: LegNo) -> Result<Plan, Refusal> {
+    /// What the answer says of a recording that is asked for. One that is under way may go on in its place.
+    fn names_recording(&self, no: LegNo, id: Uuid) -> Option<Uuid> {
+        let switches = self.settings.switches;
+        let goes_on = self.leg(no).and_then(|leg| leg.tape.as_ref());
+        let goes_on = goes_on.filter(|tape| !tape.stops && switches.second_recording == SecondRecording::Ok);
+        let named = switches.recording_id_in_answer == RecordingIdInAnswer::There;
+        named.then(|| goes_on.map_or(id, |tape| tape.id))
+    }
+
+    fn plan_stop_recording(&self, no: LegNo, fields: &Fields) -> Result<Plan, Refusal> {
+        let only = fields.text("recording_id")?.and_then(|id| Uuid::try_parse(id).ok());
         let leg = self.live(no).ok_or_else(Refusal::ended)?;
         needs(leg.state == State::Answered)?;
         // A recording that was asked for just before this has not begun yet.
-        let none = leg.tape.is_none() && leg.settled <= self.now;
+        let none = !leg.tape.as_ref().is_some_and(|tape| tape.is_meant(only)) && leg.settled <= self.now;
         match self.settings.switches.stop_of_no_recording {
             StopOfNoRecording::Refused if none => Err(Refusal::unfit("The call is not being recorded.")),
-            StopOfNoRecording::Refused | StopOfNoRecording::Ok => Ok(Plan::StopRecording),
+            StopOfNoRecording::Refused | StopOfNoRecording::Ok => Ok(Plan::StopRecording(only)),
         }
     }
 

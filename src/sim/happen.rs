@@ -42,7 +42,7 @@ impl World {
             Due::Press { leg, key } => self.press(leg, key),
             Due::StopMedia { leg, stop, command } => self.stop_by_command(leg, stop, command),
             Due::Record { leg, plan, command } => self.record(leg, plan, command),
-            Due::StopRecording { leg, command } => self.stop_recording(leg, command),
+            Due::StopRecording { leg, only, command } => self.stop_recording(leg, only, command),
             Due::TapeFull { leg, tape } => self.tape_full(leg, tape),
             Due::HasSpoken { leg, tape } => self.has_spoken(leg, tape),
             Due::Saved { leg, tape, ended } => self.saved(leg, &tape, ended),

@@ -142,7 +142,7 @@ pub(super) enum Source {
 /// A recording that is under way.
 #[derive(Clone, Debug)]
 pub(super) struct Tape {
-    /// Which of the leg's recordings it is.
+    /// Which of the leg's recordings it is; 0: the account's own.
     pub no: u32,
     /// `recording_id`.
     pub id: Uuid,
@@ -153,6 +153,22 @@ pub(super) struct Tape {
     pub began: Timestamp,
     /// A command to end it is under way.
     pub stops: bool,
+}
+
+impl Tape {
+    /// Whether what ends this recording is meant for it.
+    pub fn is_meant(&self, only: Option<Uuid>) -> bool {
+        only.is_none_or(|only| only == self.id)
+    }
+}
+
+/// A recording that is saved.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub leg: LegNo,
+    pub tape: Tape,
+    pub ended: Timestamp,
+    pub saved: Timestamp,
 }
 
 /// What a gather asks for, and what came so far.

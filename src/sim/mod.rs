@@ -27,6 +27,7 @@ mod outcome;
 mod people;
 mod posts;
 mod recorded;
+mod recordings;
 mod reply;
 mod requests;
 mod rings;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::switches::{ErrorCode, Switches, TooManyHint};
 
@@ -63,6 +64,11 @@ impl Reply {
     /// The answer every accepted action gets.
     pub(super) fn accepted() -> Self {
         Self::data(&json!({ "result": "ok" }))
+    }
+
+    /// The answer that names the recording which begins.
+    pub(super) fn records(id: Uuid) -> Self {
+        Self::data(&json!({ "recording_id": id, "result": "ok" }))
     }
 
     pub(super) fn refused(refusal: &Refusal, switches: &Switches) -> Self {

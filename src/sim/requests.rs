@@ -20,6 +20,7 @@ enum Ask {
     Look { control_id: String },
     Active { connection: String, page: Page },
     Application { id: String },
+    Recordings { leg_id: Option<String> },
 }
 
 /// The commands to a leg.
@@ -95,6 +96,7 @@ impl World {
             }
             Some(Ask::Active { connection, page }) => (self.active(&connection, &page), None),
             Some(Ask::Application { id }) => (self.application(&id), None),
+            Some(Ask::Recordings { leg_id }) => (self.recordings(leg_id.as_deref()), None),
             Some(Ask::Dial) => self.command(None, "dial", body, ignored),
             Some(Ask::Act { control_id, verb }) => match self.find(&control_id) {
                 Ok(no) => self.command(Some((no, verb)), verb.word(), body, ignored),
@@ -162,7 +164,9 @@ impl World {
         let (verb, leg) = match ask {
             Some(Ask::Dial) => ("dial", None),
             Some(Ask::Act { control_id, verb }) => (verb.word(), self.by_control_id.get(control_id).copied()),
-            Some(Ask::Look { .. } | Ask::Active { .. } | Ask::Application { .. }) | None => return,
+            Some(Ask::Look { .. } | Ask::Active { .. } | Ask::Application { .. } | Ask::Recordings { .. }) | None => {
+                return;
+            }
         };
         let command_id = Fields::read(body).ok().and_then(|fields| Some(fields.text("command_id").ok()??.to_owned()));
         self.ledger.command(CommandEntry { status, ..CommandEntry::new(self.now, verb, leg, command_id) });
@@ -207,6 +211,8 @@ impl Ask {
         let path = path.strip_prefix("/v2").filter(|rest| rest.starts_with('/')).unwrap_or(path);
         let parts: Vec<String> = path.trim_matches('/').split('/').map(decoded).collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let value =
+            |name: &str| query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| decoded(key) == name);
         match (method, parts.as_slice()) {
             ("POST", ["calls"]) => Some(Self::Dial),
             ("POST", ["calls", id, "actions", action]) => {
@@ -214,10 +220,10 @@ impl Ask {
             }
             ("GET", ["calls", id]) => Some(Self::Look { control_id: (*id).to_owned() }),
             ("GET", ["call_control_applications", id]) => Some(Self::Application { id: (*id).to_owned() }),
+            ("GET", ["recordings"]) => {
+                Some(Self::Recordings { leg_id: value("filter[call_leg_id]").map(|(_, text)| decoded(text)) })
+            }
             ("GET", ["connections", id, "active_calls"]) => {
-                let value = |name: &str| {
-                    query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| decoded(key) == name)
-                };
                 let after = value("page[after]").and_then(|(_, text)| decoded(text).strip_prefix("v1:")?.parse().ok());
                 let number = |name: &str| value(name).and_then(|(_, text)| text.parse::<usize>().ok());
                 let most = |name: &str| number(name).unwrap_or(20).clamp(1, 250);

@@ -33,6 +33,8 @@ pub struct Settings {
     pub first_command_timeout: Option<Duration>,
     /// No recording can be saved: each ends with a `call.recording.error`.
     pub recordings_fail: bool,
+    /// The account records every call that comes in by itself, on one channel, for as long as it is answered.
+    pub records_calls: bool,
     /// How long every audio file lasts.
     pub audio_length: Duration,
 }
@@ -52,6 +54,7 @@ impl Default for Settings {
             requests_per_minute: None,
             first_command_timeout: None,
             recordings_fail: false,
+            records_calls: false,
             audio_length: Duration::from_secs(5),
         }
     }

@@ -385,6 +385,13 @@ switches! {
         /// Carriers take them off.
         Lost = "lost",
     }
+    /// Whether the answer to the begin of a recording names it.
+    recording_id_in_answer: RecordingIdInAnswer (later) {
+        /// It does.
+        There = "there",
+        /// Only the word that it is saved does.
+        Missing = "missing",
+    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::agenda::{Due, TapePlan};
 use super::fields::Fields;
 use super::ids::uuid;
 use super::ledger::{CommandNo, LegNo, What};
-use super::leg::{State, Tape};
+use super::leg::{Kept, State, Tape};
 use super::moment::{between, later};
 use super::reply::Refusal;
 use super::switches::{HangupSaves, SecondRecording, ShortRecording};
@@ -20,7 +21,7 @@ const SHORT: Duration = Duration::from_secs(1);
 
 impl TapePlan {
     /// Reads what is asked for.
-    pub fn read(fields: &Fields) -> Result<Self, Refusal> {
+    pub fn read(fields: &Fields, id: Uuid) -> Result<Self, Refusal> {
         fields.need("channels")?;
         fields.need("format")?;
         let dual = fields.one_of("channels", &["single", "dual"])? == Some("dual");
@@ -28,7 +29,7 @@ impl TapePlan {
         fields.flag("play_beep")?;
         let max_length = fields.seconds("max_length", 0..=14_400)?.filter(|length| !length.is_zero());
         let (channels, format) = (if dual { "dual" } else { "single" }, if wav { "wav" } else { "mp3" });
-        Ok(Self { channels, format, max_length })
+        Ok(Self { id, channels, format, max_length })
     }
 }
 
@@ -41,11 +42,11 @@ impl World {
         }
         self.ledger.took(command, self.now);
         self.end_tape(no);
-        let (id, began) = (uuid(&mut self.rng), self.now);
+        let began = self.now;
         let Some(leg) = self.leg_mut(no) else { return };
         leg.tapes += 1;
         let tape = leg.tapes;
-        let TapePlan { channels, format, max_length } = plan;
+        let TapePlan { id, channels, format, max_length } = plan;
         leg.tape = Some(Tape { no: tape, id, channels, format, began, stops: false });
         let call = leg.call.filter(|_| leg.incoming());
         self.enter(no, What::Records { recording: id });
@@ -62,8 +63,8 @@ impl World {
     }
 
     /// A record_stop takes effect, if there is anything to stop.
-    pub(super) fn stop_recording(&mut self, no: LegNo, command: CommandNo) {
-        if self.live(no).is_some_and(|leg| leg.tape.is_some()) {
+    pub(super) fn stop_recording(&mut self, no: LegNo, only: Option<Uuid>, command: CommandNo) {
+        if self.live(no).and_then(|leg| leg.tape.as_ref()).is_some_and(|tape| tape.is_meant(only)) {
             self.ledger.took(command, self.now);
             self.end_tape(no);
         }
@@ -102,6 +103,16 @@ impl World {
         } else if let Some(tape) = self.cut_tape(no) {
             self.saved(no, &tape, self.now);
         }
+        self.save_whole(no);
+    }
+
+    /// The account has recorded the whole call by itself.
+    fn save_whole(&mut self, no: LegNo) {
+        let answered = self.leg(no).filter(|leg| leg.incoming()).and_then(|leg| leg.answered);
+        let Some(began) = answered.filter(|_| self.settings.records_calls) else { return };
+        let (id, at) = (uuid(&mut self.rng), later(self.now, self.lag(300, 6_000)));
+        let tape = Tape { no: 0, id, channels: "single", format: "mp3", began, stops: true };
+        self.agenda.add(at, Due::Saved { leg: no, tape, ended: self.now });
     }
 
     /// Ends a recording; gives it back, if there is anything to save.
@@ -119,7 +130,10 @@ impl World {
             *self.limits.entry("recording").or_default() += 1;
             return self.tell(no, &News::RecordingError);
         }
-        self.enter(no, What::RecordingSaved { recording: tape.id });
+        self.kept.push(Kept { leg: no, tape: tape.clone(), ended, saved: self.now });
+        if tape.no > 0 {
+            self.enter(no, What::RecordingSaved { recording: tape.id });
+        }
         self.tell(no, &News::RecordingSaved { tape, ended });
     }
 }
@@ -178,6 +192,35 @@ mod tests {
         stage.ok(&stage.a(), "record_start", tape(60));
         stage.run(30 * SECOND);
         assert_eq!(stage.payload("A call.recording.error")["reason"], "Internal server error");
+    }
+
+    #[test]
+    fn an_end_that_names_a_recording_ends_no_other() {
+        let mut stage = Stage::switched(&script(), "recording_id_in_answer=there");
+        stage.answer();
+        let (_, answer) = stage.act(&stage.a(), "record_start", tape(60));
+        let ours = &answer["data"]["recording_id"];
+        stage.run(5 * SECOND);
+        stage.ok(&stage.a(), "record_stop", json!({"recording_id": "0ccc7b54-4df3-4bca-a65a-3da1ecc777f0"}));
+        stage.run(10 * SECOND);
+        assert!(!stage.story().contains(&SAVED.to_owned()));
+        stage.ok(&stage.a(), "record_stop", json!({"recording_id": ours}));
+        stage.run(10 * SECOND);
+        assert_eq!(&stage.payload(SAVED)["recording_id"], ours);
+        let mut silent = Stage::switched(&script(), "recording_id_in_answer=missing");
+        silent.answer();
+        assert_eq!(silent.act(&silent.a(), "record_start", tape(60)).1["data"], json!({"result": "ok"}));
+    }
+
+    #[test]
+    fn an_account_may_record_every_call_by_itself() {
+        let mut stage = Stage::with(&script().message(5 * SECOND), |settings| settings.records_calls = true);
+        stage.answer();
+        stage.run(5 * SECOND);
+        stage.ok(&stage.a(), "record_start", tape(60));
+        stage.run(30 * SECOND);
+        assert_eq!(stage.story().iter().filter(|line| *line == SAVED).count(), 2);
+        assert_eq!(stage.outcome().recorded.len(), 1, "what was asked for");
     }
 
     #[test]

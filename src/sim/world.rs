@@ -10,7 +10,7 @@ use super::agenda::{Agenda, Due};
 use super::chance::Fault;
 use super::ids::uuid;
 use super::ledger::{CallNo, Entry, Ledger, LegNo, What};
-use super::leg::Leg;
+use super::leg::{Kept, Leg};
 use super::moment::later;
 use super::posts::{Delivery, Post, Posts, plan, timeout};
 use super::script::{Callee, Header, Script};
@@ -39,6 +39,8 @@ pub struct World {
     /// The minute that is counted, and the requests in it.
     pub(super) minute: (Timestamp, u32),
     pub(super) ledger: Ledger,
+    /// Every recording that is saved.
+    pub(super) kept: Vec<Kept>,
     /// The call that requests are made for, where whoever asks can tell.
     pub(super) asking: Option<CallNo>,
     pub(super) behaviours: BTreeMap<&'static str, u64>,
@@ -87,6 +89,7 @@ impl World {
             dials: VecDeque::new(),
             minute: (Timestamp::UNIX_EPOCH, 0),
             ledger: Ledger::default(),
+            kept: Vec::new(),
             asking: None,
             behaviours: BTreeMap::new(),
             limits: BTreeMap::new(),

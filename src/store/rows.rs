@@ -78,7 +78,7 @@ pub(super) fn code(verdict: &Verdict) -> Option<&str> {
     match verdict {
         Verdict::Refused { code, .. } => Some(code),
         Verdict::Accepted { .. } | Verdict::Unknown | Verdict::Void => None,
-        Verdict::Found { .. } | Verdict::Listed { .. } => None,
+        Verdict::Found { .. } | Verdict::Listed { .. } | Verdict::Recordings { .. } => None,
     }
 }
 

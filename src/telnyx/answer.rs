@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::listed::listed;
 use super::loose::member;
+use super::recordings::recordings;
 use crate::call::{CallId, Handle, Kind, Made, Refusal, Verdict};
 
 /// What an answer comes to.
@@ -123,7 +124,11 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
     match kind {
         Kind::Look => Some(Verdict::Found { alive: data?.get("is_alive")?.as_bool()? }),
         Kind::Find => listed(body),
-        Kind::Dial => Some(Verdict::Accepted { made: data.and_then(made) }),
+        Kind::Recordings => recordings(body),
+        Kind::Record => {
+            Some(Verdict::Accepted { made: None, recording: data.and_then(|data| member(data, "recording_id")) })
+        }
+        Kind::Dial => Some(Verdict::Accepted { made: data.and_then(made), recording: None }),
         Kind::Answer
         | Kind::Reject
         | Kind::Hangup
@@ -132,10 +137,9 @@ fn accepted(kind: Kind, body: &Value) -> Option<Verdict> {
         | Kind::Speak
         | Kind::Play
         | Kind::Gather
-        | Kind::Record
         | Kind::StopRecord
         | Kind::StopPlay
-        | Kind::Notify => Some(Verdict::Accepted { made: None }),
+        | Kind::Notify => Some(Verdict::accepted()),
     }
 }
 
@@ -229,7 +233,7 @@ mod tests {
     }
 
     fn accepted(made: Option<Made>) -> Reading {
-        Reading::Verdict(Verdict::Accepted { made })
+        Reading::Verdict(Verdict::Accepted { made, recording: None })
     }
 
     #[test]
@@ -243,6 +247,17 @@ mod tests {
             assert_eq!(of(Kind::Dial, 200, body), accepted(None));
         }
         assert_eq!(of(Kind::Answer, 200, full), accepted(None));
+    }
+
+    #[test]
+    fn a_recording_that_begins_may_be_named() {
+        let named = |body| of(Kind::Record, 200, body);
+        let begins = |recording| Reading::Verdict(Verdict::Accepted { made: None, recording });
+        assert_eq!(named(br#"{"data":{"result":"ok","recording_id":"r1"}}"#), begins(Some("r1".into())));
+        for silent in [br#"{"data":{"result":"ok"}}"#.as_slice(), br#"{"data":{"recording_id":7}}"#, b""] {
+            assert_eq!(named(silent), begins(None));
+        }
+        assert_eq!(of(Kind::Speak, 200, br#"{"data":{"recording_id":"r1"}}"#), accepted(None));
     }
 
     #[test]
@@ -385,7 +400,7 @@ mod tests {
             let reading = of(kind, status, &body);
             let open = matches!(reading, Reading::Again { .. });
             let unknown = matches!(status, 408 | 409 | 429) || !(200..500).contains(&status);
-            prop_assert!(open == unknown || (matches!(kind, Kind::Look | Kind::Find) && (200..300).contains(&status)));
+            prop_assert!(open == unknown || (matches!(kind, Kind::Look | Kind::Find | Kind::Recordings) && (200..300).contains(&status)));
         }
     }
 }

@@ -9,6 +9,7 @@ mod loose;
 pub mod mask;
 mod news;
 pub mod record;
+mod recordings;
 pub mod request;
 mod retries;
 pub mod signature;

@@ -169,7 +169,7 @@ fn link(urls: Loose<'_>) -> Option<Link> {
     good(urls.mp3).or_else(|| good(urls.wav))
 }
 
-fn is_address(text: &str) -> bool {
+pub(super) fn is_address(text: &str) -> bool {
     let web = text.starts_with("https://") || text.starts_with("http://");
     web && text.len() <= LONGEST_LINK && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -74,7 +74,7 @@ impl Method {
     /// The method that carries out a command of this kind.
     pub fn of(kind: Kind) -> Self {
         match kind {
-            Kind::Look | Kind::Find => Self::Get,
+            Kind::Look | Kind::Find | Kind::Recordings => Self::Get,
             Kind::Answer
             | Kind::Reject
             | Kind::Hangup
@@ -97,6 +97,9 @@ fn path(verb: &Verb, line: &str) -> String {
         Verb::Dial { .. } => return "/calls".to_owned(),
         Verb::Look { on } => return format!("/calls/{}", escaped(&on.0)),
         Verb::Find { after } => return list(line, after.as_deref()),
+        Verb::Recordings { leg } => {
+            return format!("/recordings?filter%5Bcall_leg_id%5D={}&page%5Bsize%5D=250", escaped(leg));
+        }
         // It is for somebody else: nothing of it is Telnyx'.
         Verb::Notify { .. } => return String::new(),
         Verb::Answer { on, .. } => (on, "answer"),
@@ -109,7 +112,7 @@ fn path(verb: &Verb, line: &str) -> String {
         Verb::Gather { on, prompt: Heard::Text { .. }, .. } => (on, "gather_using_speak"),
         Verb::Gather { on, prompt: Heard::Audio { .. }, .. } => (on, "gather_using_audio"),
         Verb::Record { on, .. } => (on, "record_start"),
-        Verb::StopRecord { on } => (on, "record_stop"),
+        Verb::StopRecord { on, .. } => (on, "record_stop"),
         Verb::StopPlay { on } => (on, "playback_stop"),
     };
     format!("/calls/{}/actions/{action}", escaped(&on.0))
@@ -214,6 +217,8 @@ enum Body<'a> {
     },
     StopRecord {
         command_id: CommandId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recording_id: Option<&'a str>,
     },
     StopPlay {
         command_id: CommandId,
@@ -297,7 +302,7 @@ impl<'a> Body<'a> {
     fn of(command: &'a Command, line: &'a str) -> Option<Self> {
         let command_id = command.id;
         Some(match &command.verb {
-            Verb::Look { .. } | Verb::Find { .. } | Verb::Notify { .. } => return None,
+            Verb::Look { .. } | Verb::Find { .. } | Verb::Recordings { .. } | Verb::Notify { .. } => return None,
             Verb::Answer { tag, .. } => {
                 Self::Answer { command_id, client_state: state(*tag), webhook_retries_policies: Retries }
             }
@@ -343,7 +348,7 @@ impl<'a> Body<'a> {
                 input: Input::one_key(*timeout, *ends_with),
             },
             Verb::Record { tag, beep, max_length, .. } => Self::record(command_id, *tag, *beep, *max_length),
-            Verb::StopRecord { .. } => Self::StopRecord { command_id },
+            Verb::StopRecord { recording, .. } => Self::StopRecord { command_id, recording_id: recording.as_deref() },
             Verb::StopPlay { .. } => Self::StopPlay { command_id, stop: "all" },
         })
     }

@@ -132,7 +132,7 @@ impl Row {
 }
 
 fn looks(row: &Row) -> bool {
-    row.kind == "look" || row.kind == "find"
+    ["look", "find", "recordings"].contains(&row.kind.as_str())
 }
 
 /// A call that goes on until long after the death.

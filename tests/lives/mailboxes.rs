@@ -67,4 +67,5 @@ pub fn troubled(settings: &mut Settings, trouble: &mut Trouble, rng: &mut Rng) {
     if one_in(20, rng) {
         trouble.ignored = vec![Kind::Record; rng.usize(1..=2)];
     }
+    settings.records_calls = one_in(12, rng);
 }

@@ -65,6 +65,7 @@ impl Tally {
             "verdict.alive",
             "verdict.gone",
             "verdict.listed",
+            "verdict.recordings",
             "limit.requests",
             "limit.recording",
             "message.of_a_call_under_way",

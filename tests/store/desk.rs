@@ -189,7 +189,8 @@ impl Desk {
             session: Some(caller.session()),
         };
         let open = rows.iter().filter(|row| row.status == "open");
-        let verdict = |row: &OutboxRow| Verdict::Accepted { made: (row.kind == Kind::Dial).then(|| made(row)) };
+        let verdict =
+            |row: &OutboxRow| Verdict::Accepted { made: (row.kind == Kind::Dial).then(|| made(row)), recording: None };
         let batch: Vec<Arrival> = open.map(|row| settled(caller.call(), row, verdict(row))).collect();
         assert!(!batch.is_empty(), "no command is open");
         self.takes(&batch).await;

@@ -201,7 +201,7 @@ pub async fn a_command_is_not_repeated_after_a_later_one_of_its_leg(base: Arc<Ba
     two.takes(&[settled(caller.call(), &second, Verdict::Void)]).await;
     assert_eq!(renew(&one, &first).await, Renewed::Ours, "what is void was never sent");
     // Another leg is another matter, and one that has its outcome was there before, whoever had it.
-    for (n, verdict) in [(2, Verdict::Accepted { made: None }), (3, Verdict::Unknown)] {
+    for (n, verdict) in [(2, Verdict::accepted()), (3, Verdict::Unknown)] {
         let caller = Caller(n);
         let [first, second] = one_after_the_other(&one, &one, caller).await;
         assert_eq!(one.store.renew(caller.call(), first.id, &one.stamp()).await.unwrap(), Renewed::Ours);
@@ -213,7 +213,7 @@ pub async fn a_command_is_not_repeated_after_a_later_one_of_its_leg(base: Arc<Ba
         base.run(&back).await;
         assert_eq!(one.store.renew(caller.call(), first.id, &one.stamp()).await.unwrap(), Renewed::Overtaken);
         // What only looks at a leg came in no command's place.
-        for looks in ["look", "find", "notify"] {
+        for looks in ["look", "find", "recordings", "notify"] {
             base.run(&format!("update outbox set kind = '{looks}' where id = '{}'", second.id)).await;
             assert_eq!(one.store.renew(caller.call(), first.id, &one.stamp()).await.unwrap(), Renewed::Ours, "{looks}");
         }

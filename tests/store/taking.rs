@@ -106,8 +106,7 @@ pub async fn an_event_is_taken_once(base: Arc<Base>) {
     let caller = Caller(1);
     assert_eq!(desk.fates(&[caller.arrives(), caller.arrives()]).await, [Fate::Taken, Fate::Twice]);
     desk.accept_all(caller).await;
-    let outcome =
-        settled(caller.call(), &desk.store.outbox(caller.call()).await.unwrap()[0], Verdict::Accepted { made: None });
+    let outcome = settled(caller.call(), &desk.store.outbox(caller.call()).await.unwrap()[0], Verdict::accepted());
     let before = (desk.counts().await, desk.call(caller.call()).await);
     let again = desk.take(&[caller.arrives(), outcome, caller.arrives()]).await;
     assert_eq!(again.fates, [Fate::Twice, Fate::Twice, Fate::Twice]);
@@ -201,7 +200,7 @@ pub async fn a_leg_is_found_by_a_name_that_it_got_later(base: Arc<Base>) {
     let outbox = desk.store.outbox(caller.call()).await.unwrap();
     let dial = outbox.iter().find(|row| row.kind == Kind::Dial && row.leg == LegNo(1)).unwrap();
     let made = Made { handle: Handle(caller.handle(1)), leg: None, session: None };
-    desk.takes(&[settled(caller.call(), dial, Verdict::Accepted { made: Some(made) })]).await;
+    desk.takes(&[settled(caller.call(), dial, Verdict::Accepted { made: Some(made), recording: None })]).await;
     desk.takes(&[caller.news(1, "placed", News::Placed)]).await;
     let by_its_id = Who { leg: Some(caller.leg_id(1)), ..Who::default() };
     desk.takes(&[webhook("", "later", by_its_id, News::Answered)]).await;
@@ -232,7 +231,7 @@ pub async fn a_second_word_counts_where_the_first_knew_nothing(base: Arc<Base>) 
     let desk = Desk::new(base.open().await, 1);
     let status = async |caller: Caller| desk.store.outbox(caller.call()).await.unwrap().remove(0).status;
     let word = |caller: Caller, row: &_, accepted: bool| {
-        let verdict = if accepted { Verdict::Accepted { made: None } } else { Verdict::Unknown };
+        let verdict = if accepted { Verdict::accepted() } else { Verdict::Unknown };
         settled(caller.call(), row, verdict)
     };
     for (at_once, accepted_first, n) in [(false, false, 1), (true, false, 2), (false, true, 3), (true, true, 4)] {
