@@ -268,15 +268,19 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) 
         }
         (Kind::Look | Kind::Find | Kind::Recordings, _) => Err(Ignored::NothingToDo),
         (kind, Verdict::Refused { why: Refusal::Ended, .. }) => {
-            // A bridge is of two, and may mean the other one: then a look-up of a caller who is not known to be picked up
-            // proves nothing, since it may find whoever waits not alive.
-            if kind != Kind::Bridge || turn.caller_is_known_up() {
-                // The ordinary race with somebody who hung up: his hangup is on its way, and if not, this finds out.
-                turn.look(LegNo::CALLER);
-            }
+            is_he_gone(kind, turn);
             Ok(Fact::Settled(settled.clone()))
         }
         (_, _) => Ok(Fact::Settled(settled.clone())),
+    }
+}
+
+/// What was for the caller is refused since a leg is over. That is the ordinary race with somebody who hung up: his hangup
+/// is on its way, and if not, a look at him finds out. A bridge is of two, and may mean the other one: then a look-up of a
+/// caller who is not known to be picked up proves nothing, since it may find whoever waits not alive.
+fn is_he_gone(refused: Kind, turn: &mut Turn<'_>) {
+    if refused != Kind::Bridge || turn.caller_is_known_up() {
+        turn.look(LegNo::CALLER);
     }
 }
 
