@@ -15,17 +15,17 @@ pub struct Again {
     pub differs: Vec<String>,
 }
 
-/// Decides the journal of a call again, by the `rules` it began with and with dials on `line`, and compares remarks
+/// Decides the journal of a call again, by the `rules` it began with and with dials on `connection`, and compares remarks
 /// and commands byte for byte with what is stored.
 ///
 /// # Errors
 /// The database cannot be read.
-pub async fn decide_again(store: &dyn Store, id: CallId, rules: &Rules, line: &str) -> Result<Again, StoreError> {
+pub async fn decide_again(store: &dyn Store, id: CallId, rules: &Rules, connection: &str) -> Result<Again, StoreError> {
     let (journal, commands) = (store.journal(id).await?, store.outbox(id).await?);
     let mut chapters = replay(id, rules, journal.iter().map(|row| (row.decided_at, &row.event)));
     let mut differs: Vec<String> =
         chapters.iter().zip(&journal).filter_map(|(chapter, row)| other(chapter, row)).collect();
-    differs.extend(other_commands(&chapters, &commands, line));
+    differs.extend(other_commands(&chapters, &commands, connection));
     as_remarked(&mut chapters, journal);
     Ok(Again { chapters, commands, differs })
 }
@@ -44,7 +44,7 @@ fn other(chapter: &Chapter, row: &JournalRow) -> Option<String> {
     Some(format!("event {}: {}", row.event.id.0, others(&same)?))
 }
 
-fn other_commands(chapters: &[Chapter], stored: &[OutboxRow], line: &str) -> Vec<String> {
+fn other_commands(chapters: &[Chapter], stored: &[OutboxRow], connection: &str) -> Vec<String> {
     let again = chapters.iter().map(|chapter| &chapter.decision);
     let again: Vec<(u64, &Command)> =
         again.flat_map(|decision| decision.commands.iter().map(|command| (decision.call.version, command))).collect();
@@ -53,7 +53,7 @@ fn other_commands(chapters: &[Chapter], stored: &[OutboxRow], line: &str) -> Vec
         differs.push(format!("{} commands are stored, and {} decided again", stored.len(), again.len()));
     }
     for (no, ((version, command), row)) in (1..).zip(again.into_iter().zip(stored)) {
-        let request = rendered(command, line);
+        let request = rendered(command, connection);
         let same = [
             ("place", row.seq == no),
             ("version", row.version == version),

@@ -44,8 +44,8 @@ pub struct Parts {
     pub client: Client,
     /// The keys that webhooks are signed with.
     pub keys: Keys,
-    /// The line that dials go out on.
-    pub line: String,
+    /// The connection that dials go out on (Telnyx: `connection_id`).
+    pub connection: String,
     /// The time.
     pub clock: Clock,
     /// This process.
@@ -121,8 +121,21 @@ impl App {
     /// # Errors
     /// The database cannot be used.
     pub async fn start(parts: Parts) -> Result<Self> {
-        let Parts { listener, limits, store, alone, rules, client, keys, line, clock, node, recorder, sending, .. } =
-            parts;
+        let Parts {
+            listener,
+            limits,
+            store,
+            alone,
+            rules,
+            client,
+            keys,
+            connection,
+            clock,
+            node,
+            recorder,
+            sending,
+            ..
+        } = parts;
         let address = listener.local_addr().context("the listener has no address")?;
         store.migrate().await.context("the database cannot be brought up to date")?;
         let (sources, rules) = rules;
@@ -135,8 +148,17 @@ impl App {
         let client = tap.clone().into_iter().fold(client, Client::tapped);
         let reload = Reload { store: store.clone(), library: library.clone(), clock: clock.clone() };
         let hooks = Hooks::new().map_err(|why| anyhow!("cannot set up TLS for notices: {why}"))?;
-        let house =
-            House { store: store.clone(), library, client, hooks, clock: clock.clone(), node, line, alone, sending };
+        let house = House {
+            store: store.clone(),
+            library,
+            client,
+            hooks,
+            clock: clock.clone(),
+            node,
+            connection,
+            alone,
+            sending,
+        };
         let engine = Engine::start(house);
         let intake = Arc::new(Watched { inlet: engine.inlet(), tap });
         let door = Arc::new(Door::new(keys, intake, clock.clone(), DoorLimits::default()));

@@ -98,7 +98,19 @@ mod tests {
         let mut life = Life::answered(&rules);
         life.hangs_up(0, Cause::Normal);
         let since = life.now;
-        let message = |came| super::super::Message { step: StepId(0), since, asked: None, over: Some(since), came };
+        let message = |came| {
+            let over = Some(since);
+            super::super::Message {
+                step: StepId(0),
+                since,
+                asked: None,
+                recording: None,
+                late: None,
+                over,
+                sought: None,
+                came,
+            }
+        };
         for (came, told) in [
             (Came::Waited, "message not come yet"),
             (Came::Recorded(Tape::default()), "message left"),

@@ -80,7 +80,7 @@ impl Serve {
             rules: (sources, loaded.rules),
             client,
             keys: server.telnyx.keys,
-            line: server.telnyx.line,
+            connection: server.telnyx.connection,
             clock,
             node,
             recorder,

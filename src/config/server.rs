@@ -56,7 +56,7 @@ pub struct Telnyx {
     /// The public keys that webhooks are signed with.
     pub keys: Keys,
     /// The Call Control application that dials go out on.
-    pub line: String,
+    pub connection: String,
     /// The REST API.
     pub base_url: String,
     /// The most commands a second, if there is to be a limit.
@@ -132,12 +132,12 @@ impl Settings {
             }
             Some(Ok(keys)) => Some(keys),
         };
-        let line = self.some("telnyx.connection_id").map(SecretString::from);
-        let line = checked("TELNYX_CONNECTION_ID", line, LINE_PLACE, is_an_id, bad);
-        let line = line.map(|line| line.expose_secret().to_owned());
+        let connection = self.some("telnyx.connection_id").map(SecretString::from);
+        let connection = checked("TELNYX_CONNECTION_ID", connection, CONNECTION_PLACE, is_an_id, bad);
+        let connection = connection.map(|connection| connection.expose_secret().to_owned());
         let rate = self.some("telnyx.rate").and_then(|_| self.parsed("telnyx.rate", ABOVE_ZERO, bad));
         let base_url = self.text("telnyx.base_url").to_owned();
-        Some(Telnyx { api_key: api_key?, keys: keys?, line: line?, base_url, rate })
+        Some(Telnyx { api_key: api_key?, keys: keys?, connection: connection?, base_url, rate })
     }
 
     fn some_above_zero(&self, key: &str, bad: &mut Vec<String>) -> Option<usize> {
@@ -186,7 +186,7 @@ impl Settings {
 const ABOVE_ZERO: &str = "a number above 0";
 const API_KEY_PLACE: &str = "in Mission Control, Keys & Credentials, API Keys";
 const PUBLIC_KEY_PLACE: &str = "in Mission Control, Keys & Credentials, Public Key";
-const LINE_PLACE: &str = "the id of your Call Control application (Voice API application) in Mission Control";
+const CONNECTION_PLACE: &str = "the id of your Call Control application (Voice API application) in Mission Control";
 
 /// A value that must be there and well formed. It is never shown: it may be another one's secret, in the wrong place.
 fn checked(

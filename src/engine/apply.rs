@@ -127,8 +127,8 @@ pub struct Parts {
     pub clock: Clock,
     /// This process.
     pub node: uuid::Uuid,
-    /// The line that dials go out on.
-    pub line: String,
+    /// The connection that dials go out on (Telnyx: `connection_id`).
+    pub connection: String,
     /// Where committed commands go.
     pub letters: Ways,
     /// Where the earliest deadline of a batch goes.
@@ -227,7 +227,7 @@ impl Writer {
 
     fn draft(&self, changes: Changes) -> Draft {
         let parcel = |post: &crate::hall::Post| {
-            let Request { path, body, .. } = rendered(&post.command, &self.parts.line);
+            let Request { path, body, .. } = rendered(&post.command, &self.parts.connection);
             Parcel { post: post.clone(), path, body }
         };
         let parcels = changes.posts.iter().map(parcel).collect();

@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
     use crate::call::{CallId, Event, EventId};
-    use crate::hall::{Key, Saved};
+    use crate::hall::{EventKey, Saved};
     use crate::routing::RulesHash;
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
             call.back = back;
             let saved = Saved { call: call.clone(), before: None, wake_at: None, known: Vec::new(), ended: Vec::new() };
             let event = Event { id: EventId("e".into()), at: None, what: What::Due { version: 1 } };
-            let key = Key { stream: String::new(), event: event.id.clone() };
+            let key = EventKey { stream: String::new(), event: event.id.clone() };
             let remarks = vec![Remark::Over];
             let entry = Entry { index: 0, key, call: call.id, version: 1, decided_at: now, event, remarks };
             counts.batch(&Changes { calls: vec![saved], entries: vec![entry], ..Changes::default() });

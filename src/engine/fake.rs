@@ -78,7 +78,7 @@ pub(super) fn inlet(store: &Arc<Fake>, clock: &Clock) -> (Inlet, Writer) {
         library: Arc::new(Library::new(rules())),
         clock: clock.clone(),
         node: Uuid::nil(),
-        line: "1".to_owned(),
+        connection: "1".to_owned(),
         letters: Ways { telnyx: mpsc::unbounded_channel().0, others: mpsc::unbounded_channel().0 },
         wakes: mpsc::unbounded_channel().0,
         counts: Arc::default(),
@@ -90,9 +90,9 @@ pub(super) fn inlet(store: &Arc<Fake>, clock: &Clock) -> (Inlet, Writer) {
 /// An engine on this database, which asks the test.
 pub(crate) fn engine(store: &Arc<Fake>) -> Engine {
     let (library, sending) = (Arc::new(Library::new(rules())), Sending::default());
-    let (client, clock, node, line) = (nowhere(), clock(), Uuid::nil(), "1".into());
+    let (client, clock, node, connection) = (nowhere(), clock(), Uuid::nil(), "1".into());
     let (store, hooks) = (store.clone(), Hooks::new().unwrap());
-    Engine::start(House { store, library, client, hooks, clock, node, line, alone: true, sending })
+    Engine::start(House { store, library, client, hooks, clock, node, connection, alone: true, sending })
 }
 
 /// A sender whose requests reach nobody.

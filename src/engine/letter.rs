@@ -25,11 +25,11 @@ pub struct Letter {
     pub lease: Lease,
 }
 
-/// A command as it leaves, whomever it is for; dials go out on `line`.
-pub fn rendered(command: &Command, line: &str) -> Request {
+/// A command as it leaves, whomever it is for; dials go out on `connection`.
+pub fn rendered(command: &Command, connection: &str) -> Request {
     match notices::render(command) {
         Some((url, body)) => Request::stored(Kind::Notify, url, body),
-        None => render(command, line),
+        None => render(command, connection),
     }
 }
 

@@ -17,7 +17,7 @@ use super::library::Library;
 use crate::call::{Event, EventId, Settled, Verdict, What};
 use crate::clock::Clock;
 use crate::hall::courier::{self, Miss};
-use crate::hall::{Arrival, Done, Gate, Holder, Teller, asks_before_sending, holds, kept_back, teller};
+use crate::hall::{Arrival, Done, Gate, Holder, Teller, asks_before_sending, kept_back, stands, teller};
 use crate::kill::kill_point;
 use crate::store::{Stamp, Store};
 use crate::telnyx::answer::{Pulse, Reading, read};
@@ -144,13 +144,13 @@ impl Sender {
 
     /// Hands the outcome in, until it is kept: a node that dies before leaves the command to another.
     pub async fn settle(&self, letter: &Letter, verdict: Verdict) -> Done {
-        let known = holds(&verdict);
+        let known = stands(&verdict);
         let id = EventId::settled(letter.slip.id, verdict.word());
         let settled = Settled { command: letter.slip.id, kind: letter.slip.kind, leg: letter.slip.leg, verdict };
         let event = Event { id, at: None, what: What::Settled(settled) };
         let mut pause = Duration::from_millis(20);
         kill_point!("dispatch.before_settle");
-        kill_point!("notice.before_settle", letter.kind == crate::call::Kind::Notify);
+        kill_point!("notice.before_settle", letter.slip.kind == crate::call::Kind::Notify);
         loop {
             let ours = known || letter.lease.covers(Duration::ZERO, &self.clock.boot());
             let holder = if ours { Holder::Us } else { self.hold(letter, Duration::ZERO).await };
@@ -161,7 +161,7 @@ impl Sender {
             };
             if put == Put::Kept {
                 kill_point!("dispatch.after_settle");
-                kill_point!("notice.after_settle", letter.kind == crate::call::Kind::Notify);
+                kill_point!("notice.after_settle", letter.slip.kind == crate::call::Kind::Notify);
                 return Done::Settled;
             }
             tokio::time::sleep(pause).await;

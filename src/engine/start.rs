@@ -57,8 +57,8 @@ pub struct House {
     pub clock: Clock,
     /// This process.
     pub node: Uuid,
-    /// The line that dials go out on.
-    pub line: String,
+    /// The connection that dials go out on (Telnyx: `connection_id`).
+    pub connection: String,
     /// No other process uses this database.
     pub alone: bool,
     /// What is said of sending.
@@ -81,7 +81,7 @@ pub struct Engine {
 impl Engine {
     /// Sets the engine to work.
     pub fn start(house: House) -> Self {
-        let House { store, library, client, hooks, clock, node, line, alone, sending } = house;
+        let House { store, library, client, hooks, clock, node, connection, alone, sending } = house;
         let ((telnyx, out), (others, notices)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
         let letters = Ways { telnyx, others };
         let (wakes, woken) = mpsc::unbounded_channel();
@@ -92,7 +92,7 @@ impl Engine {
             library: library.clone(),
             clock: clock.clone(),
             node,
-            line,
+            connection,
             letters: letters.clone(),
             wakes,
             counts: counts.clone(),

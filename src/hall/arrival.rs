@@ -10,7 +10,7 @@ pub type Digest = [u8; 32];
 
 /// What an event is known by: it is taken once for each.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
+pub struct EventKey {
     /// The session a webhook names, or nothing; the call, for an event of our own. Read off the event alone.
     pub stream: String,
     /// The event's id.
@@ -21,7 +21,7 @@ pub struct Key {
 #[derive(Clone, Debug)]
 pub struct Arrival {
     /// What it is known by.
-    pub key: Key,
+    pub key: EventKey,
     /// What happened.
     pub event: Event,
     /// What tells it from another event that came under the same key.
@@ -35,12 +35,12 @@ pub struct Arrival {
 impl Arrival {
     /// A webhook: it says itself, more or less, which call it is for.
     pub fn webhook(stream: String, event: Event, digest: Digest, raw: Bytes) -> Self {
-        Self { key: Key { stream, event: event.id.clone() }, event, digest, raw, call: None }
+        Self { key: EventKey { stream, event: event.id.clone() }, event, digest, raw, call: None }
     }
 
     /// An event of our own, for a call of ours.
     pub fn own(call: CallId, event: Event) -> Self {
-        let key = Key { stream: call.to_string(), event: event.id.clone() };
+        let key = EventKey { stream: call.to_string(), event: event.id.clone() };
         Self { key, event, digest: [0; 32], raw: Bytes::new(), call: Some(call) }
     }
 

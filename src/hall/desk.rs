@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::courier::{self, Miss};
 use super::gate::Gate;
 use super::lanes::{Lanes, Move, Slip};
-use super::pace::{Pace, Turn, Wish};
+use super::pace::{Grant, Pace, Wish};
 use crate::call::{CommandId, Kind, Verdict};
 use crate::routing::Outbound;
 
@@ -152,8 +152,8 @@ impl Desk {
         self.pace.share(nodes);
         while let Some(turn) = self.pace.next(now) {
             match turn {
-                Turn::Go(id) => self.leave(id, gate, by, now),
-                Turn::Refused(id, why) => {
+                Grant::Go(id) => self.leave(id, gate, by, now),
+                Grant::Refused(id, why) => {
                     if let Some(verdict) = self.lanes.give_up(id, why) {
                         self.act_after(id, Todo::Refuse(why, verdict), now);
                     }

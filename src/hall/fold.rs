@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::Timestamp;
 
-use super::arrival::{Arrival, Digest, Key};
+use super::arrival::{Arrival, Digest, EventKey};
 use super::lanes::Slip;
 use super::locate::{Index, locate};
 use crate::call::{
@@ -21,7 +21,7 @@ pub struct Loaded {
     /// Whose handles, legs and sessions are whose.
     pub index: Index,
     /// Events that were taken before, with what they were.
-    pub seen: BTreeMap<Key, Digest>,
+    pub seen: BTreeMap<EventKey, Digest>,
 }
 
 /// The rules at hand: those new calls begin with, and those that calls at hand began with.
@@ -86,7 +86,7 @@ pub struct Entry {
     /// Index in the batch of what arrived.
     pub index: usize,
     /// What that is taken once under.
-    pub key: Key,
+    pub key: EventKey,
     /// The call.
     pub call: CallId,
     /// The call's version after it.
@@ -233,7 +233,7 @@ impl Fold<'_> {
         catch_unwind(AssertUnwindSafe(|| decide(call, event, rules, self.now))).ok()
     }
 
-    fn keep(&mut self, index: usize, key: Key, event: Event, decision: Decision) {
+    fn keep(&mut self, index: usize, key: EventKey, event: Event, decision: Decision) {
         let Decision { call, commands, remarks } = decision;
         let (id, version, decided_at) = (call.id, call.version, self.now);
         let first = call.commands - u32::try_from(commands.len()).unwrap_or(0);

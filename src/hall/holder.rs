@@ -75,7 +75,7 @@ pub fn kept_back(kind: Kind, age: Option<Duration>, holder: Holder) -> Option<Do
 }
 
 /// Whether an outcome holds whoever has the command by now. That we know nothing of it, or have not done it, does not.
-pub fn holds(verdict: &Verdict) -> bool {
+pub fn stands(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Accepted { .. } | Verdict::Found { .. } | Verdict::Listed { .. } | Verdict::Recordings { .. } => true,
         Verdict::Refused { why, .. } => !matches!(why, Refusal::Unavailable | Refusal::Stopped),
@@ -139,10 +139,10 @@ mod tests {
     fn what_we_do_not_know_is_told_by_the_holder() {
         let refused = |why| Verdict::Refused { why, code: "1".into() };
         for verdict in [Verdict::Unknown, Verdict::Void, refused(Refusal::Unavailable), refused(Refusal::Stopped)] {
-            assert!(!holds(&verdict), "{verdict:?}");
+            assert!(!stands(&verdict), "{verdict:?}");
         }
         for verdict in [Verdict::accepted(), Verdict::Found { alive: true }, refused(Refusal::Limit)] {
-            assert!(holds(&verdict), "{verdict:?}");
+            assert!(stands(&verdict), "{verdict:?}");
         }
         let tellers = [Holder::Us, Holder::UsTooLate, Holder::Another, Holder::Nobody].map(teller);
         assert_eq!(tellers, [Teller::Us, Teller::Us, Teller::Another, Teller::Later]);

@@ -15,11 +15,11 @@ mod locate;
 pub mod notices;
 mod pace;
 
-pub use arrival::{Arrival, Digest, Key};
+pub use arrival::{Arrival, Digest, EventKey};
 pub use claim::{Far, Found, Renewed, may_claim, renewed};
 pub use desk::{Act, Desk, Done, Todo};
 pub use fold::{Aside, Book, Changes, Entry, Fate, Loaded, MissingRules, Post, Saved, fold};
 pub use gate::Gate;
-pub use holder::{Holder, Teller, asks_before_sending, holds, kept_back, teller};
+pub use holder::{Holder, Teller, asks_before_sending, kept_back, stands, teller};
 pub use lanes::Slip;
 pub use locate::{Clues, Index, clues, likely, locate};

@@ -36,7 +36,7 @@ pub(super) struct Wish {
 
 /// What is to be done with a command now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum Grant {
     /// It is its turn: a place is kept for it until it is said what came of the try, or that there was none.
     Go(CommandId),
     /// It does not get a turn, for that reason.
@@ -107,19 +107,19 @@ impl Pace {
     }
 
     /// The next command that has its turn, or will not get one. To be asked until there is none.
-    pub fn next(&mut self, now: Duration) -> Option<Turn> {
+    pub fn next(&mut self, now: Duration) -> Option<Grant> {
         RANKS.into_iter().find_map(|rank| self.next_of(rank, now))
     }
 
-    fn next_of(&mut self, rank: Rank, now: Duration) -> Option<Turn> {
+    fn next_of(&mut self, rank: Rank, now: Duration) -> Option<Grant> {
         let ready = self.ready_at(rank);
         let shut = rank.rings() && self.circuit.refuses(now);
         let queue = self.queues.get_mut(&rank)?;
         if let Some(id) = shut.then(|| queue.take_fresh()).flatten() {
-            return Some(Turn::Refused(id, "Telnyx does not answer"));
+            return Some(Grant::Refused(id, "Telnyx does not answer"));
         }
         if let Some(id) = queue.too_late(ready.max(now)) {
-            return Some(Turn::Refused(id, "too much at once"));
+            return Some(Grant::Refused(id, "too much at once"));
         }
         if ready > now || queue.under_way >= PLACES {
             return None;
@@ -134,7 +134,7 @@ impl Pace {
         if rank.rings() && wish.fresh {
             self.circuit.begins(wish.id);
         }
-        Some(Turn::Go(wish.id))
+        Some(Grant::Go(wish.id))
     }
 
     /// When the next one of a rank may leave, if there is a place.
@@ -264,7 +264,7 @@ mod tests {
     fn gone(pace: &mut Pace, now: Duration) -> Vec<u128> {
         let mut gone = Vec::new();
         while let Some(turn) = pace.next(now) {
-            let Turn::Go(id) = turn else { panic!("{turn:?}") };
+            let Grant::Go(id) = turn else { panic!("{turn:?}") };
             gone.push(id.0.as_u128());
         }
         gone
@@ -339,7 +339,7 @@ mod tests {
         let until = Some(secs(15));
         for kind in [Kind::Dial, Kind::Speak] {
             pace.ask(Wish { until, ..wish(2, kind) });
-            assert_eq!(pace.next(secs(10)), Some(Turn::Refused(id(2), "too much at once")), "{kind}");
+            assert_eq!(pace.next(secs(10)), Some(Grant::Refused(id(2), "too much at once")), "{kind}");
         }
         pace.ask(wish(3, Kind::Look));
         assert_eq!((pace.next(secs(10)), pace.wake_at()), (None, Some(secs(30))), "it has time");
@@ -359,11 +359,11 @@ mod tests {
             now = now.max(at);
             while let Some(turn) = pace.next(now) {
                 match turn {
-                    Turn::Go(id) => {
+                    Grant::Go(id) => {
                         went += 1;
                         pace.heard(id, true, None, now);
                     }
-                    Turn::Refused(..) => refused += 1,
+                    Grant::Refused(..) => refused += 1,
                 }
             }
         }
@@ -412,14 +412,14 @@ mod tests {
         assert_eq!(gone(&mut pace, secs(9)), [10, 11, 12, 13]);
         for (no, kind) in [(20, Kind::Dial), (21, Kind::Transfer)] {
             pace.ask(wish(no, kind));
-            assert_eq!(pace.next(secs(9)), Some(Turn::Refused(id(no), "Telnyx does not answer")));
+            assert_eq!(pace.next(secs(9)), Some(Grant::Refused(id(no), "Telnyx does not answer")));
         }
         pace.ask(Wish { fresh: false, ..wish(22, Kind::Dial) });
         assert_eq!(gone(&mut pace, secs(9)), [22], "what may be done already is not left");
         pace.ask(wish(23, Kind::Dial));
         pace.ask(wish(24, Kind::Dial));
-        assert_eq!(pace.next(secs(10)), Some(Turn::Go(id(23))), "one tries");
-        assert_eq!(pace.next(secs(10)), Some(Turn::Refused(id(24), "Telnyx does not answer")));
+        assert_eq!(pace.next(secs(10)), Some(Grant::Go(id(23))), "one tries");
+        assert_eq!(pace.next(secs(10)), Some(Grant::Refused(id(24), "Telnyx does not answer")));
         pace.heard(id(23), true, None, secs(10));
         pace.ask(wish(25, Kind::Dial));
         assert_eq!(gone(&mut pace, secs(10)), [25]);

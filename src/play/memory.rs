@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::agenda::{later, whole};
 use crate::call::{Call, CallId, Command, CommandId, Kind, LegNo, Verdict};
 use crate::hall::courier::LEASE;
-use crate::hall::{Arrival, Changes, Digest, Far, Found, Index, Key, Loaded, Renewed, Slip, clues, may_claim, renewed};
+use crate::hall::{
+    Arrival, Changes, Digest, EventKey, Far, Found, Index, Loaded, Renewed, Slip, clues, may_claim, renewed,
+};
 use crate::outside::notices;
 use crate::telnyx::request::{Request, render};
 
@@ -16,7 +18,7 @@ use crate::telnyx::request::{Request, render};
 pub(super) struct Memory {
     calls: BTreeMap<CallId, Kept>,
     index: Index,
-    seen: BTreeMap<Key, Digest>,
+    seen: BTreeMap<EventKey, Digest>,
     outbox: BTreeMap<CommandId, Row>,
     /// The node that runs.
     pub node: u32,
@@ -134,7 +136,7 @@ impl Memory {
     }
 
     /// Whether an event was taken.
-    pub fn has(&self, key: &Key) -> bool {
+    pub fn has(&self, key: &EventKey) -> bool {
         self.seen.contains_key(key)
     }
 

@@ -10,7 +10,7 @@ use super::stage::{Job, Play, Then};
 use super::trouble::Step;
 use crate::call::{CommandId, Event, EventId, Kind, Refusal, Settled, Verdict, What};
 use crate::hall::courier::{self, Miss};
-use crate::hall::{Act, Arrival, Done, Holder, Teller, Todo, asks_before_sending, holds, kept_back, teller};
+use crate::hall::{Act, Arrival, Done, Holder, Teller, Todo, asks_before_sending, kept_back, stands, teller};
 use crate::sim::Reply;
 use crate::telnyx::answer::{Hints, Pulse, Reading, read};
 use crate::telnyx::request::Method;
@@ -219,7 +219,7 @@ impl Play {
     pub(super) fn settle(&mut self, id: CommandId, verdict: Verdict) {
         let Some(row) = self.memory.row(id) else { return };
         let (call, kind, leg) = (row.call, row.kind, row.leg);
-        let ours = holds(&verdict) || self.covers(id, Duration::ZERO);
+        let ours = stands(&verdict) || self.covers(id, Duration::ZERO);
         match teller(if ours { Holder::Us } else { self.hold(id) }) {
             Teller::Us => {}
             Teller::Another | Teller::Later => return self.came(id, Done::Lost),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::agenda::{Due, later};
 use super::stage::{Job, Play, Then};
 use super::trouble::Stray;
-use crate::hall::{Arrival, Key};
+use crate::hall::{Arrival, EventKey};
 use crate::telnyx::webhook::{Parsed, parse};
 
 /// What a genuine webhook is made into.
@@ -36,7 +36,7 @@ impl Play {
             self.diary.broken("a webhook that goes astray could not be read".to_owned());
             return;
         };
-        let key = Key { stream: webhook.stream.clone(), event: webhook.event.id.clone() };
+        let key = EventKey { stream: webhook.stream.clone(), event: webhook.event.id.clone() };
         // Where the genuine one was not kept, this would be it.
         if self.up && self.memory.has(&key) == stray.known {
             let arrival = Arrival::webhook(webhook.stream, webhook.event, webhook.digest, Bytes::from(stray.body));

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::types::{CallRow, Claimed, Due, Gauges, JournalRow, OutboxRow, StoreError};
 use crate::call::{Call, CallId, Cause, CommandId, EventId, Kind, Leg, LegNo, LegState, Role, Verdict};
-use crate::hall::{Changes, Digest, Index, Key, Renewed, Saved, Slip};
+use crate::hall::{Changes, Digest, EventKey, Index, Renewed, Saved, Slip};
 use crate::kill::kill_point;
 
 /// Version, time decided, event, remarks, body.
@@ -104,9 +104,9 @@ pub(super) fn note(index: &mut Index, what: i32, name: String, call: CallId) {
     names.entry(name).or_insert(call);
 }
 
-pub(super) fn seen((stream, event, digest): (String, String, Vec<u8>)) -> Result<(Key, Digest), StoreError> {
+pub(super) fn seen((stream, event, digest): (String, String, Vec<u8>)) -> Result<(EventKey, Digest), StoreError> {
     let digest = digest.try_into().map_err(|_| bad("journal", &event, "the digest is not 32 bytes"))?;
-    Ok((Key { stream, event: EventId(event) }, digest))
+    Ok((EventKey { stream, event: EventId(event) }, digest))
 }
 
 pub(super) fn state(id: &str, state: &str) -> Result<Call, StoreError> {

@@ -43,14 +43,14 @@ const LIFE_SECS: (u64, u64) = (60, 14_000);
 /// What Telnyx takes as the longest recording, in seconds: what both of its texts on that allow. 0 would be without end.
 const MOST_RECORDED: u64 = 14_400;
 
-/// The request that carries a command out. `line` is what dials go out on (Telnyx: `connection_id`).
+/// The request that carries a command out. `connection` is what dials go out on (Telnyx: `connection_id`).
 ///
 /// Rings end by our own deadline; Telnyx' limit lies two seconds behind it. Times are rounded up to whole seconds
 /// and moved into what Telnyx takes.
-pub fn render(command: &Command, line: &str) -> Request {
+pub fn render(command: &Command, connection: &str) -> Request {
     let method = Method::of(command.verb.kind());
-    let body = Body::of(command, line).map(|body| body.bytes()).unwrap_or_default();
-    Request { method, path: path(&command.verb, line), body: body.into() }
+    let body = Body::of(command, connection).map(|body| body.bytes()).unwrap_or_default();
+    Request { method, path: path(&command.verb, connection), body: body.into() }
 }
 
 impl Request {
@@ -92,11 +92,11 @@ impl Method {
     }
 }
 
-fn path(verb: &Verb, line: &str) -> String {
+fn path(verb: &Verb, connection: &str) -> String {
     let (on, action) = match verb {
         Verb::Dial { .. } => return "/calls".to_owned(),
         Verb::Look { on } => return format!("/calls/{}", escaped(&on.0)),
-        Verb::Find { after } => return list(line, after.as_deref()),
+        Verb::Find { after } => return list(connection, after.as_deref()),
         Verb::Recordings { leg } => {
             return format!("/recordings?filter%5Bcall_leg_id%5D={}&page%5Bsize%5D=250", escaped(leg));
         }
@@ -119,13 +119,13 @@ fn path(verb: &Verb, line: &str) -> String {
 }
 
 /// The list of all that live, from a cursor on or a page of it, in the largest pages that Telnyx has.
-fn list(line: &str, after: Option<&str>) -> String {
+fn list(connection: &str, after: Option<&str>) -> String {
     let from = match after.map(|after| (after, after.strip_prefix(NUMBER))) {
         None => String::new(),
         Some((_, Some(number))) => format!("&page%5Bnumber%5D={}", escaped(number)),
         Some((cursor, None)) => format!("&page%5Bafter%5D={}", escaped(cursor)),
     };
-    format!("/connections/{}/active_calls?page%5Blimit%5D=250{from}", escaped(line))
+    format!("/connections/{}/active_calls?page%5Blimit%5D=250{from}", escaped(connection))
 }
 
 /// A handle or another name as one segment of a path. The colon in it stays, as the official libraries leave it.
@@ -299,7 +299,7 @@ impl Input {
 
 impl<'a> Body<'a> {
     /// A look-up carries nothing.
-    fn of(command: &'a Command, line: &'a str) -> Option<Self> {
+    fn of(command: &'a Command, connection: &'a str) -> Option<Self> {
         let command_id = command.id;
         Some(match &command.verb {
             Verb::Look { .. } | Verb::Find { .. } | Verb::Recordings { .. } | Verb::Notify { .. } => return None,
@@ -312,7 +312,7 @@ impl<'a> Body<'a> {
             Verb::Hangup { .. } => Self::Hangup { command_id },
             Verb::Dial { to, from, ring_for, time_limit, link_to, hops, tag } => Self::Dial {
                 command_id,
-                connection_id: line,
+                connection_id: connection,
                 to: to.as_str(),
                 from: from.as_str(),
                 timeout_secs: ring_secs(*ring_for),

@@ -20,7 +20,7 @@ use switchhook::store::{Draft, OutboxRow, Parcel, Stamp, Store, StoreError, Take
 use switchhook::telnyx::request::render;
 use uuid::Uuid;
 
-const LINE: &str = "1700000000000000001";
+const CONNECTION: &str = "1700000000000000001";
 /// What every caller is told; letters of one to four bytes, marks that stand on others, text from right to left.
 pub const WORDS: &str = "Grüße, {caller}! ß€🦀 e\u{301} \u{202e}שלום \u{feff}\u{fffd}";
 
@@ -153,7 +153,7 @@ impl Desk {
         let book = Book { current: &self.rules, pinned: BTreeMap::new() };
         let changes = fold(batch, loaded, &book, self.clock.now())?;
         let parcels = changes.posts.iter().map(|post| {
-            let request = render(&post.command, LINE);
+            let request = render(&post.command, CONNECTION);
             Parcel { post: post.clone(), path: request.path, body: request.body }
         });
         Ok(Draft { parcels: parcels.collect(), changes })
@@ -235,7 +235,7 @@ impl Desk {
 
     /// Decides a call's journal again, and compares everything that came of it with what is stored, byte for byte.
     pub async fn replays(&self, id: CallId) {
-        let again = decide_again(self.store.as_ref(), id, &self.rules, LINE).await.unwrap();
+        let again = decide_again(self.store.as_ref(), id, &self.rules, CONNECTION).await.unwrap();
         assert_eq!(again.differs, Vec::<String>::new());
         assert_eq!(again.chapters.last().unwrap().decision.call, self.call(id).await);
     }

@@ -173,7 +173,7 @@ async fn start(
         rules,
         client,
         keys,
-        line: Settings::default().connection_id,
+        connection: Settings::default().connection_id,
         clock: clock.clone(),
         node: Uuid::from_u64_pair(0, seed),
         recorder: None,

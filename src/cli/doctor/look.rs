@@ -65,9 +65,9 @@ fn can_be_made(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Asks Telnyx for the application.
-pub async fn telnyx(client: &Client, line: &str, clock: &Clock) -> Asked {
+pub async fn telnyx(client: &Client, connection: &str, clock: &Clock) -> Asked {
     let before = clock.now();
-    let looked = client.look(&application::path(line), PATIENCE).await;
+    let looked = client.look(&application::path(connection), PATIENCE).await;
     let after = clock.now();
     match looked {
         Err(why) => Asked::Unreached(why),

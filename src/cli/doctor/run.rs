@@ -67,9 +67,9 @@ async fn examine(settings: &Settings, url: Option<&Url>) -> Result<Vec<Finding>,
     if let Some(limits) = server.as_ref().map(|server| &server.limits) {
         bad.extend(gate_of(limits).err().into_iter().flatten());
     }
-    let line = server.as_ref().map_or("", |server| &server.telnyx.line);
+    let connection = server.as_ref().map_or("", |server| &server.telnyx.connection);
     let asked = match &client {
-        Some(client) => look::telnyx(client, line, &Clock::system()).await,
+        Some(client) => look::telnyx(client, connection, &Clock::system()).await,
         None => Asked::Not,
     };
     let probe = probe(url, &asked).await?;
@@ -78,7 +78,7 @@ async fn examine(settings: &Settings, url: Option<&Url>) -> Result<Vec<Finding>,
     found.extend(of_routes(&file.display().to_string(), &routes));
     found.extend(of_database(&base));
     let routes: Option<&Routes> = routes.as_ref().ok();
-    found.extend(of_telnyx(&asked, line, url.map(Url::as_str), routes));
+    found.extend(of_telnyx(&asked, connection, url.map(Url::as_str), routes));
     found.extend(of_webhook(probe.as_ref()));
     Ok(found)
 }

@@ -30,8 +30,8 @@ const OFF: i64 = 30;
 /// From where on it is a danger: at 300 s every webhook is refused, and the answer has whole seconds.
 const FAR_OFF: i64 = 270;
 
-/// Everything that Telnyx' answer tells. `line` is the application's id, `url` where webhooks are said to arrive.
-pub fn of_telnyx(asked: &Asked, line: &str, url: Option<&str>, routes: Option<&Routes>) -> Vec<Finding> {
+/// Everything that Telnyx' answer tells. `connection` is the application's id, `url` where webhooks are said to arrive.
+pub fn of_telnyx(asked: &Asked, connection: &str, url: Option<&str>, routes: Option<&Routes>) -> Vec<Finding> {
     match asked {
         Asked::Not => {
             let why = "the settings are not complete, so Telnyx was not asked";
@@ -46,7 +46,7 @@ pub fn of_telnyx(asked: &Asked, line: &str, url: Option<&str>, routes: Option<&R
         }
         Asked::Answered { status, ahead, application } => {
             let mut found = vec![of_clock(*ahead)];
-            found.extend(of_status(*status, line, application.is_some()));
+            found.extend(of_status(*status, connection, application.is_some()));
             found.extend(application.iter().flat_map(|application| of_application(application, url, routes)));
             found
         }
@@ -73,7 +73,7 @@ fn of_clock(ahead: Option<SignedDuration>) -> Finding {
 }
 
 /// What the status says of the key, and of the application where it could not be read.
-fn of_status(status: u16, line: &str, read: bool) -> Vec<Finding> {
+fn of_status(status: u16, connection: &str, read: bool) -> Vec<Finding> {
     let accepted = || Finding::good("api-key", "Telnyx accepts the API key");
     let not_asked = |why: &str| Finding::skipped("application", why);
     match status {
@@ -90,7 +90,7 @@ fn of_status(status: u16, line: &str, read: bool) -> Vec<Finding> {
             accepted(),
             Finding::wrong(
                 "application",
-                format!("Telnyx knows no application {line} of this account"),
+                format!("Telnyx knows no application {connection} of this account"),
                 "set TELNYX_CONNECTION_ID to the id of your Voice API application",
             ),
         ],
