@@ -121,21 +121,7 @@ impl App {
     /// # Errors
     /// The database cannot be used.
     pub async fn start(parts: Parts) -> Result<Self> {
-        let Parts {
-            listener,
-            limits,
-            store,
-            alone,
-            rules,
-            client,
-            keys,
-            connection,
-            clock,
-            node,
-            recorder,
-            sending,
-            ..
-        } = parts;
+        let Parts { listener, limits, store, rules, client, clock, node, recorder, .. } = parts;
         let address = listener.local_addr().context("the listener has no address")?;
         store.migrate().await.context("the database cannot be brought up to date")?;
         let (sources, rules) = rules;
@@ -155,13 +141,13 @@ impl App {
             hooks,
             clock: clock.clone(),
             node,
-            connection,
-            alone,
-            sending,
+            connection: parts.connection,
+            alone: parts.alone,
+            sending: parts.sending,
         };
         let engine = Engine::start(house);
         let intake = Arc::new(Watched { inlet: engine.inlet(), tap });
-        let door = Arc::new(Door::new(keys, intake, clock.clone(), DoorLimits::default()));
+        let door = Arc::new(Door::new(parts.keys, intake, clock.clone(), DoorLimits::default()));
         let (reloads, asked) = Reloads::new();
         let watcher = parts
             .files
