@@ -303,14 +303,20 @@ mod tests {
         assert_eq!(talks_with(&life), None);
     }
 
-    #[test]
-    fn a_caller_who_was_only_supposed_to_be_picked_up_is_picked_up_again() {
-        let rules = rules(vec![dial(member("anna", 141, 20))], &[]);
-        let mut life = Life::begun(&rules);
+    /// A caller of whom no word came that he is picked up, and Anna who picked up.
+    fn supposed(rules: &Rules) -> Life<'_> {
+        let mut life = Life::begun(rules);
         life.news(1, News::Answered);
         life.wait();
         life.wait();
         assert_eq!(life.wants(), ["dial 1", "answer 0", "answer 0", "bridge 0"]);
+        life
+    }
+
+    #[test]
+    fn a_caller_who_was_only_supposed_to_be_picked_up_is_picked_up_again() {
+        let rules = rules(vec![dial(member("anna", 141, 20))], &[]);
+        let mut life = supposed(&rules);
         for _ in 0..DOUBTS_AFTER {
             life.refuse(Kind::Bridge, 0, Refusal::NotAnswered);
             life.wait();
@@ -378,11 +384,7 @@ mod tests {
     #[test]
     fn a_caller_who_waits_is_not_looked_at_for_what_may_mean_the_one_rung() {
         let rules = rules(vec![dial(member("anna", 141, 20))], &[]);
-        let mut life = Life::begun(&rules);
-        life.news(1, News::Answered);
-        life.wait();
-        life.wait();
-        assert_eq!(life.wants(), ["dial 1", "answer 0", "answer 0", "bridge 0"]);
+        let mut life = supposed(&rules);
         life.refuse(Kind::Bridge, 0, Refusal::Ended);
         assert_eq!(life.wants(), ["look 1"], "a look-up may find whoever waits not alive");
     }
