@@ -49,7 +49,8 @@ impl Counts {
             if let What::Settled(settled) = &entry.event.what {
                 self.commands.one([settled.kind.word(), settled.verdict.word()]);
             }
-            if entry.remarks.contains(&Remark::Over) {
+            // One that had come back was over before, and is counted.
+            if entry.remarks.contains(&Remark::Over) && !entry.back {
                 let saved = changes.calls.iter().find(|saved| saved.call.id == entry.call);
                 saved.iter().for_each(|saved| self.over(&saved.call, entry));
             }
@@ -57,10 +58,6 @@ impl Counts {
     }
 
     fn over(&self, call: &Call, entry: &Entry) {
-        // It was over before, and is counted.
-        if call.back {
-            return;
-        }
         let route = call.route.clone().map_or(Label::Borrowed("none"), Label::Owned);
         self.calls.one([route, Label::Borrowed(outcome(call))]);
         self.lasted.note(Duration::try_from(entry.decided_at.duration_since(call.began)).unwrap_or_default());
@@ -155,22 +152,25 @@ mod tests {
     use crate::routing::RulesHash;
 
     #[test]
-    fn a_call_that_comes_back_is_counted_once() {
+    fn a_call_that_comes_back_is_counted_when_it_ends_first() {
         let (counts, now) = (Counts::default(), Timestamp::UNIX_EPOCH);
         let mut call = Call::new(CallId::of("leg"), RulesHash("1".into()), now);
-        for back in [false, true] {
-            call.back = back;
+        // It ends; it ends again, having come back; another does both in one batch.
+        for ends in [&[false][..], &[true], &[false, true]] {
+            call.back = ends.contains(&true);
             let saved = Saved { call: call.clone(), before: None, wake_at: None, known: Vec::new(), ended: Vec::new() };
             let event = Event { id: EventId("e".into()), at: None, what: What::Due { version: 1 } };
             let key = EventKey { stream: String::new(), event: event.id.clone() };
             let remarks = vec![Remark::Over];
-            let entry = Entry { index: 0, key, call: call.id, version: 1, decided_at: now, event, remarks };
-            counts.batch(&Changes { calls: vec![saved], entries: vec![entry], ..Changes::default() });
+            let entry =
+                Entry { index: 0, key, call: call.id, version: 1, back: false, decided_at: now, event, remarks };
+            let entries = ends.iter().map(|back| Entry { back: *back, ..entry.clone() }).collect();
+            counts.batch(&Changes { calls: vec![saved], entries, ..Changes::default() });
         }
         let mut page = Page::default();
         counts.write(&mut page);
         let text = page.text();
-        let counted = "switchhook_calls_total{route=\"none\",outcome=\"nobody\"} 1\n";
+        let counted = "switchhook_calls_total{route=\"none\",outcome=\"nobody\"} 2\n";
         assert!(text.contains(counted), "{text}");
     }
 }

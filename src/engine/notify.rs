@@ -124,10 +124,11 @@ impl Teller {
         kill_point!("dispatch.after_send");
         let status = answered.inspect_err(|why| debug!(%call, host, why, "a notice was not answered")).ok();
         let code = notices::code(status);
-        match notices::after(status, letter.age(&self.sender.clock.boot())) {
+        let age = letter.age(&self.sender.clock.boot());
+        match notices::after(status, age) {
             After::Rests(pause) => {
-                // Once: whoever tells it again has it from the database.
-                if !taken_over {
+                // Once: whoever tells it again has it from the database. What is so young then was not told before.
+                if !taken_over || age.is_some_and(|age| age < notices::TRY) {
                     warn!(%call, host, code, "a notice was not taken; it is told again for an hour");
                 }
                 self.sender.give_back(letter, pause).await;

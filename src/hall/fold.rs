@@ -91,6 +91,8 @@ pub struct Entry {
     pub call: CallId,
     /// The call's version after it.
     pub version: u64,
+    /// The call had come back after its end by then.
+    pub back: bool,
     /// The time the decision was given.
     pub decided_at: Timestamp,
     /// The event that was decided: what arrived, or the news that it could not be decided.
@@ -235,11 +237,11 @@ impl Fold<'_> {
 
     fn keep(&mut self, index: usize, key: EventKey, event: Event, decision: Decision) {
         let Decision { call, commands, remarks } = decision;
-        let (id, version, decided_at) = (call.id, call.version, self.now);
+        let (id, version, back, decided_at) = (call.id, call.version, call.back, self.now);
         let first = call.commands - u32::try_from(commands.len()).unwrap_or(0);
         let posts = commands.into_iter().zip(first..call.commands);
         self.changes.posts.extend(posts.map(|(command, before)| Post { call: id, seq: before + 1, version, command }));
-        self.changes.entries.push(Entry { index, key, call: id, version, decided_at, event, remarks });
+        self.changes.entries.push(Entry { index, key, call: id, version, back, decided_at, event, remarks });
         self.loaded.index.note(&call);
         let before = self.loaded.calls.insert(id, call);
         self.touched.entry(id).or_insert(before);

@@ -83,7 +83,7 @@ pub fn stands(verdict: &Verdict) -> bool {
     }
 }
 
-/// Who tells an outcome that does not [hold](holds) by itself.
+/// Who tells an outcome that does not [stand](stands) by itself.
 pub fn teller(holder: Holder) -> Teller {
     match holder {
         Holder::Us | Holder::UsTooLate => Teller::Us,

@@ -80,7 +80,7 @@ impl Memory {
         &mut self,
         batch: &[Arrival],
         changes: &Changes,
-        line: &str,
+        connection: &str,
         now: Timestamp,
     ) -> Result<Vec<CommandId>, String> {
         for saved in &changes.calls {
@@ -116,7 +116,7 @@ impl Memory {
                 seq: post.seq,
                 leg: post.command.leg,
                 kind: post.command.verb.kind(),
-                request: rendered(&post.command, line),
+                request: rendered(&post.command, connection),
                 first_sent_at: now,
                 node: self.node,
                 taken_over: false,
@@ -236,10 +236,10 @@ impl Memory {
 }
 
 /// A command as it leaves, whomever it is for.
-pub(super) fn rendered(command: &Command, line: &str) -> Request {
+pub(super) fn rendered(command: &Command, connection: &str) -> Request {
     match notices::render(command) {
         Some((url, body)) => Request::stored(Kind::Notify, url, body),
-        None => render(command, line),
+        None => render(command, connection),
     }
 }
 

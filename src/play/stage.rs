@@ -264,9 +264,9 @@ impl Play {
         let now = whole(self.now);
         let Some(mut changes) = self.decided(&jobs, &batch, now) else { return };
         changes.settled.extend(spoiled);
-        let line = self.world.settings().connection_id.clone();
+        let connection = self.world.settings().connection_id.clone();
         let written =
-            if doubt == Some(false) { Ok(Vec::new()) } else { self.memory.write(&batch, &changes, &line, now) };
+            if doubt == Some(false) { Ok(Vec::new()) } else { self.memory.write(&batch, &changes, &connection, now) };
         let new = written.unwrap_or_else(|why| {
             self.diary.broken(why);
             Vec::new()

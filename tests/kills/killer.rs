@@ -108,8 +108,9 @@ impl Killer {
         let at = |ms| Timestamp::from_millisecond(ms).unwrap();
         life.listened_at().into_iter().for_each(|listened| self.stage.is_up(at(listened)));
         self.stage.is_down(at(death.lived));
-        // Notices count where one is the matter: else there is always one that rests.
-        let notices = if place.starts_with("notice.") { self.stage.open_notices() } else { 0 };
+        // Notices count where one is under way for certain: else there is always one that rests.
+        let under_way = ["notice.written", "notice.claimed", "notice.before_settle"].contains(&place);
+        let notices = if under_way { self.stage.open_notices() } else { 0 };
         let lost = (self.stage.open_commands(None) + notices, self.stage.postman.cut_off(0, death));
         let busy = lost != (0, 0);
         if busy {

@@ -12,14 +12,9 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// Reads the arguments. None: they ask for tests of other names, or somebody goes through all of it apart
-    /// (`SWITCHHOOK_KILLS=apart`). What is meant for the usual harness is let pass.
+    /// Reads the arguments. None: they ask for tests of other names. What is meant for the usual harness is let pass.
     pub fn read(mut args: impl Iterator<Item = String>) -> Option<Self> {
-        let kills = std::env::var("SWITCHHOOK_KILLS").unwrap_or("20".to_owned());
-        if kills == "apart" {
-            return None;
-        }
-        let kills = kills.parse().unwrap();
+        let kills = std::env::var("SWITCHHOOK_KILLS").map_or(20, |kills| kills.parse().unwrap());
         let mut orders = Self { kills, seed: fastrand::u64(..1_000_000), only: None };
         while let Some(arg) = args.next() {
             let mut value = || args.next().unwrap_or_else(|| panic!("{arg} needs a value"));

@@ -260,6 +260,7 @@ impl Stage {
         }
         turn::is_over();
         self.wait_for_the_end();
+        turn::again();
         let (status, _) = server.terminate();
         assert!(status.success(), "{status}");
         let told = self.ledger();

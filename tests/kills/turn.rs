@@ -32,7 +32,12 @@ pub fn begin<'s, T: Send + 's>(
     })
 }
 
-/// This run has nobody call any more, and does nothing to anybody: what is left is to see how it ends.
+/// This run has nobody call any more, and does nothing to anybody: what is left is to wait for the end of it.
 pub fn is_over() {
     drop(MINE.take());
+}
+
+/// What is left is looked at. That takes the processors, so it waits for its turn too.
+pub fn again() {
+    MINE.set(Some(RUNTIME.block_on(PLACES.clone().acquire_owned()).unwrap()));
 }
