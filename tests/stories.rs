@@ -500,6 +500,19 @@ fn the_word_of_a_recording_never_comes() {
     insta::assert_snapshot!(told(route(MAILBOX), &call().message(secs(12)), Settings::default(), trouble));
 }
 
+#[test]
+fn a_message_was_not_recorded_and_nobody_is_to_be_told() {
+    let mut settings = Settings::default();
+    settings.switches.set("short_recording=nothing").unwrap();
+    let steps = "    - voicemail: { greeting: { say: Please leave a message. }, max_length: 30s }\n";
+    insta::assert_snapshot!(told(
+        route(steps),
+        &call().message(Duration::from_millis(100)),
+        settings,
+        Trouble::default()
+    ));
+}
+
 fn ill(how: Ill, lasts: u64) -> Trouble {
     let ills = vec![Illness { host: "hooks.example.com", at: secs(0), lasts: secs(lasts), how }];
     Trouble { ills, ..Trouble::default() }

@@ -14,7 +14,7 @@ use super::phase::{Joining, Phase};
 use super::remark::{EndWhy, Remark, StepWord};
 use super::state::Call;
 use super::turn::{Flow, Turn, later};
-use super::{answer, birth, ending, mailbox, menu, ring, sorry, speech, talk, transfer, voicemail};
+use super::{answer, birth, ending, mailbox, menu, recorder, ring, sorry, speech, talk, transfer, voicemail};
 use crate::routing::{Action, Outcome, Place, RejectWith, RingAsked, Rules, Step, StepId};
 
 /// What came of an event.
@@ -45,6 +45,7 @@ pub fn decide(call: Call, event: &Event, rules: &Rules, now: Timestamp) -> Decis
         }
     };
     ending::sweep(&mut turn);
+    recorder::sweep(&mut turn);
     ending::close(&mut turn);
     mailbox::close(&mut turn);
     turn.call.version += 1;
@@ -70,7 +71,13 @@ pub fn deadline(call: &Call, rules: &Rules) -> Option<Timestamp> {
         Phase::Ending { .. } | Phase::Ended { .. } => None,
     };
     let whole = call.phase.is_under_way().then(|| later(call.began, rules.defaults.max_call));
-    phase.into_iter().chain(whole).chain(ending::sweep_deadline(call)).chain(mailbox::deadline(call)).min()
+    phase
+        .into_iter()
+        .chain(whole)
+        .chain(ending::sweep_deadline(call))
+        .chain(recorder::deadline(call))
+        .chain(mailbox::deadline(call))
+        .min()
 }
 
 /// What a fact means for the call in its phase.

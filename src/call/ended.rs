@@ -1,6 +1,8 @@
 //! Where a call is, or how it ended, in a word or two: for lists, which read no journal.
 
-use super::leg::{Leg, Role};
+use std::collections::BTreeSet;
+
+use super::leg::Leg;
 use super::message::Came;
 use super::phase::Phase;
 use super::state::Call;
@@ -27,12 +29,10 @@ impl Call {
         }
     }
 
-    /// Whoever picked up: the caller talked with one of them.
+    /// With whom the caller talked.
     fn partners(&self) -> String {
-        let others = self.legs.iter().filter(|leg| !matches!(leg.role, Role::Caller) && leg.answered_at().is_some());
-        let mut names: Vec<&str> = others.map(Leg::name).collect();
-        names.dedup();
-        if names.is_empty() { "somebody".to_owned() } else { names.join(" or ") }
+        let names: BTreeSet<&str> = self.legs.iter().filter(|leg| leg.talked).map(Leg::name).collect();
+        if names.is_empty() { "somebody".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(" and ") }
     }
 
     /// He was neither picked up nor was anybody rung for him, and it was we who ended that.

@@ -77,7 +77,7 @@ pub enum News {
         /// Which of our numbers.
         to: Party,
         /// How often the call was passed on before it came to us, as far as it says.
-        #[serde(default, skip_serializing_if = "is_zero")]
+        #[serde(default, skip_serializing_if = "super::ids::is_zero")]
         hops: u8,
     },
     /// A leg that goes out exists, and rings or soon will.
@@ -270,9 +270,4 @@ impl Verdict {
             Self::Recordings { .. } => "recordings",
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
-fn is_zero(count: &u8) -> bool {
-    *count == 0
 }

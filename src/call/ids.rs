@@ -139,6 +139,12 @@ impl fmt::Debug for Handle {
     }
 }
 
+/// What serde is asked before it leaves a count out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+pub(super) fn is_zero(count: &u8) -> bool {
+    *count == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

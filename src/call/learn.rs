@@ -266,7 +266,9 @@ fn settled_command(turn: &mut Turn<'_>, settled: &Settled, talk: Option<LegNo>) 
         (Kind::Look, Verdict::Unknown | Verdict::Refused { why: Refusal::Unavailable, .. }) if talk.is_some() => {
             Ok(Fact::Settled(settled.clone()))
         }
-        (Kind::Look | Kind::Find | Kind::Recordings, _) => Err(Ignored::NothingToDo),
+        (Kind::Look | Kind::Find, _) => Err(Ignored::NothingToDo),
+        // What it comes to stands with the messages.
+        (Kind::Recordings, _) => Ok(Fact::Settled(settled.clone())),
         (kind, Verdict::Refused { why: Refusal::Ended, .. }) => {
             is_he_gone(kind, turn);
             Ok(Fact::Settled(settled.clone()))

@@ -38,17 +38,20 @@ pub struct Leg {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub supposed: bool,
     /// How often what was supposed turned out wrong.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::ids::is_zero")]
     pub doubts: u8,
     /// That it is to be hung up, and how far that has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stop>,
     /// How often it was looked for among all that live.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::ids::is_zero")]
     pub sought: u8,
     /// When a look-up said that it is over, while the caller talks: it is looked at once more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said_gone: Option<SaidGone>,
+    /// The caller was taken to talk with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub talked: bool,
     /// No word of it came in time: taken for gone, until it shows itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
@@ -123,7 +126,7 @@ pub struct Stop {
     #[serde(default)]
     pub tries: u8,
     /// How many of them did not arrive, as far as is known, since one was taken.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::ids::is_zero")]
     pub missed: u8,
 }
 
@@ -163,6 +166,7 @@ impl Leg {
             stop: None,
             sought: 0,
             said_gone: None,
+            talked: false,
             lost: false,
         }
     }
@@ -271,9 +275,4 @@ impl Leg {
             None => self.stop = Some(Stop { from, asked: None, tries: 0, missed: 0 }),
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
-fn is_zero(count: &u8) -> bool {
-    *count == 0
 }

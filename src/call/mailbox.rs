@@ -42,6 +42,7 @@ pub(super) fn asked(step: StepId, command: CommandId, turn: &mut Turn<'_>) {
     let now = turn.now;
     let message = turn.call.messages.iter_mut().find(|message| message.step == step && message.came == Came::Waited);
     message.into_iter().for_each(|message| message.asked = Some((command, now)));
+    turn.call.recorder.begin = Some(command);
 }
 
 /// Whether nothing came yet of the message that a mailbox takes.
@@ -73,8 +74,10 @@ pub(super) fn settled(settled: &Settled, turn: &mut Turn<'_>) -> bool {
 /// Telnyx was asked for recordings of which no word came. What is not there is given up.
 fn sought(settled: &Settled, turn: &mut Turn<'_>) -> bool {
     let tapes = if let Verdict::Recordings { tapes } = &settled.verdict { tapes.as_slice() } else { &[] };
+    let leg = turn.call.caller().and_then(|leg| leg.id.clone());
     let mut found = false;
-    for tape in tapes {
+    // Who asks with a filter that is passed over gets those of strangers.
+    for tape in tapes.iter().filter(|tape| tape.leg.is_none() || tape.leg == leg) {
         found |= saved(tape, turn).is_ok();
     }
     let left = |message: &Message| {
@@ -105,10 +108,11 @@ fn asked_for(settled: &Settled, turn: &mut Turn<'_>) {
     }
 }
 
-/// A recording that was asked for is left, and what became of that is not known yet.
+/// A recording that was asked for is left, and what became of that may not be known yet.
 pub(super) fn leave(command: CommandId, turn: &mut Turn<'_>) {
-    unsure(command, turn);
-    turn.call.recorder.begin = Some(command);
+    if turn.call.recorder.begin == Some(command) {
+        unsure(command, turn);
+    }
 }
 
 /// Nobody knows whether the recording that was asked for has begun, or will.
@@ -155,19 +159,24 @@ pub(super) fn failed(turn: &mut Turn<'_>) -> Result<(), Ignored> {
 /// Gives up on messages of which nothing can come any more, or came in time. Whoever their mailboxes name is told that the
 /// call was missed as it begins to end: until then somebody may still talk with the caller.
 pub(super) fn close(turn: &mut Turn<'_>) {
-    let (now, here) = (turn.now, here(&turn.call.phase));
+    let (now, here, closing) = (turn.now, here(&turn.call.phase), is_closing(&turn.call));
     for index in 0..turn.call.messages.len() {
         let left = |message: &&mut Message| message.came == Came::Waited && here != Some(message.step);
         let Some(message) = turn.call.messages.get_mut(index).filter(left) else { continue };
         message.over.get_or_insert(now);
         let (asked, due) = (message.asked.is_some(), message.deadline().is_some_and(|at| now >= at));
-        if !asked || (due && !seek(index, turn)) {
+        if !asked || (closing && due && !seek(index, turn)) {
             end(index, Came::Nothing, turn);
         }
     }
-    if matches!(turn.call.phase, Phase::Ending { .. } | Phase::Ended { .. }) && !turn.call.talked {
+    if closing && !turn.call.talked {
         tell_lost(turn);
     }
+}
+
+/// Nothing is done for the caller any more that a look-up could keep waiting.
+fn is_closing(call: &Call) -> bool {
+    matches!(call.phase, Phase::Ending { .. } | Phase::Ended { .. })
 }
 
 /// Asks Telnyx for the recording of a message, once: its word may be lost.
@@ -194,7 +203,7 @@ fn tell_lost(turn: &mut Turn<'_>) {
 /// When the first message is given up that is waited for.
 pub(super) fn deadline(call: &Call) -> Option<Timestamp> {
     let waits = call.messages.iter().filter(|message| message.came == Came::Waited);
-    waits.filter_map(Message::deadline).min()
+    waits.filter_map(Message::deadline).min().filter(|_| is_closing(call))
 }
 
 /// The mailbox that the caller is in.

@@ -63,12 +63,15 @@ pub struct Tape {
     /// When it ended, by whoever made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
+    /// The leg that it is said to be of where several are listed (Telnyx: `call_leg_id`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<String>,
 }
 
 /// What is still under way of recordings that a call has left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorder {
-    /// The last begin of one that has no outcome yet, and that nobody waits for any more.
+    /// The last begin of one that has no outcome yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begin: Option<CommandId>,
     /// The last end of a recording that was asked for and has no outcome yet, and when that was.
@@ -77,6 +80,9 @@ pub struct Recorder {
     /// The begin or the end of one may still come about, of which nobody will know: until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// How often the end of that was asked for.
+    #[serde(default, skip_serializing_if = "super::ids::is_zero")]
+    pub swept: u8,
 }
 
 impl Recorder {

@@ -14,13 +14,16 @@ use super::event::{Refusal, Settled, Verdict};
 use super::ids::LegNo;
 use super::kind::Kind;
 use super::message::Recorder;
+use super::state::Call;
 use super::turn::{Turn, between, later};
 
 /// How long a try that was not answered may be on its way once it was given up.
 const LATE: Duration = Duration::from_secs(6);
 /// How long the end of a recording may go without its outcome: two tries.
 const UNHEARD: Duration = Duration::from_secs(9);
-/// An outcome that comes sooner is that of the first try, and there was no other.
+/// How often the end of what may have come about is asked for while Telnyx does not answer.
+const MOST_SWEPT: u8 = 3;
+/// An outcome that comes sooner is that of the first try, or of one right after it.
 const ONE_TRY: Duration = Duration::from_secs(4);
 
 /// Ends what may be recorded of the caller for a message: the recording that was asked for last.
@@ -38,6 +41,21 @@ pub(super) fn unsure(turn: &mut Turn<'_>) -> Timestamp {
     let until = turn.after(LATE);
     turn.call.recorder.until = Some(until);
     until
+}
+
+/// When the end of what may have come about by then is asked for, wherever the caller is: else he would be recorded while
+/// he talks.
+pub(super) fn deadline(call: &Call) -> Option<Timestamp> {
+    let Recorder { until, swept, .. } = call.recorder;
+    until.filter(|_| call.phase.is_under_way() && !call.recorder.is_open() && swept < MOST_SWEPT)
+}
+
+/// Asks for that.
+pub(super) fn sweep(turn: &mut Turn<'_>) {
+    if deadline(&turn.call).is_some_and(|until| until <= turn.now) {
+        turn.call.recorder.swept += 1;
+        end(turn);
+    }
 }
 
 /// Until when the next recording, which waits `since` then, is to wait before this is asked again; `None`: it need not. Asks
@@ -71,7 +89,7 @@ pub(super) fn settled(settled: &Settled, turn: &mut Turn<'_>) {
     if !is_done(&settled.verdict, alone) {
         unsure(turn);
     } else if asked.is_some_and(|asked| until.is_some_and(|until| until <= asked)) {
-        turn.call.recorder.until = None;
+        (turn.call.recorder.until, turn.call.recorder.swept) = (None, 0);
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Call {
     /// Which of our numbers.
     pub to: Party,
     /// How often it was passed on before it came to us.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::ids::is_zero")]
     pub hops: u8,
     /// The route that took it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,9 +105,4 @@ impl Call {
     pub fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended { .. })
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
-fn is_zero(count: &u8) -> bool {
-    *count == 0
 }

@@ -25,6 +25,7 @@ pub(super) fn begin(with: LegNo, turn: &mut Turn<'_>) -> Phase {
     turn.remark(Remark::Connected { name: turn.name(with) });
     turn.call.talked = true;
     let now = turn.now;
+    turn.call.leg_mut(with).into_iter().for_each(|leg| leg.talked = true);
     for leg in turn.call.legs.iter_mut().filter(|leg| leg.no != LegNo::CALLER && !leg.has_ended()) {
         if leg.no == with {
             leg.stop = None;

@@ -121,6 +121,11 @@ pub(super) fn event(chapter: &Chapter, rules: &Rules) -> Value {
     if let call::What::Leg { news: News::Recorded(tape), .. } = &mut event.what {
         hide(tape);
     }
+    if let call::What::Settled(settled) = &mut event.what
+        && let call::Verdict::Recordings { tapes } = &mut settled.verdict
+    {
+        tapes.iter_mut().for_each(hide);
+    }
     json!({ "decided_at": chapter.at, "event": event, "remarks": remarks, "why": why })
 }
 

@@ -309,7 +309,7 @@ impl Rules {
         Self {
             hash,
             files: Vec::new(),
-            // Their steps are not there: no call begins by them.
+            // Their steps are not there: a call that comes to one ends with an apology.
             numbers: current.numbers.clone(),
             rest: current.rest.clone(),
             routes: BTreeMap::new(),

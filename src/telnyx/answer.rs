@@ -169,7 +169,9 @@ fn named(kind: Kind, code: &str) -> Option<Refusal> {
         // The ordinary race with somebody who hung up.
         "90018" => Some(Refusal::Ended),
         // No such handle, no such call: ours was good once, so its leg is over and forgotten. A dial has no leg of
-        // its own to be over: what it names is its line, or a leg it should be linked to.
+        // its own to be over: what it names is its connection, or a leg it should be linked to.
+        // There is no such recording to be ended.
+        "10005" if kind == Kind::StopRecord => Some(Refusal::Invalid),
         "10005" | "90015" | "90058" if kind != Kind::Dial => Some(Refusal::Ended),
         "10005" | "90015" | "90058" => Some(Refusal::Invalid),
         "90034" => Some(Refusal::NotAnswered),
@@ -281,6 +283,7 @@ mod tests {
             (Kind::Hangup, 422, "90018", Refusal::Ended),
             (Kind::Dial, 422, "90018", Refusal::Ended),
             (Kind::Answer, 404, "10005", Refusal::Ended),
+            (Kind::StopRecord, 404, "10005", Refusal::Invalid),
             (Kind::Answer, 404, "10007", Refusal::Ended),
             (Kind::Speak, 422, "90015", Refusal::Ended),
             (Kind::Dial, 422, "90015", Refusal::Invalid),

@@ -139,6 +139,7 @@ impl Payload<'_> {
             link: link(self.public_recording_urls).or_else(|| link(self.recording_urls)),
             began: moment(self.recording_started_at),
             ended: moment(self.recording_ended_at),
+            leg: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::loose::member;
+use super::loose::{LONGEST_ID, member};
 use super::news::is_address;
 use crate::call::{Link, Tape, Verdict};
 
@@ -16,7 +16,8 @@ pub(super) fn recordings(body: &Value) -> Option<Verdict> {
 fn tape(of: &Value) -> Tape {
     let moment = |name| member(of, name)?.parse().ok();
     let (began, ended) = (moment("recording_started_at"), moment("recording_ended_at"));
-    Tape { id: member(of, "id"), link: of.get("download_urls").and_then(link), began, ended }
+    let name = |name| member(of, name).filter(|id| id.len() <= LONGEST_ID);
+    Tape { id: name("id"), link: of.get("download_urls").and_then(link), began, ended, leg: name("call_leg_id") }
 }
 
 fn link(urls: &Value) -> Option<Link> {
@@ -55,6 +56,7 @@ mod tests {
             link: Some(Link("https://example.com/r1.mp3".into())),
             began: "2026-03-09T10:00:00Z".parse().ok(),
             ended: "2026-03-09T10:00:08.5Z".parse().ok(),
+            leg: Some("l".into()),
         };
         assert_eq!(of(&body), Reading::Verdict(Verdict::Recordings { tapes: vec![first, Tape::default()] }));
     }

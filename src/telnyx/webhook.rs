@@ -252,6 +252,7 @@ mod tests {
             link: Some(Link("https://media.example.com/r/1.mp3?sig=abc".into())),
             began: Some("2026-11-20T14:03:01.137772Z".parse().unwrap()),
             ended: Some("2026-11-20T14:04:02.0001Z".parse().unwrap()),
+            leg: None,
         }
     }
 
