@@ -50,7 +50,7 @@ pub(super) fn first(event: &Event, turn: &mut Turn<'_>) -> Flow {
         News::Bridged | News::Other { .. } => Phase::Discovered { since: now },
         News::Pressed { .. } | News::Gathered { .. } => Phase::Discovered { since: now },
         News::Recorded(_) | News::RecordingFailed => Phase::Discovered { since: now },
-        News::SpeechStarted | News::SpeechEnded | News::PlaybackStarted | News::PlaybackEnded { .. } => {
+        News::SpeechStarted | News::SpeechEnded | News::PlaybackStarted { .. } | News::PlaybackEnded { .. } => {
             Phase::Discovered { since: now }
         }
     };

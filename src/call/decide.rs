@@ -36,7 +36,7 @@ pub fn decide(call: Call, event: &Event, rules: &Rules, now: Timestamp) -> Decis
         let flow = birth::first(event, &mut turn);
         follow(flow, None, &mut turn)
     } else {
-        match learn(&mut turn, event, phase.talks_with()) {
+        match learn(&mut turn, event, phase.talks_with(), speech::awaited(&phase, rules)) {
             Ok(fact) => react(phase, &fact, &mut turn),
             Err(why) => {
                 turn.remark(Remark::Ignored { why });

@@ -96,7 +96,11 @@ pub enum News {
     /// A text was spoken to its end.
     SpeechEnded,
     /// Audio begins to be heard.
-    PlaybackStarted,
+    PlaybackStarted {
+        /// Which, if that is said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        audio: Option<String>,
+    },
     /// Audio was played to its end. Audio that was stopped has no end that anybody waits for.
     PlaybackEnded {
         /// Whether anything was heard: false if the file was not found or broken.

@@ -14,6 +14,7 @@ use super::mailbox;
 use super::remark::{Ignored, Remark};
 use super::turn::{PICKS_UP, Turn, later};
 use crate::phone::{Key, Party};
+use crate::routing::Rules;
 
 /// What an event amounts to.
 pub(super) enum Fact {
@@ -64,11 +65,17 @@ pub(super) enum Change {
 
 /// Takes in an event: moves the leg it is about, and says what that amounts to.
 ///
-/// `talk`: whom the caller talks with.
-pub(super) fn learn(turn: &mut Turn<'_>, event: &Event, talk: Option<LegNo>) -> Result<Fact, Ignored> {
+/// `talk`: whom the caller talks with. `awaited`: the audio whose begin is waited for, if that is known.
+pub(super) fn learn(
+    turn: &mut Turn<'_>,
+    event: &Event,
+    talk: Option<LegNo>,
+    awaited: Option<&str>,
+) -> Result<Fact, Ignored> {
     match &event.what {
         What::Leg { who, news } => match recording(turn, who, news) {
             Some(change) => Ok(Fact::Leg { no: LegNo::CALLER, change: change? }),
+            None if is_ringing(news, awaited, turn.rules) => Err(Ignored::Late),
             None => news_of_leg(turn, who, news),
         },
         What::Settled(settled) => {
@@ -82,6 +89,13 @@ pub(super) fn learn(turn: &mut Turn<'_>, event: &Event, talk: Option<LegNo>) -> 
         What::Due { .. } => Err(Ignored::Stale),
         What::Fault { .. } => Ok(Fact::Fault),
     }
+}
+
+/// The ringing we played may begin late, when other audio is waited for. Only what we know for ours is told apart: whether an
+/// address comes back letter for letter is not said.
+fn is_ringing(news: &News, awaited: Option<&str>, rules: &Rules) -> bool {
+    let News::PlaybackStarted { audio: Some(begun) } = news else { return false };
+    rules.defaults.ringback.as_ref() == Some(begun) && awaited.is_some_and(|awaited| awaited != begun)
 }
 
 fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Ignored> {
@@ -135,7 +149,7 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
         }
         News::SpeechStarted => Change::SpeechStarted,
         News::SpeechEnded => Change::SpeechEnded,
-        News::PlaybackStarted => Change::PlaybackStarted,
+        News::PlaybackStarted { .. } => Change::PlaybackStarted,
         News::PlaybackEnded { .. } => Change::PlaybackEnded,
         News::Pressed { key, mark } => Change::Pressed { key: *key, mark: *mark },
         News::Gathered { entered, mark } => Change::Gathered { entered: *entered, mark: *mark },

@@ -365,7 +365,7 @@ mod tests {
         let mut life = Life::answered(&rules);
         life.settle(Kind::Gather, 0, Verdict::Unknown);
         assert!((life.next_in() - 8.0).abs() < 0.001, "{}", life.next_in());
-        life.news(0, News::PlaybackStarted);
+        life.news(0, News::PlaybackStarted { audio: None });
         assert!((life.next_in() - 615.0).abs() < 0.001, "{}", life.next_in());
         life.news(0, News::PlaybackEnded { played: true });
         assert!((life.next_in() - 15.0).abs() < 0.001, "{}", life.next_in());

@@ -7,10 +7,10 @@ use super::event::{Refusal, Settled, Verdict};
 use super::ids::LegNo;
 use super::kind::Kind;
 use super::learn::{Change, Fact};
-use super::phase::{Phase, Sound, Speaking};
+use super::phase::{Leaving, Phase, Sound, Speaking, Taking};
 use super::remark::Remark;
 use super::turn::{Flow, Turn};
-use crate::routing::{Action, Play, Prompt, Say, StepId, spoken};
+use crate::routing::{Action, Mailbox, Play, Prompt, Rules, Say, StepId, spoken};
 
 /// How much longer than expected a speech may take before the call goes on without its end.
 pub(super) const SLACK: Duration = Duration::from_secs(10);
@@ -90,6 +90,25 @@ pub(super) fn hear(at: Speaking, heard: (Verb, Duration), fact: &Fact, turn: &mu
         Fact::Settled(Settled { command, verdict, .. }) if *command == at.command => settled(at, verdict, turn),
         Fact::Due if turn.now >= at.until => overdue(at, verb, turn),
         Fact::Leg { .. } | Fact::Settled(_) | Fact::Due | Fact::Arrived { .. } | Fact::Fault => stay(at),
+    }
+}
+
+/// The audio whose begin is waited for.
+pub(super) fn awaited<'r>(phase: &Phase, rules: &'r Rules) -> Option<&'r str> {
+    let step = if let Phase::Speaking(at) = phase {
+        at.step
+    } else if let Phase::Recording(Leaving { step, part: Taking::Greeting(_) }) = phase {
+        *step
+    } else {
+        return None;
+    };
+    let action = &rules.step(step)?.action;
+    if let Action::Play(play) = action {
+        Some(&play.url)
+    } else if let Action::Voicemail(Mailbox { greeting: Some(Prompt::Play(play)), .. }) = action {
+        Some(&play.url)
+    } else {
+        None
     }
 }
 
@@ -181,7 +200,7 @@ fn audio(play: &Play, turn: &Turn<'_>) -> Option<(Verb, Duration)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kit::{Life, NOTHING, play, rules, say};
+    use super::super::kit::{Life, NOTHING, RINGBACK, play, rules, say};
     use super::super::{Cause, Kind, News, Refusal, Remark, Verdict};
     use crate::routing::{Action, Rules};
 
@@ -202,11 +221,24 @@ mod tests {
         assert_eq!((life.wants(), life.phase()), (vec!["speak 0".into()], "speaking"));
         life.news(0, News::SpeechStarted);
         life.accept(Kind::Speak, 0);
-        life.news(0, News::PlaybackStarted);
+        life.news(0, News::PlaybackStarted { audio: None });
         life.news(0, News::PlaybackEnded { played: true });
         assert_eq!((life.wants(), life.phase()), (vec![], "speaking"), "that was other audio");
         life.news(0, News::SpeechEnded);
         assert_eq!((life.wants(), life.phase()), (vec!["hangup 0".into()], "ending"));
+    }
+
+    #[test]
+    fn ringing_that_begins_late_is_not_what_is_waited_for() {
+        let mut rules = plays();
+        rules.defaults.ringback = Some(RINGBACK.into());
+        let mut life = Life::answered(&rules);
+        let begins = |audio: &str| News::PlaybackStarted { audio: Some(audio.into()) };
+        life.news(0, begins(RINGBACK));
+        life.accept(Kind::Play, 0);
+        assert!((life.next_in() - 8.0).abs() < 0.001, "it has not begun: {}", life.next_in());
+        life.news(0, begins(AUDIO));
+        assert!((life.next_in() - 610.0).abs() < 0.001, "{}", life.next_in());
     }
 
     #[test]
@@ -245,7 +277,7 @@ mod tests {
         }
         let rules = plays();
         let mut life = Life::answered(&rules);
-        life.news(0, News::PlaybackStarted);
+        life.news(0, News::PlaybackStarted { audio: None });
         assert!((life.next_in() - 610.0).abs() < 0.001);
     }
 

@@ -62,7 +62,7 @@ fn news() -> impl Strategy<Value = News> {
         3 => cause.prop_map(|cause| News::HungUp { cause }),
         2 => Just(News::SpeechStarted),
         2 => Just(News::SpeechEnded),
-        2 => Just(News::PlaybackStarted),
+        2 => Just(News::PlaybackStarted { audio: None }),
         2 => any::<bool>().prop_map(|played| News::PlaybackEnded { played }),
         1 => Just(News::Other { name: "call.something".into() }),
     ]

@@ -168,7 +168,7 @@ fn news_of(news: &News, leg: Option<&Leg>) -> String {
         News::HungUp { cause } => format!("{who} {}", ended(*cause)),
         News::SpeechStarted => "the text is being spoken".to_owned(),
         News::SpeechEnded => "the text has been spoken".to_owned(),
-        News::PlaybackStarted => "the audio is being played".to_owned(),
+        News::PlaybackStarted { .. } => "the audio is being played".to_owned(),
         News::PlaybackEnded { played: true } => "the audio has been played".to_owned(),
         News::PlaybackEnded { played: false } => "the audio could not be played".to_owned(),
         News::Pressed { key, .. } => format!("{who} presses {key}"),

@@ -61,7 +61,7 @@ fn begins(kind: Kind, news: &News, of_caller: bool) -> bool {
         Kind::Answer => *news == News::Answered && of_caller,
         Kind::Bridge => *news == News::Bridged,
         Kind::Speak => *news == News::SpeechStarted,
-        Kind::Play | Kind::Gather | Kind::StopPlay => *news == News::PlaybackStarted,
+        Kind::Play | Kind::Gather | Kind::StopPlay => matches!(news, News::PlaybackStarted { .. }),
         // Nothing tells of it.
         Kind::Record | Kind::StopRecord => false,
         Kind::Hangup | Kind::Reject | Kind::Look | Kind::Find | Kind::Recordings | Kind::Notify => false,

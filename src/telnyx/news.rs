@@ -1,5 +1,7 @@
 //! Telnyx' event names and payloads, in our words.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -47,6 +49,8 @@ pub(super) struct Payload<'a> {
     creator_call_session_id: Loose<'a>,
     #[serde(borrow)]
     client_state: Loose<'a>,
+    #[serde(borrow)]
+    media_url: Loose<'a>,
     #[serde(borrow)]
     direction: Loose<'a>,
     #[serde(borrow)]
@@ -104,7 +108,9 @@ impl Payload<'_> {
             "call.bridged" => News::Bridged,
             "call.hangup" => News::HungUp { cause: cause(text(self.hangup_cause).as_deref()) },
             "call.speak.started" => News::SpeechStarted,
-            "call.playback.started" => News::PlaybackStarted,
+            "call.playback.started" => {
+                News::PlaybackStarted { audio: text(self.media_url).filter(|url| is_address(url)).map(Cow::into_owned) }
+            }
             "call.speak.ended" => match text(self.status).as_deref() {
                 // The hangup itself is on its way: nothing is to follow on a text that it cut off.
                 Some("call_hangup") => other(name),

@@ -143,7 +143,9 @@ mod tests {
                 "call.bridged" => News::Bridged,
                 "call.hangup" => News::HungUp { cause: Cause::Busy },
                 "call.speak.started" => News::SpeechStarted,
-                "call.playback.started" => News::PlaybackStarted,
+                "call.playback.started" => {
+                    News::PlaybackStarted { audio: Some("https://calls.example.com/ringback.mp3".into()) }
+                }
                 "call.speak.ended" => News::SpeechEnded,
                 "call.playback.ended" => News::PlaybackEnded { played: false },
                 "call.dtmf.received" => News::Pressed { key: Key::of('5').unwrap(), mark: None },
