@@ -43,11 +43,11 @@ pub(super) fn unsure(turn: &mut Turn<'_>) -> Timestamp {
     until
 }
 
-/// When the end of what may have come about by then is asked for, wherever the caller is: else he would be recorded while
-/// he talks.
+/// When the end of what may have come about by then is asked for: else he would be recorded while he talks. Not before he
+/// does: what he is to hear first would wait for it.
 pub(super) fn deadline(call: &Call) -> Option<Timestamp> {
     let Recorder { until, swept, .. } = call.recorder;
-    until.filter(|_| call.phase.is_under_way() && !call.recorder.is_open() && swept < MOST_SWEPT)
+    until.filter(|_| call.phase.talks_with().is_some() && !call.recorder.is_open() && swept < MOST_SWEPT)
 }
 
 /// Asks for that.

@@ -691,7 +691,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_begin_late_is_ended_wherever_the_caller_is_by_then() {
+    fn what_may_begin_late_is_ended_once_the_caller_talks() {
         // Given a recording of which nobody knows whether it was begun, and a caller who goes on.
         let rules = rules(vec![Action::Answer, voicemail(None), dial(member("anna", 141, 20))], &[]);
         let mut life = Life::answered(&rules);
@@ -702,7 +702,10 @@ mod tests {
         );
         life.settle(Kind::Record, 0, Verdict::Unknown);
         life.accept(Kind::StopRecord, 0);
-        life.news(1, News::Placed);
+        life.news(1, News::Answered);
+        life.accept(Kind::Bridge, 0);
+        life.news(1, News::Bridged);
+        assert_eq!((life.wants(), life.phase()), (vec!["bridge 0".into()], "talking"));
         // When an earlier try may have come, then it is ended; as often as Telnyx says nothing to that, a few times.
         for _ in 0..3 {
             assert!((life.next_in() - 6.0).abs() < 0.001, "{}", life.next_in());
