@@ -10,7 +10,7 @@ use crate::sources::{Row, Sent, Sources};
 /// How long after it was accepted a command may still find that there is nothing left for it to do.
 const LAG: SignedDuration = SignedDuration::from_secs(5);
 /// What may become of a command.
-const STATUSES: [&str; 7] = ["accepted", "refused", "unknown", "void", "alive", "gone", "listed"];
+const STATUSES: [&str; 8] = ["accepted", "refused", "unknown", "void", "alive", "gone", "listed", "recordings"];
 
 pub fn check(sources: &Sources, report: &mut Report) {
     let rows: BTreeMap<&str, &Row> = sources.outbox.iter().map(|row| (row.id.as_str(), row)).collect();
