@@ -75,8 +75,7 @@ pub(super) fn learn(
     match &event.what {
         What::Leg { who, news } => match recording(turn, who, news) {
             Some(change) => Ok(Fact::Leg { no: LegNo::CALLER, change: change? }),
-            None if is_ringing(news, awaited, turn.rules) => Err(Ignored::Late),
-            None => news_of_leg(turn, who, news),
+            None => news_of_leg(turn, who, news, awaited),
         },
         What::Settled(settled) => {
             remark_on(turn, settled);
@@ -98,13 +97,14 @@ fn is_ringing(news: &News, awaited: Option<&str>, rules: &Rules) -> bool {
     rules.defaults.ringback.as_ref() == Some(begun) && awaited.is_some_and(|awaited| awaited != begun)
 }
 
-fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Ignored> {
+fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News, awaited: Option<&str>) -> Result<Fact, Ignored> {
     if turn.call.legs.is_empty() {
         let leg = Leg::new(LegNo::CALLER, Role::Caller, LegState::Ringing, turn.now);
         turn.call.legs.push(leg);
     }
     let no = find(turn, who).ok_or(Ignored::NotOurs)?;
-    let (now, routed, leg) = (turn.now, turn.call.route.is_some(), turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?);
+    let (now, rules, routed) = (turn.now, turn.rules, turn.call.route.is_some());
+    let leg = turn.call.leg_mut(no).ok_or(Ignored::NotOurs)?;
     // A dial that was refused, or never sent, can have made a leg all the same: a try of it that was long on its way.
     if leg.never_was() && !matches!(news, News::HungUp { .. }) {
         if who.handle.is_none() || !matches!(news, News::Placed | News::Answered | News::Bridged) {
@@ -129,18 +129,7 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
         News::HungUp { .. } => return Err(Ignored::Twice),
         _ if leg.has_ended() => return Err(Ignored::Late),
         News::Placed => placed(leg)?,
-        News::Answered if leg.answered_at().is_some() => {
-            leg.supposed = false;
-            return Err(Ignored::Twice);
-        }
-        News::Answered => {
-            leg.state = LegState::Answered { at: now };
-            // What was to turn him away unanswered comes too late for that: he is hung up at once.
-            if let Some(stop) = leg.stop.as_mut().filter(|_| no == LegNo::CALLER) {
-                stop.asked = None;
-            }
-            Change::Answered
-        }
+        News::Answered => answered(leg, now)?,
         News::Bridged => {
             wait_for_answer(leg, now);
             // A leg can be joined before it is picked up (early media): it exists, no more is said.
@@ -149,6 +138,7 @@ fn news_of_leg(turn: &mut Turn<'_>, who: &Who, news: &News) -> Result<Fact, Igno
         }
         News::SpeechStarted => Change::SpeechStarted,
         News::SpeechEnded => Change::SpeechEnded,
+        News::PlaybackStarted { .. } if is_ringing(news, awaited, rules) => return Err(Ignored::Late),
         News::PlaybackStarted { .. } => Change::PlaybackStarted,
         News::PlaybackEnded { .. } => Change::PlaybackEnded,
         News::Pressed { key, mark } => Change::Pressed { key: *key, mark: *mark },
@@ -194,6 +184,19 @@ fn wait_for_answer(leg: &mut Leg, now: Timestamp) {
     if let Some(stop) = leg.stop.as_mut().filter(|stop| given && stop.asked.is_none()) {
         stop.from = stop.from.max(later(now, PICKS_UP));
     }
+}
+
+fn answered(leg: &mut Leg, now: Timestamp) -> Result<Change, Ignored> {
+    if leg.answered_at().is_some() {
+        leg.supposed = false;
+        return Err(Ignored::Twice);
+    }
+    leg.state = LegState::Answered { at: now };
+    // What was to turn him away unanswered comes too late for that: he is hung up at once.
+    if let Some(stop) = leg.stop.as_mut().filter(|_| leg.no == LegNo::CALLER) {
+        stop.asked = None;
+    }
+    Ok(Change::Answered)
 }
 
 fn placed(leg: &mut Leg) -> Result<Change, Ignored> {

@@ -161,3 +161,28 @@ pub(super) fn outcome(row: &OutboxRow) -> String {
 fn hook(row: &OutboxRow) -> Option<String> {
     (row.kind == Kind::Notify).then(|| Hook { url: row.path.clone() }.shown())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::call::{CallId, CommandId, Event, EventId, LegNo, Settled, Verdict, What, replay};
+    use crate::routing::{Sources, load};
+
+    #[test]
+    fn nothing_that_is_shown_of_a_look_up_leads_to_a_recording() {
+        let text = "version: 1\nnumbers: { '+12025550100': main }\nroutes: { main: [hangup] }\n";
+        let sources = Sources { name: "routes.yaml".into(), text: text.to_owned(), ..Sources::default() };
+        let rules = load(&sources).unwrap().rules;
+        let tape = Tape { link: Some(Link("https://example.com/canary".into())), ..Tape::default() };
+        let (command, kind, verdict) =
+            (CommandId(Uuid::nil()), Kind::Recordings, Verdict::Recordings { tapes: vec![tape] });
+        let what = What::Settled(Settled { command, kind, leg: LegNo::CALLER, verdict });
+        let looked = Event { id: EventId("e".into()), at: None, what };
+        let chapters = replay(CallId::of("leg"), &rules, [(Timestamp::UNIX_EPOCH, &looked)].into_iter());
+        let shown = event(&chapters[0], &rules).to_string();
+        assert!(shown.contains("https://example.com/") && !shown.contains("canary"), "{shown}");
+    }
+}

@@ -159,8 +159,8 @@ impl Memory {
 
     /// Takes over what this node may, call by call in order; `alone`: no other node can hold any.
     pub fn take_over(&mut self, now: Timestamp, alone: bool) -> Vec<CommandId> {
-        let free = |row: &Row| row.verdict.is_none() && may_claim(&self.found(row), &self.leg_of(row), alone, now);
-        let free = self.outbox.iter().filter(|(_, row)| free(row));
+        let legs = self.legs();
+        let free = self.outbox.iter().filter(|(_, row)| self.may_claim(row, &legs, alone, now));
         let mut taken: Vec<_> = free.map(|(id, row)| (row.call, row.seq, *id)).collect();
         taken.sort_unstable();
         for (_, _, id) in &taken {
@@ -173,8 +173,23 @@ impl Memory {
 
     /// Whether a command that nobody holds is left to whoever holds another of its leg.
     pub fn leaves_any(&self, now: Timestamp) -> bool {
-        let left = |row: &Row| row.lease_until < now && !may_claim(&self.found(row), &self.leg_of(row), false, now);
+        let legs = self.legs();
+        let left = |row: &Row| row.lease_until < now && !self.may_claim(row, &legs, false, now);
         self.outbox.values().filter(|row| row.verdict.is_none()).any(left)
+    }
+
+    fn may_claim(&self, row: &Row, legs: &Legs, alone: bool, now: Timestamp) -> bool {
+        let of_its_leg = legs.get(&(row.call, row.leg)).map(Vec::as_slice).unwrap_or_default();
+        may_claim(&self.found(row), of_its_leg, alone, now)
+    }
+
+    /// All commands, by their legs.
+    fn legs(&self) -> Legs {
+        let mut legs = Legs::new();
+        for row in self.outbox.values() {
+            legs.entry((row.call, row.leg)).or_default().push(self.found(row));
+        }
+        legs
     }
 
     fn found(&self, row: &Row) -> Found {
@@ -234,6 +249,9 @@ impl Memory {
         self.calls.values().filter_map(|kept| Some((kept.wake_at?, kept.call.id, kept.call.version)))
     }
 }
+
+/// The commands of each leg.
+type Legs = BTreeMap<(CallId, LegNo), Vec<Found>>;
 
 /// A command as it leaves, whomever it is for.
 pub(super) fn rendered(command: &Command, connection: &str) -> Request {

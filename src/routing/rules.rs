@@ -303,8 +303,8 @@ impl Default for Defaults {
 
 impl Rules {
     /// What stands in for a version that cannot be read back: it has no steps, so that a call which began with it is
-    /// at none of them, is told that something went wrong, and is hung up. `current` gives the voice, the limits, and who is told of missed
-    /// calls to a number.
+    /// at none of them, is told that something went wrong, and is hung up. `current` gives the voice,
+    /// the limits, and who is told of missed calls to a number.
     pub fn lost(hash: RulesHash, current: &Self) -> Self {
         Self {
             hash,

@@ -168,10 +168,10 @@ fn named(kind: Kind, code: &str) -> Option<Refusal> {
     match code {
         // The ordinary race with somebody who hung up.
         "90018" => Some(Refusal::Ended),
-        // No such handle, no such call: ours was good once, so its leg is over and forgotten. A dial has no leg of
-        // its own to be over: what it names is its connection, or a leg it should be linked to.
         // There is no such recording to be ended.
         "10005" if kind == Kind::StopRecord => Some(Refusal::Invalid),
+        // No such handle, no such call: ours was good once, so its leg is over and forgotten. A dial has no leg of
+        // its own to be over: what it names is its connection, or a leg it should be linked to.
         "10005" | "90015" | "90058" if kind != Kind::Dial => Some(Refusal::Ended),
         "10005" | "90015" | "90058" => Some(Refusal::Invalid),
         "90034" => Some(Refusal::NotAnswered),
@@ -403,7 +403,8 @@ mod tests {
             let reading = of(kind, status, &body);
             let open = matches!(reading, Reading::Again { .. });
             let unknown = matches!(status, 408 | 409 | 429) || !(200..500).contains(&status);
-            prop_assert!(open == unknown || (matches!(kind, Kind::Look | Kind::Find | Kind::Recordings) && (200..300).contains(&status)));
+            let tells = matches!(kind, Kind::Look | Kind::Find | Kind::Recordings);
+            prop_assert!(open == unknown || (tells && (200..300).contains(&status)));
         }
     }
 }

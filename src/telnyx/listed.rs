@@ -1,4 +1,4 @@
-//! The list of all legs that live on our line: which of them are of one of our calls. Pure.
+//! The list of all legs that live on our connection: which of them are of one of our calls. Pure.
 
 use serde_json::Value;
 

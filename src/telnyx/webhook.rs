@@ -203,8 +203,8 @@ mod tests {
         let tag = "c3cxOjZiMWYyYzZlNGEwZDVmM2I4ZTdhOWMwZDFlMmYzYTRiOjM=";
         let who = |payload: Value| parts(&event(&enveloped("call.answered", payload))).0.clone();
         let all = who(json!({
-            "call_control_id": "v3:abc", "call_leg_id": 1_700_000_000_000_000_042_u64, "call_session_id": "s", "creator_call_session_id": "c",
-            "client_state": format!("\n{tag}\n"),
+            "call_control_id": "v3:abc", "call_leg_id": 1_700_000_000_000_000_042_u64, "call_session_id": "s",
+            "creator_call_session_id": "c", "client_state": format!("\n{tag}\n"),
         }));
         assert_eq!(all.handle, Some(Handle("v3:abc".into())));
         assert_eq!((all.leg.as_deref(), all.session.as_deref()), (Some("1700000000000000042"), Some("s")));
