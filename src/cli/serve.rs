@@ -17,7 +17,7 @@ use crate::app::{Admin, App, Files, Parts, Recorder, gate_of, load_rules, open};
 use crate::clock::Clock;
 use crate::config::{Server, Settings};
 use crate::engine::Sending;
-use crate::http::{Limits, Token};
+use crate::http::{self, Limits, Token};
 use crate::phone::masked;
 use crate::routing::{Loaded, Sources};
 use crate::telnyx::client::Client;
@@ -58,10 +58,10 @@ impl Serve {
         }
         // Whoever asks it to stop while it starts is heard as well.
         let signals = signals().map_err(|why| Failure::unavailable(format!("signals cannot be heard: {why}")))?;
-        let listener = bind(server.listen, "server.listen").await?;
+        let listener = bind(server.listen, "server.listen")?;
         let admin = match server.admin {
             Some(admin) => Some(Admin {
-                listener: bind(admin.listen, "server.admin_listen").await?,
+                listener: bind(admin.listen, "server.admin_listen")?,
                 token: admin.token.as_ref().map(Token::new),
             }),
             None => None,
@@ -120,10 +120,10 @@ async fn attend(mut app: App, [mut interrupt, mut terminate, mut hangup]: [Signa
     ExitCode::SUCCESS
 }
 
-async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
+fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
     let taken =
         |why: io::Error| format!("cannot listen on {address} ({setting}): {why}; is another program using the port?");
-    TcpListener::bind(address).await.map_err(|why| Failure::unavailable(taken(why)))
+    http::listen(address).map_err(|why| Failure::unavailable(taken(why)))
 }
 
 /// What there is before anything is opened.

@@ -14,6 +14,6 @@ mod webhook;
 
 pub use admin::{Desk, Token};
 pub use limits::Limits;
-pub use server::serve;
+pub use server::{listen, serve};
 pub use tally::Tally;
 pub use webhook::{Door, DoorLimits, Intake, NOT_GENUINE, Taken};

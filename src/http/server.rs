@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -30,6 +30,22 @@ const HEADER_BYTES: usize = 16 * 1024;
 
 /// How long whoever has connected before a stop, and not said anything yet, may take to begin.
 const NEWCOMER: Duration = Duration::from_millis(500);
+
+/// How many may have connected and not be let in yet; the system may allow fewer (Linux: `net.core.somaxconn`). Whoever
+/// comes when there are more has his first packet dropped, and waits a second before he sends the next.
+const WAITING: u32 = 4096;
+
+/// Listens at an address.
+///
+/// # Errors
+/// The address cannot be had.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Else the port of a server that has just ended cannot be had for a minute.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
 
 /// Answers requests until `stop` is ready, then finishes those it has. Returns how many connections were cut off
 /// because they did not finish within [`Limits::grace`].

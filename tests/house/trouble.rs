@@ -1,10 +1,12 @@
 //! A database that does not do its part: the sender is asked to come again, and nothing is kept twice.
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
 use crate::base::{Base, Locked, on_both};
-use crate::post::{OLD_NUMBER, arrival, bytes, connect, post};
+use crate::post::{OLD_NUMBER, arrival, bytes, connect, post, status};
 use crate::server::{House, Server, timed, wait_for};
 use crate::stub::Stub;
 
@@ -97,6 +99,25 @@ fn a_house_full_of_silent_guests_is_told_and_takes_webhooks() {
     let told = wait_for("the log tells of it", || server.said("connections dropped").into_iter().next());
     assert_eq!((&told["level"], &told["connections"]), (&"WARN".into(), &2.into()), "{told}");
     assert_eq!(told["connections_per_source"], 1, "half of them: {told}");
+}
+
+#[test]
+fn a_crowd_that_comes_while_we_stand_still_waits_in_line() {
+    let stub = Stub::start();
+    let house = House::new(Base::sqlite(), &stub.url);
+    let server = house.start();
+    server.signal("-STOP");
+    // More than a system lets wait of whoever does not say how many.
+    let mut line: Vec<TcpStream> = (0..400)
+        .map(|no| {
+            let mut one = TcpStream::connect_timeout(&server.address, Duration::from_secs(10))
+                .unwrap_or_else(|why| panic!("{no} are in line: {why}"));
+            one.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+            one
+        })
+        .collect();
+    server.signal("-CONT");
+    assert!(line.iter_mut().all(|one| status(one) == Some(200)));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! and whoever was asked to come again is let in when the database is well.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,10 +33,13 @@ const AT_ONCE: usize = 900;
 /// Whoever is turned away for want of room hears of it at once: before a database can have said anything.
 const AT_ONCE_IS: Duration = Duration::from_millis(500);
 
+/// The status of an answer, or why there was none.
+type Status = Result<u16, String>;
+
 /// What became of a call that came in anew.
 struct New {
     body: Vec<u8>,
-    status: Option<u16>,
+    status: Status,
     took: Duration,
 }
 
@@ -70,7 +74,7 @@ fn overload(house: &House, server: &Server, weather: &watch::Sender<Weather>, sl
             })
         })
         .collect();
-    let turned_away = |new: &New| new.status == Some(503) && new.took < AT_ONCE_IS;
+    let turned_away = |new: &New| new.status == Ok(503) && new.took < AT_ONCE_IS;
     let count = || told.lock().unwrap().iter().filter(|new| turned_away(new)).count();
     wait_for("new calls are turned away", || (count() > 100).then_some(()));
     // Each is sent once, and its sender asked to come again if it takes too long.
@@ -89,7 +93,7 @@ fn overload(house: &House, server: &Server, weather: &watch::Sender<Weather>, sl
             RUNTIME.spawn(async move { ask(at, &request).await })
         })
         .collect();
-    let answers: Vec<(Option<u16>, Duration)> = answers.into_iter().map(|one| RUNTIME.block_on(one).unwrap()).collect();
+    let answers: Vec<(Status, Duration)> = answers.into_iter().map(|one| RUNTIME.block_on(one).unwrap()).collect();
     assert!(count() > before, "new calls are turned away all the while");
     places.close();
     flood.into_iter().for_each(|one| RUNTIME.block_on(one).unwrap());
@@ -109,11 +113,13 @@ fn overload(house: &House, server: &Server, weather: &watch::Sender<Weather>, sl
     assert!(events.iter().all(|event| kept(event) == 1), "what happened to a live call is kept once");
     let away: Vec<&New> = told.iter().filter(|new| turned_away(new)).collect();
     assert!(away.iter().all(|new| kept(&new.body) == 0), "turned away, and kept all the same");
-    let taken: Vec<&New> = told.iter().filter(|new| new.status == Some(200)).collect();
+    let taken: Vec<&New> = told.iter().filter(|new| new.status == Ok(200)).collect();
     assert!(taken.iter().all(|new| kept(&new.body) == 1), "acknowledged and lost");
-    assert!(told.iter().all(|new| matches!(new.status, Some(200 | 503))), "a new call had no answer");
-    let heard = answers.iter().filter(|(status, _)| *status == Some(200)).count();
-    assert!(answers.iter().all(|(status, _)| matches!(status, Some(200 | 503))), "{answers:?}");
+    let others: Vec<_> =
+        told.iter().map(|new| (&new.status, new.took)).filter(|(status, _)| !answered(status)).collect();
+    assert_eq!(others, [], "what new calls of {} were told", told.len());
+    let heard = answers.iter().filter(|(status, _)| *status == Ok(200)).count();
+    assert!(answers.iter().all(|(status, _)| answered(status)), "{answers:?}");
     let longest = answers.iter().map(|(_, took)| *took).chain(told.iter().map(|new| new.took)).max().unwrap();
     assert!(longest <= ANSWERED_WITHIN, "somebody waited {longest:?}");
     format!(
@@ -125,14 +131,27 @@ fn overload(house: &House, server: &Server, weather: &watch::Sender<Weather>, sl
     )
 }
 
-async fn ask(at: SocketAddr, request: &[u8]) -> (Option<u16>, Duration) {
+fn answered(status: &Status) -> bool {
+    matches!(status, Ok(200 | 503))
+}
+
+async fn ask(at: SocketAddr, request: &[u8]) -> (Status, Duration) {
     let start = Instant::now();
-    let status = async {
-        let mut line = TcpStream::connect(at).await.ok()?;
-        line.write_all(request).await.ok()?;
+    let mut doing = "connect";
+    let answer = async {
+        let mut line = TcpStream::connect(at).await?;
+        doing = "write";
+        line.write_all(request).await?;
+        doing = "read";
         let mut answer = Vec::new();
-        line.read_to_end(&mut answer).await.ok()?;
-        String::from_utf8_lossy(&answer).strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
+        line.read_to_end(&mut answer).await?;
+        Ok(answer)
     };
-    (status.await, start.elapsed())
+    let answer: io::Result<Vec<u8>> = answer.await;
+    let status = answer.map_err(|why| format!("{doing}: {why}")).and_then(|answer| {
+        let text = String::from_utf8_lossy(&answer);
+        let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        status.ok_or_else(|| format!("answered {text:?}"))
+    });
+    (status, start.elapsed())
 }
