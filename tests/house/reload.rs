@@ -148,7 +148,8 @@ fn what_cannot_be_kept_is_not_put_in_force_and_tried_again(base: Base) {
     let told = ready(&server);
     assert_eq!(told.status, 200, "calls go on");
     assert!(told.body.contains("it is tried again"), "{}", told.body);
-    assert_eq!((in_force(&server), server.said("trying again until they are").len()), (before, 1));
+    assert_eq!(in_force(&server), before);
+    server.says("trying again until they are", 1);
     match lock {
         Some(lock) => lock.release(),
         None => home.house.base.run("alter table elsewhere rename to rules"),
@@ -172,7 +173,7 @@ fn a_bad_file_changes_nothing_until_it_is_mended() {
     let warning = said["config"]["warnings"][0].as_str().unwrap();
     assert!(warning.contains("routes.yaml:3:3 and in 2 other places"), "{warning}");
     assert_eq!((in_force(&server), home.heard(&server)), (before.clone(), "old words".to_owned()));
-    let problems = server.said("the routing file cannot be used")[0]["problems"].as_str().unwrap().to_owned();
+    let problems = server.says("the routing file cannot be used", 1)[0]["problems"].as_str().unwrap().to_owned();
     assert!(problems.contains("routes.yaml:7:7: ") && problems.contains("did you mean `say`"), "{problems}");
     // Whoever asks is told all of it, as `check` tells it.
     let (status, said) = reload(&server);
@@ -186,12 +187,13 @@ fn a_bad_file_changes_nothing_until_it_is_mended() {
         "{}",
         told.body
     );
-    assert_eq!(server.said("the routing file cannot be used").len(), 3, "once for each time that it was read");
+    // Once for each time that it was read.
+    server.says("the routing file cannot be used", 3);
     // It is put back, and all is well.
     home.write("routes.yaml", &rules("old words"));
     wait_for("all is well", || (successful(&server) == 1.0).then_some(()));
     assert_eq!((in_force(&server), ready(&server).json()["config"]["ok"].clone()), (before, json!(true)));
-    assert_eq!(server.said("the routing file says what is in force").len(), 1);
+    server.says("the routing file says what is in force", 1);
     // And a good one is good.
     home.write("routes.yaml", &rules("new words"));
     wait_for("it is in force", || (home.heard(&server) == "new words").then_some(()));
@@ -210,7 +212,7 @@ fn a_file_that_is_gone_is_told_and_a_signal_is_enough() {
     server.signal("-HUP");
     wait_for("it is in force", || (home.heard(&server) == "new words").then_some(()));
     wait_for("all is well", || (successful(&server) == 1.0).then_some(()));
-    assert_eq!(server.said("SIGHUP").len(), 1);
+    server.says("SIGHUP", 1);
 }
 
 #[test]
@@ -255,7 +257,7 @@ fn what_is_not_dialled_is_stopped_at_once_and_other_settings_want_a_restart() {
     let stops = "limits:\n  stop: [\"+1900*\", \"+12025550111\"]\nserver:\n  connections: 99\n";
     home.write("settings.yaml", stops);
     wait_for("it is in force", || server.said("are in force as the settings say now").pop());
-    assert!(server.said("after a restart")[0].to_string().contains("\"server.connections\""));
+    assert!(server.says("after a restart", 1)[0].to_string().contains("\"server.connections\""));
     home.call(&server);
     let stopped = || {
         let codes: Vec<(String,)> =

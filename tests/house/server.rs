@@ -131,6 +131,14 @@ impl Server {
         self.log().into_iter().filter(|line| line.to_string().contains(words)).collect()
     }
 
+    /// The lines of the log that hold these words, so many and no more. They are waited for: what the server says to its
+    /// log and what it answers come here on two ways.
+    pub fn says(&self, words: &str, times: usize) -> Vec<Value> {
+        let said = wait_for(words, || Some(self.said(words)).filter(|said| said.len() >= times));
+        assert_eq!(said.len(), times, "{said:#?}");
+        said
+    }
+
     /// Asks it to stop, and waits until it has: how it ended, and how long that took.
     pub fn terminate(mut self) -> (ExitStatus, Duration) {
         self.ask_to_stop();
