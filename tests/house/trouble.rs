@@ -1,4 +1,5 @@
-//! A database that does not do its part: the sender is asked to come again, and nothing is kept twice.
+//! A database that does not do its part: the sender is asked to come again, and nothing is kept twice. And guests: those who
+//! stay and say nothing, and those who come all at once.
 
 use std::io::Write as _;
 use std::net::TcpStream;
